@@ -1,0 +1,3 @@
+//! `rdiff-backup`: arguments become requests, requests become reports.
+
+fn main() {}

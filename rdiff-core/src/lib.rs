@@ -1,0 +1,4 @@
+//! The rdiff-backup repository format and its jobs.
+#![forbid(unsafe_code)]
+
+pub mod path;
