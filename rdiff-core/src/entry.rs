@@ -1,0 +1,269 @@
+//! What is known of one path in one session.
+
+use crate::path::RepoPathBuf;
+use std::sync::Arc;
+
+/// A SHA-1 digest of a file's content.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 20]);
+
+impl Digest {
+    /// Reads 40 hexadecimal digits.
+    pub fn from_hex(text: &[u8]) -> Option<Self> {
+        let mut digest = [0; 20];
+        if text.len() != 40 {
+            return None;
+        }
+        for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
+            let digit = |b: u8| (b as char).to_digit(16);
+            *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
+        }
+        Some(Self(digest))
+    }
+
+    /// Writes 40 lower-case hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        use std::fmt::Write;
+        self.0.iter().fold(String::with_capacity(40), |mut hex, b| {
+            // Writing to a String can't fail.
+            let _ = write!(hex, "{b:02x}").is_ok();
+            hex
+        })
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// One path of one session: where, what, and with which attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is in the tree.
+    pub path: RepoPathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Owner, mode, time.
+    pub attrs: Attrs,
+    /// Extended attributes, without the `system.` ones.
+    pub xattrs: Xattrs,
+    /// Access control lists beyond the mode.
+    pub acl: Acl,
+    /// Where its data lie when its name is too long for the usual place.
+    pub long_name: Option<LongName>,
+    /// Lines of its record that this program doesn't know, kept word for word.
+    pub unknown: Vec<u8>,
+    /// What only our own side index knows of it.
+    pub precise: Option<Precise>,
+}
+
+impl Entry {
+    /// An entry with no attributes but these.
+    pub fn new(path: RepoPathBuf, kind: Kind, attrs: Attrs) -> Self {
+        Self {
+            path,
+            kind,
+            attrs,
+            xattrs: Xattrs::default(),
+            acl: Acl::default(),
+            long_name: None,
+            unknown: Vec::new(),
+            precise: None,
+        }
+    }
+
+    /// The file it is, if it is a regular one.
+    pub fn file(&self) -> Option<&File> {
+        match &self.kind {
+            Kind::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Is it a directory?
+    pub fn is_dir(&self) -> bool {
+        matches!(self.kind, Kind::Dir)
+    }
+
+    /// Bytes of content: those of a regular file, else 0.
+    pub fn size(&self) -> u64 {
+        self.file().map_or(0, |f| f.size)
+    }
+}
+
+/// What a path is. Each kind carries what only it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File(File),
+    /// A directory.
+    Dir,
+    /// A symbolic link, with its target.
+    Symlink(Vec<u8>),
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A device node.
+    Device(Device),
+}
+
+impl Kind {
+    /// Are both of the same type, whatever their details?
+    pub fn same_type(&self, other: &Kind) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// A regular file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    /// Bytes of content.
+    pub size: u64,
+    /// Of the content. Only the first of a group of hard links has it.
+    pub digest: Option<Digest>,
+    /// The group of hard links it is in.
+    pub link: Option<Link>,
+}
+
+/// Which other files a file shares its inode with, in the *source*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Link {
+    /// How many names the inode has, also outside the tree.
+    pub count: u64,
+    /// The inode's number.
+    pub inode: u64,
+    /// The device it is on.
+    pub device: u64,
+}
+
+impl Link {
+    /// What all members of one group have in common.
+    pub fn group(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+}
+
+/// A device node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// A block device, not a character device.
+    pub block: bool,
+    /// Its major number.
+    pub major: u32,
+    /// Its minor number.
+    pub minor: u32,
+}
+
+/// The name of a user or group, shared by all entries that have it.
+pub type Name = Arc<[u8]>;
+
+/// Owner, mode and time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attrs {
+    /// Whole seconds since 1970, rounded down. Symbolic links and devices have none in the format.
+    pub mtime: Option<i64>,
+    /// User number.
+    pub uid: u32,
+    /// Group number.
+    pub gid: u32,
+    /// User name, if known where the backup ran.
+    pub uname: Option<Name>,
+    /// Group name, likewise.
+    pub gname: Option<Name>,
+    /// Permission bits, 0 to 0o7777.
+    pub mode: u32,
+}
+
+/// Extended attributes, in the order of the kernel's list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Xattrs(pub Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Xattrs {
+    /// Do both hold the same names and values, in whatever order?
+    pub fn same(&self, other: &Xattrs) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().all(|pair| other.0.contains(pair))
+    }
+}
+
+/// The access control lists of a path. Empty lists say no more than the mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acl {
+    /// Who may do what with it.
+    pub access: Vec<AclEntry>,
+    /// What new entries of this directory get.
+    pub default: Vec<AclEntry>,
+}
+
+impl Acl {
+    /// Do both lists say nothing beyond the mode?
+    pub fn is_empty(&self) -> bool {
+        self.access.is_empty() && self.default.is_empty()
+    }
+}
+
+/// One line of an access control list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AclEntry {
+    /// Whom it is about.
+    pub tag: AclTag,
+    /// Bits: read 4, write 2, execute 1.
+    pub perms: u8,
+}
+
+/// Whom a line of an access control list is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AclTag {
+    /// The owner.
+    UserObj,
+    /// A named user.
+    User(Qualifier),
+    /// The owning group.
+    GroupObj,
+    /// A named group.
+    Group(Qualifier),
+    /// The upper limit of all but owner and others.
+    Mask,
+    /// Everybody else.
+    Other,
+}
+
+/// A user or group of an access control list, by name where one was known, else by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Qualifier {
+    /// By number.
+    Id(u32),
+    /// By name.
+    Name(Vec<u8>),
+}
+
+/// Where the data of a path with a too long name lie, below `long_filename_data`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LongName {
+    /// Only its increments are there, under this name.
+    Increments(Vec<u8>),
+    /// Its mirror file and its increments are there.
+    Mirror(Vec<u8>),
+}
+
+/// What our side index adds to a record: times below the second, and the marks of an edit that put
+/// its size and time back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Precise {
+    /// Modification time: seconds since 1970 and nanoseconds. Symbolic links have one too.
+    pub mtime: (i64, u32),
+    /// Change time and inode number, where the file system keeps both dependably and the entry was
+    /// not so young that a later edit could share its time.
+    pub unchanged_while: Option<ChangeMark>,
+}
+
+/// Two equal marks mean that neither content nor attributes were touched in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeMark {
+    /// Change time: seconds since 1970 and nanoseconds.
+    pub ctime: (i64, u32),
+    /// The inode's number.
+    pub inode: u64,
+}

@@ -1,0 +1,244 @@
+//! What can go wrong: [`Error`] ends a job, a [`Problem`] concerns one path of the source.
+
+use crate::path::{PathError, RepoPathBuf};
+use crate::time::SessionTime;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of whatever can end a job.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a job ended. A variant says what the caller can do about it; the cause is in `source()`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused something in the repository or the restore target.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was tried.
+        doing: Doing,
+        /// With what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file of the repository doesn't hold what the format says.
+    #[error("{} is damaged{}", file.display(), line.map(|l| format!(" at line {l}")).unwrap_or_default())]
+    Corrupt {
+        /// Which file.
+        file: PathBuf,
+        /// Which line, counted from 1, where that is known.
+        line: Option<u64>,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+    /// A stream that must be sorted isn't.
+    #[error("{stream} is out of order: {after} comes after {before}")]
+    OutOfOrder {
+        /// Which stream.
+        stream: String,
+        /// The path before.
+        before: RepoPathBuf,
+        /// The path that should have come earlier.
+        after: RepoPathBuf,
+    },
+    /// The last session didn't finish. Regress undoes it.
+    #[error("the session of {failed} did not finish; run `regress` to go back to {good}")]
+    Interrupted {
+        /// The last good session.
+        good: SessionTime,
+        /// The one that failed.
+        failed: SessionTime,
+    },
+    /// Another process works on the repository.
+    #[error("{} is in use by {by}; wait for it to end, or use --force if it is dead", repository.display())]
+    Locked {
+        /// Which repository.
+        repository: PathBuf,
+        /// Who holds it.
+        by: String,
+    },
+    /// There is no session to speak of.
+    #[error("{} holds no session{}", repository.display(), asked.as_ref().map(|a| format!(" for {a}")).unwrap_or_default())]
+    NoSuchSession {
+        /// Which repository.
+        repository: PathBuf,
+        /// The time asked for.
+        asked: Option<String>,
+    },
+    /// The path is not in any session asked for.
+    #[error("{path} was not there at {at}")]
+    NoSuchPath {
+        /// The path.
+        path: RepoPathBuf,
+        /// The session looked at.
+        at: SessionTime,
+    },
+    /// The directory holds no repository.
+    #[error("{} is not a repository: it holds no directory rdiff-backup-data", path.display())]
+    NotARepository {
+        /// Which directory.
+        path: PathBuf,
+    },
+    /// The new session would not be later than the last.
+    #[error("the last session ({mirror}) is not in the past of {now}; wait a second, or set the clock right")]
+    ClockBehind {
+        /// The time of the new session.
+        now: SessionTime,
+        /// The time of the last.
+        mirror: SessionTime,
+    },
+    /// A file's content at a time could not be rebuilt.
+    #[error("cannot rebuild {path} as it was at {at}")]
+    Rebuild {
+        /// Which path.
+        path: RepoPathBuf,
+        /// In which session.
+        at: SessionTime,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The source is gone, or so much of it that this can't be meant.
+    #[error("{what}; nothing was removed from the backup{}", way_out.as_ref().map(|w| format!(" ({w})")).unwrap_or_default())]
+    SourceVanished {
+        /// What was seen.
+        what: String,
+        /// The option that allows it, where one does.
+        way_out: Option<String>,
+    },
+    /// The request can't be carried out as it stands; the text says what to change.
+    #[error("{0}")]
+    Refused(String),
+    /// The monitor asked to stop.
+    #[error("stopped on request")]
+    Cancelled,
+}
+
+/// What was tried when the operating system refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Doing {
+    Open,
+    Read,
+    Write,
+    Create,
+    List,
+    Remove,
+    Rename,
+    Link,
+    SetAttributes,
+    Stat,
+    Sync,
+    Lock,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Doing::Open => "open",
+            Doing::Read => "read",
+            Doing::Write => "write",
+            Doing::Create => "create",
+            Doing::List => "list",
+            Doing::Remove => "remove",
+            Doing::Rename => "rename",
+            Doing::Link => "link",
+            Doing::SetAttributes => "set the attributes of",
+            Doing::Stat => "look at",
+            Doing::Sync => "sync",
+            Doing::Lock => "lock",
+        })
+    }
+}
+
+/// What is wrong with bytes that should be in the format. It knows no file names.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// A path in it could lead out of the tree.
+    #[error("bad path {path:?}")]
+    Path {
+        /// The path, as far as it is text.
+        path: String,
+        /// What is wrong with it.
+        source: PathError,
+    },
+    /// A field has a value that it can't have.
+    #[error("field {field} has the value {value:?}")]
+    Field {
+        /// The field's name.
+        field: String,
+        /// Its value, as far as it is text.
+        value: String,
+    },
+    /// A field that the record needs isn't there.
+    #[error("a record without {0}")]
+    Missing(&'static str),
+    /// A record is longer than any real one.
+    #[error("a record of more than {0} bytes")]
+    TooLong(usize),
+    /// Something else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Adds to an I/O error what was done, and with what.
+pub trait IoContext<T> {
+    /// Turns an `io::Error` into an [`Error::Io`].
+    ///
+    /// # Errors
+    /// The same failure, with its context.
+    fn while_doing(self, doing: Doing, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> IoContext<T> for std::result::Result<T, E> {
+    fn while_doing(self, doing: Doing, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|e| Error::Io { doing, path: path.as_ref().to_path_buf(), source: e.into() })
+    }
+}
+
+/// Trouble with one path of the source. The job goes on without it.
+#[derive(Debug)]
+pub struct Problem {
+    /// What was being done.
+    pub kind: ProblemKind,
+    /// Where.
+    pub path: RepoPathBuf,
+    /// Why it failed.
+    pub source: io::Error,
+}
+
+/// The three kinds of line in an error log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// It could not be listed, opened or read.
+    List,
+    /// It changed while it was read.
+    Update,
+    /// It could not be made as the special file it is.
+    SpecialFile,
+}
+
+impl fmt::Display for ProblemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ProblemKind::List => "ListError",
+            ProblemKind::Update => "UpdateError",
+            ProblemKind::SpecialFile => "SpecialFileError",
+        })
+    }
+}
+
+/// An error and its causes, on one line: `a: b: c`.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        text.push_str(": ");
+        text.push_str(&e.to_string());
+        cause = e.source();
+    }
+    text.replace('\n', " ")
+}

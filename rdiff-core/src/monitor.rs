@@ -1,0 +1,129 @@
+//! How a job tells what it does, and asks whether to go on.
+
+use crate::error::Problem;
+use crate::path::RepoPath;
+use crate::time::SessionTime;
+use std::sync::Mutex;
+
+/// Watches a job. All methods may be called from several threads.
+pub trait Monitor: Sync + Send {
+    /// Something happened.
+    fn event(&self, event: &Event<'_>);
+
+    /// Work was done.
+    fn count(&self, counter: Counter, by: u64) {
+        let _ = (counter, by);
+    }
+
+    /// Asked between paths: should the job stop?
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// What happens in a job.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A session begins. `previous` is the one before it, if there is one.
+    SessionStarted {
+        /// The new session.
+        time: SessionTime,
+        /// The last good one.
+        previous: Option<SessionTime>,
+    },
+    /// A path was dealt with.
+    Path {
+        /// Which.
+        path: RepoPath<'a>,
+        /// How.
+        what: PathDone,
+    },
+    /// A path of the source was left as it was.
+    Problem(&'a Problem),
+    /// Something the user should know, in one line.
+    Warning(&'a str),
+    /// Something the user may like to know, in one line.
+    Note(&'a str),
+    /// A new part of the job begins.
+    Phase(Phase),
+}
+
+/// What was done with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum PathDone {
+    Added,
+    Changed,
+    Removed,
+    Kept,
+    Restored,
+    Verified,
+}
+
+/// The parts of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Phase {
+    Regressing,
+    Comparing,
+    Applying,
+    Finishing,
+}
+
+/// What can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Counter {
+    Paths,
+    BytesRead,
+    BytesWritten,
+    Increments,
+    Problems,
+    Barriers,
+}
+
+/// Says nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Silent;
+
+impl Monitor for Silent {
+    fn event(&self, _: &Event<'_>) {}
+}
+
+/// Remembers everything, for tests and for callers that look afterwards.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    lines: Mutex<Vec<String>>,
+    counts: Mutex<Vec<(Counter, u64)>>,
+}
+
+impl Recorder {
+    /// Every event so far, as text.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().map(|l| l.clone()).unwrap_or_default()
+    }
+
+    /// How often something was counted.
+    pub fn get(&self, counter: Counter) -> u64 {
+        let counts = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        counts.iter().find(|(c, _)| *c == counter).map_or(0, |(_, n)| *n)
+    }
+}
+
+impl Monitor for Recorder {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Problem(_) = event {
+            self.count(Counter::Problems, 1);
+        }
+        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(format!("{event:?}"));
+    }
+
+    fn count(&self, counter: Counter, by: u64) {
+        let mut counts = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match counts.iter_mut().find(|(c, _)| *c == counter) {
+            Some((_, n)) => *n += by,
+            None => counts.push((counter, by)),
+        }
+    }
+}
