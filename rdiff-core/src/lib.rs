@@ -3,6 +3,7 @@
 
 pub mod entry;
 pub mod error;
+pub mod format;
 pub mod monitor;
 pub mod path;
 pub mod time;

@@ -1,0 +1,188 @@
+//! The framing shared by metadata, extended attributes and access control lists: a line that begins
+//! with a marker and a path, then lines about that path, up to the next marker.
+
+use crate::error::FormatError;
+use std::io::{self, Read};
+
+/// The longest record that is read, in bytes. Real ones stay far below: the largest hold a few
+/// extended attributes of 64 KiB each.
+pub const MAX_RECORD: usize = 32 << 20;
+
+/// Begins a record of metadata.
+pub const METADATA_MARKER: &[u8] = b"File ";
+/// Begins a record of extended attributes or access control lists.
+pub const ATTRIBUTE_MARKER: &[u8] = b"# file: ";
+
+/// Why no further record could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file couldn't be read, or not be decompressed.
+    #[error("reading failed")]
+    Io(#[from] io::Error),
+    /// Its content is not in the format.
+    #[error("bad content")]
+    Format(#[from] FormatError),
+}
+
+/// Cuts a stream of bytes into records. Holds one record, and what is read ahead.
+pub struct RecordReader<R> {
+    input: R,
+    marker: &'static [u8],
+    buf: Vec<u8>,
+    start: usize,
+    end: usize,
+    at_end: bool,
+    line: u64,
+    lines_of_last: u64,
+}
+
+const READ: usize = 256 << 10;
+
+impl<R: Read> RecordReader<R> {
+    /// Reads records that begin with `marker`. Lines before the first are passed over.
+    pub fn new(input: R, marker: &'static [u8]) -> Self {
+        Self { input, marker, buf: Vec::new(), start: 0, end: 0, at_end: false, line: 1, lines_of_last: 0 }
+    }
+
+    /// The line on which the record last returned begins, counted from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The next record, from its marker to before the next one, or nothing at the end.
+    ///
+    /// # Errors
+    /// When the input fails, or a record is longer than [`MAX_RECORD`].
+    pub fn next_record(&mut self) -> Result<Option<&[u8]>, RecordError> {
+        self.line += self.lines_of_last;
+        self.lines_of_last = 0;
+        if !self.find_first()? {
+            return Ok(None);
+        }
+        let length = self.find_end()?;
+        let record = self.start..self.start + length;
+        self.start += length;
+        self.lines_of_last = memchr::memchr_iter(b'\n', &self.buf[record.clone()]).count() as u64;
+        Ok(Some(&self.buf[record]))
+    }
+
+    /// Moves to the next line that begins with the marker.
+    fn find_first(&mut self) -> Result<bool, RecordError> {
+        loop {
+            while self.end - self.start < self.marker.len() && !self.at_end {
+                self.fill()?;
+            }
+            let rest = &self.buf[self.start..self.end];
+            if rest.starts_with(self.marker) {
+                return Ok(true);
+            }
+            match memchr::memchr(b'\n', rest) {
+                Some(i) => {
+                    self.start += i + 1;
+                    self.line += 1;
+                }
+                None if self.at_end => return Ok(false),
+                None if rest.len() > MAX_RECORD => return Err(FormatError::TooLong(MAX_RECORD).into()),
+                None => self.fill()?,
+            }
+        }
+    }
+
+    /// The length of the record at `start`.
+    fn find_end(&mut self) -> Result<usize, RecordError> {
+        let mut from = self.marker.len();
+        loop {
+            let rest = &self.buf[self.start..self.end];
+            while let Some(i) = memchr::memchr(b'\n', &rest[from..]) {
+                let next = from + i + 1;
+                let ahead = &rest[next..];
+                if ahead.starts_with(self.marker) {
+                    return Ok(next);
+                }
+                if ahead.len() < self.marker.len() && !self.at_end {
+                    break; // the marker may be cut: read more and look at this line again
+                }
+                from = next;
+            }
+            if self.at_end {
+                return Ok(rest.len());
+            }
+            if rest.len() > MAX_RECORD {
+                return Err(FormatError::TooLong(MAX_RECORD).into());
+            }
+            self.fill()?;
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buf.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.buf.len() < self.end + READ {
+            self.buf.resize(self.end + READ, 0);
+        }
+        loop {
+            match self.input.read(&mut self.buf[self.end..]) {
+                Ok(0) => self.at_end = true,
+                Ok(n) => self.end += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e),
+            }
+            return Ok(());
+        }
+    }
+}
+
+/// The lines of a record after its first, without their newline.
+pub fn lines(record: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.split(|&b| b == b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives few bytes at a time.
+    struct Drip<'a>(&'a [u8], usize);
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let n = self.1.min(self.0.len()).min(buf.len());
+            buf[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
+    fn all(text: &[u8], drip: usize) -> Vec<(u64, Vec<u8>)> {
+        let mut reader = RecordReader::new(Drip(text, drip), METADATA_MARKER);
+        let mut records = Vec::new();
+        while let Some(record) = reader.next_record().unwrap().map(<[u8]>::to_vec) {
+            records.push((reader.line(), record));
+        }
+        records
+    }
+
+    #[test]
+    fn records_end_where_the_next_marker_begins_a_line() {
+        let text = b"junk\nFile .\n  Type dir\nFile a File b\n  Type reg\n\nFile File \n  X";
+        let want = vec![
+            (2, b"File .\n  Type dir\n".to_vec()),
+            (4, b"File a File b\n  Type reg\n\n".to_vec()),
+            (7, b"File File \n  X".to_vec()),
+        ];
+        for drip in 1..20 {
+            assert_eq!(all(text, drip), want);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn however_the_bytes_come_the_records_are_the_same(text in "(File [a-z]|\n|  X y|F){0,30}", drip in 1..9usize) {
+            prop_assert_eq!(all(text.as_bytes(), drip), all(text.as_bytes(), 1 << 20));
+        }
+    }
+}
