@@ -4,6 +4,10 @@
 pub mod entry;
 pub mod error;
 pub mod format;
+pub mod merge;
 pub mod monitor;
+pub mod nest;
 pub mod path;
+pub mod pool;
 pub mod time;
+pub mod tree;

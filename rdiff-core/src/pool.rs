@@ -1,0 +1,310 @@
+//! Threads: bounded workers whose results come back in the order of the input.
+//!
+//! A [`Task`] that no worker has begun when its result is wanted is done by the thread that wants it. So
+//! nothing can wait for a queue, and with no workers at all everything runs inline.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Worker threads. They end when the pool is dropped; tasks not yet begun are then left undone.
+pub struct Pool {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<QueueState>,
+    ready: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    jobs: VecDeque<Arc<dyn Job>>,
+    closed: bool,
+    idle: usize,
+}
+
+trait Job: Send + Sync {
+    fn run(&self);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic is carried to whoever joins the task; the data under our locks is whole at all times.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// Starts so many workers. None means that every task runs where it is joined.
+    pub fn new(workers: usize) -> Self {
+        let queue = Arc::new(Queue::default());
+        let threads = (0..workers)
+            .map_while(|i| {
+                let queue = Arc::clone(&queue);
+                std::thread::Builder::new().name(format!("worker-{i}")).spawn(move || queue.work()).ok()
+            })
+            .collect();
+        Self { queue, threads }
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Queues a task.
+    pub fn submit<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let slot = Arc::new(Slot { state: Mutex::new(State::Waiting(Box::new(work))), done: Condvar::new() });
+        if !self.threads.is_empty() {
+            let mut state = lock(&self.queue.state);
+            state.jobs.push_back(slot.clone());
+            if state.idle > 0 {
+                self.queue.ready.notify_one();
+            }
+        }
+        Task(slot)
+    }
+
+    /// Maps a stream with `f`, on all workers, at most `window` items ahead. Results come in input order.
+    /// The thread that takes the results also pulls the input.
+    pub fn map_ordered<I, F, R>(self: &Arc<Self>, input: I, window: usize, f: F) -> MapOrdered<I, F, R>
+    where
+        I: Iterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> R + Send + Sync + 'static,
+        R: Send + 'static,
+    {
+        MapOrdered {
+            pool: Arc::clone(self),
+            input: input.fuse(),
+            f: Arc::new(f),
+            window,
+            tasks: VecDeque::new(),
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut state = lock(&self.queue.state);
+        state.closed = true;
+        state.jobs.clear();
+        drop(state);
+        self.queue.ready.notify_all();
+        for thread in self.threads.drain(..) {
+            // Workers catch the panics of tasks, so they end in no other way than by returning.
+            if thread.join().is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn work(&self) {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                drop(state);
+                job.run();
+                state = lock(&self.state);
+            } else if state.closed {
+                return;
+            } else {
+                state.idle += 1;
+                state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+            }
+        }
+    }
+}
+
+/// A result to come.
+#[must_use = "a task that is never joined may never run"]
+pub struct Task<T>(Arc<Slot<T>>);
+
+struct Slot<T> {
+    state: Mutex<State<T>>,
+    done: Condvar,
+}
+
+enum State<T> {
+    Waiting(Box<dyn FnOnce() -> T + Send>),
+    Running,
+    Done(std::thread::Result<T>),
+}
+
+impl<T: Send> Job for Slot<T> {
+    fn run(&self) {
+        let mut state = lock(&self.state);
+        if !matches!(*state, State::Waiting(_)) {
+            return;
+        }
+        if let State::Waiting(work) = std::mem::replace(&mut *state, State::Running) {
+            drop(state);
+            let result = catch_unwind(AssertUnwindSafe(work));
+            *lock(&self.state) = State::Done(result);
+            self.done.notify_all();
+        }
+    }
+}
+
+impl<T: Send> Task<T> {
+    /// The result. Does the work here if no worker has begun it; carries on a panic of the task.
+    pub fn join(self) -> T {
+        self.0.run();
+        let mut state = lock(&self.0.state);
+        loop {
+            match std::mem::replace(&mut *state, State::Running) {
+                State::Done(Ok(value)) => return value,
+                State::Done(Err(panic)) => {
+                    drop(state);
+                    resume_unwind(panic)
+                }
+                other => *state = other,
+            }
+            state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Is the result there already?
+    pub fn is_done(&self) -> bool {
+        matches!(*lock(&self.0.state), State::Done(_))
+    }
+}
+
+/// What [`Pool::map_ordered`] returns.
+pub struct MapOrdered<I: Iterator, F, R> {
+    pool: Arc<Pool>,
+    input: std::iter::Fuse<I>,
+    f: Arc<F>,
+    window: usize,
+    tasks: VecDeque<Task<R>>,
+}
+
+impl<I, F, R> Iterator for MapOrdered<I, F, R>
+where
+    I: Iterator,
+    I::Item: Send + 'static,
+    F: Fn(I::Item) -> R + Send + Sync + 'static,
+    R: Send + 'static,
+{
+    type Item = R;
+
+    fn next(&mut self) -> Option<R> {
+        while self.tasks.len() <= self.window {
+            let Some(item) = self.input.next() else { break };
+            let f = Arc::clone(&self.f);
+            self.tasks.push_back(self.pool.submit(move || f(item)));
+        }
+        Some(self.tasks.pop_front()?.join())
+    }
+}
+
+/// Runs an iterator in a thread of its own, up to `depth` chunks of `chunk` items ahead.
+pub fn ahead<I>(input: I, chunk: usize, depth: usize) -> Ahead<I::Item>
+where
+    I: Iterator + Send + 'static,
+    I::Item: Send + 'static,
+{
+    let (sender, chunks) = sync_channel(depth);
+    let run = move || {
+        let mut input = input.fuse();
+        loop {
+            let items: Vec<_> = input.by_ref().take(chunk).collect();
+            // A closed channel means that nobody wants more.
+            if items.is_empty() || sender.send(items).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("ahead".to_owned()).spawn(run).ok();
+    Ahead { chunks, thread, current: Vec::new().into_iter() }
+}
+
+/// What [`ahead`] returns.
+pub struct Ahead<T> {
+    chunks: Receiver<Vec<T>>,
+    thread: Option<JoinHandle<()>>,
+    current: std::vec::IntoIter<T>,
+}
+
+impl<T> Iterator for Ahead<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        loop {
+            if let Some(item) = self.current.next() {
+                return Some(item);
+            }
+            match self.chunks.recv() {
+                Ok(chunk) => self.current = chunk.into_iter(),
+                Err(_) => {
+                    // The thread has ended: in order, or by a panic that must not look like the end.
+                    if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+                        resume_unwind(panic);
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn results_come_in_input_order_with_any_number_of_workers() {
+        for workers in [0, 1, 2, 8] {
+            let pool = Arc::new(Pool::new(workers));
+            let out: Vec<u64> = pool
+                .map_ordered(0..500u64, 8, |n| {
+                    if n % 7 == 0 {
+                        std::thread::yield_now();
+                    }
+                    n * n
+                })
+                .collect();
+            assert_eq!(out, (0..500).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_window_is_taken_ahead() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
+        let pool = Arc::new(Pool::new(2));
+        let mut out = pool.map_ordered(
+            (0..100).inspect(move |_| {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }),
+            4,
+            |n| n,
+        );
+        out.next();
+        assert_eq!(taken.load(Ordering::SeqCst), 5);
+    }
+
+    #[test]
+    fn a_panic_reaches_whoever_wants_the_result() {
+        for workers in [0, 1] {
+            let pool = Pool::new(workers);
+            let task: Task<()> = pool.submit(|| panic!("in the task"));
+            assert!(catch_unwind(AssertUnwindSafe(|| task.join())).is_err());
+            assert_eq!(pool.submit(|| 7).join(), 7);
+        }
+        assert!(catch_unwind(|| ahead((0..3).map(|n| assert!(n < 2)), 1, 1).count()).is_err());
+    }
+
+    #[test]
+    fn reading_ahead_changes_nothing() {
+        assert_eq!(ahead(0..1000, 64, 2).collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
+        drop(ahead(0.., 64, 2));
+    }
+}

@@ -1,0 +1,421 @@
+//! Live trees of a file system.
+//!
+//! Everything starts from a [`Root`], an open directory, and no operation follows a symbolic link below
+//! it: a link planted under our feet leads to an error, never outside.
+
+pub mod attrs;
+pub mod caps;
+pub mod local;
+pub mod source;
+pub mod walk;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What kind of object a path is, as `stat` tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum FileKind {
+    Regular,
+    Directory,
+    Symlink,
+    Fifo,
+    Socket,
+    BlockDevice,
+    CharDevice,
+}
+
+/// What `stat` tells of a path, without following it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stat {
+    /// Type of object.
+    pub kind: FileKind,
+    /// Permission bits, 0 to 0o7777.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Bytes of content.
+    pub size: u64,
+    /// Bytes allocated; fewer than `size` in a sparse file.
+    pub allocated: u64,
+    /// Modification time: seconds since 1970 and nanoseconds.
+    pub mtime: (i64, u32),
+    /// Change time, likewise.
+    pub ctime: (i64, u32),
+    /// Number of the inode.
+    pub inode: u64,
+    /// Device that it is on.
+    pub device: u64,
+    /// How many names the inode has.
+    pub links: u64,
+    /// Which device it stands for: major and minor number.
+    pub rdev: (u32, u32),
+}
+
+impl Stat {
+    /// Is it a directory?
+    pub fn is_dir(&self) -> bool {
+        self.kind == FileKind::Directory
+    }
+
+    /// Converts what the system call gave; `None` for a type that doesn't exist.
+    fn from_raw(st: &rustix::fs::Stat) -> Option<Self> {
+        use rustix::fs::FileType;
+        let kind = match FileType::from_raw_mode(st.st_mode) {
+            FileType::RegularFile => FileKind::Regular,
+            FileType::Directory => FileKind::Directory,
+            FileType::Symlink => FileKind::Symlink,
+            FileType::Fifo => FileKind::Fifo,
+            FileType::Socket => FileKind::Socket,
+            FileType::BlockDevice => FileKind::BlockDevice,
+            FileType::CharacterDevice => FileKind::CharDevice,
+            FileType::Unknown => return None,
+        };
+        let nanos = |n: i128| u32::try_from(n).unwrap_or(0);
+        Some(Self {
+            kind,
+            mode: st.st_mode & 0o7777,
+            uid: st.st_uid,
+            gid: st.st_gid,
+            size: u64::try_from(st.st_size).unwrap_or(0),
+            allocated: u64::try_from(st.st_blocks).unwrap_or(0).saturating_mul(512),
+            mtime: (st.st_mtime as i64, nanos(st.st_mtime_nsec as i128)),
+            ctime: (st.st_ctime as i64, nanos(st.st_ctime_nsec as i128)),
+            inode: st.st_ino,
+            device: st.st_dev,
+            links: st.st_nlink as u64,
+            rdev: (rustix::fs::major(st.st_rdev), rustix::fs::minor(st.st_rdev)),
+        })
+    }
+}
+
+/// What an open file is.
+///
+/// # Errors
+/// Those of `fstat`.
+pub fn stat_fd(fd: impl AsFd) -> io::Result<Stat> {
+    let st = rustix::fs::fstat(fd)?;
+    Stat::from_raw(&st).ok_or_else(unknown_type)
+}
+
+fn unknown_type() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "an object of unknown type")
+}
+
+/// An open directory, and what lies below it. Paths given to its methods are relative, their components
+/// joined by `/`; the empty path is the directory itself.
+pub struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+    parents: Mutex<Vec<(Vec<u8>, Arc<OwnedFd>)>>,
+    no_openat2: AtomicBool,
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Root").field(&self.path).finish()
+    }
+}
+
+/// How many parent directories stay open for the next operation in them.
+const OPEN_PARENTS: usize = 24;
+
+/// The kernel takes no path longer than 4095 bytes at once.
+const LONGEST_PATH: usize = 4000;
+
+impl Root {
+    /// Opens a directory. Its own path may lead over symbolic links.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let fd = rustix::fs::openat(
+            CWD,
+            path,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        Ok(Self {
+            fd,
+            path: path.to_path_buf(),
+            parents: Mutex::default(),
+            no_openat2: AtomicBool::new(false),
+        })
+    }
+
+    /// The path it was opened by, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of something in it, for messages.
+    pub fn path_of(&self, relative: &[u8]) -> PathBuf {
+        if relative.is_empty() { self.path.clone() } else { self.path.join(OsStr::from_bytes(relative)) }
+    }
+
+    /// The open directory.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Opens something, following no link on the way nor at the end.
+    ///
+    /// # Errors
+    /// `ELOOP` or `ENOTDIR` where a symbolic link stands in the way; else those of `open`.
+    pub fn open_at(&self, path: &[u8], flags: OFlags, mode: u32) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mode = Mode::from_raw_mode(mode);
+        if path.is_empty() {
+            return Ok(rustix::fs::openat(&self.fd, c".", flags, mode)?);
+        }
+        if path.len() < LONGEST_PATH && !self.no_openat2.load(Ordering::Relaxed) {
+            let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            match rustix::fs::openat2(&self.fd, path, flags, mode, resolve) {
+                // Before Linux 5.6, and in some containers.
+                Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM)
+                    if flags.contains(OFlags::DIRECTORY) =>
+                {
+                    self.no_openat2.store(true, Ordering::Relaxed);
+                }
+                Err(rustix::io::Errno::NOSYS) => self.no_openat2.store(true, Ordering::Relaxed),
+                // An allowance of openat2: it may have lost a race with a rename.
+                Err(rustix::io::Errno::AGAIN) => {}
+                other => return Ok(other?),
+            }
+        }
+        let (parent, name) = self.parent(path)?;
+        Ok(rustix::fs::openat(&*parent, name, flags, mode)?)
+    }
+
+    /// The open directory that holds `path`, and the last component. Directories used of late stay open.
+    ///
+    /// # Errors
+    /// As [`Root::open_at`].
+    pub fn parent<'p>(&self, path: &'p [u8]) -> io::Result<(Arc<OwnedFd>, &'p OsStr)> {
+        let (dir, name) = match path.iter().rposition(|&b| b == b'/') {
+            Some(i) => (&path[..i], &path[i + 1..]),
+            None => (&path[..0], if path.is_empty() { &b"."[..] } else { path }),
+        };
+        Ok((self.directory(dir)?, OsStr::from_bytes(name)))
+    }
+
+    /// The open directory at `dir`.
+    fn directory(&self, dir: &[u8]) -> io::Result<Arc<OwnedFd>> {
+        {
+            let mut parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(i) = parents.iter().rposition(|(path, _)| path == dir) {
+                let last = parents.len() - 1;
+                parents.swap(i, last);
+                return Ok(Arc::clone(&parents[last].1));
+            }
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        let fd = Arc::new(match self.open_path_or_readable(dir, flags) {
+            Ok(fd) => fd,
+            Err(e) => return Err(e),
+        });
+        let mut parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
+        if parents.len() >= OPEN_PARENTS {
+            parents.remove(0);
+        }
+        parents.push((dir.to_vec(), Arc::clone(&fd)));
+        Ok(fd)
+    }
+
+    /// Opens a directory to work in it; one that may be entered but not read will do.
+    fn open_path_or_readable(&self, dir: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        let step = |from: BorrowedFd<'_>, name: &[u8]| {
+            rustix::fs::openat(from, name, flags | OFlags::CLOEXEC, Mode::empty()).or_else(|e| match e {
+                rustix::io::Errno::ACCESS => {
+                    rustix::fs::openat(from, name, flags | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+                }
+                e => Err(e),
+            })
+        };
+        if dir.is_empty() {
+            return Ok(rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?);
+        }
+        if dir.len() < LONGEST_PATH && !self.no_openat2.load(Ordering::Relaxed) {
+            match self.open_at(dir, flags, 0) {
+                Err(e) if e.raw_os_error() == Some(rustix::io::Errno::ACCESS.raw_os_error()) => {
+                    return self.open_at(dir, flags | OFlags::PATH, 0);
+                }
+                other => return other,
+            }
+        }
+        // Step by step: for long paths, and for kernels without openat2.
+        let mut components = dir.split(|&b| b == b'/');
+        let mut at = step(self.fd.as_fd(), components.next().unwrap_or(b"."))?;
+        for name in components {
+            at = step(at.as_fd(), name)?;
+        }
+        Ok(at)
+    }
+
+    /// Forgets open directories at `path` and below, before it is moved or removed.
+    pub fn forget(&self, path: &[u8]) {
+        let mut parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
+        parents.retain(|(dir, _)| {
+            !(dir.starts_with(path)
+                && (dir.len() == path.len() || path.is_empty() || dir[path.len()] == b'/'))
+        });
+    }
+
+    /// What is at a path, without following it.
+    ///
+    /// # Errors
+    /// Those of `stat`.
+    pub fn stat(&self, path: &[u8]) -> io::Result<Stat> {
+        if path.is_empty() {
+            return stat_fd(&self.fd);
+        }
+        let (parent, name) = self.parent(path)?;
+        stat_in(&*parent, name.as_bytes())
+    }
+
+    /// Like [`Root::stat`], with nothing for a path that isn't there.
+    ///
+    /// # Errors
+    /// Those of `stat`, but for `ENOENT` and `ENOTDIR`.
+    pub fn find(&self, path: &[u8]) -> io::Result<Option<Stat>> {
+        match self.stat(path) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(e) if is_absent(&e) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The target of a symbolic link.
+    ///
+    /// # Errors
+    /// Those of `readlink`.
+    pub fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        let (parent, name) = self.parent(path)?;
+        Ok(rustix::fs::readlinkat(&*parent, name, Vec::new())?.into_bytes())
+    }
+
+    /// Opens a regular file to read it. Anything else is an error, and is not waited for.
+    ///
+    /// # Errors
+    /// Those of `open`; `InvalidInput` if it is no regular file.
+    pub fn open_file(&self, path: &[u8]) -> io::Result<std::fs::File> {
+        let fd = self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, 0)?;
+        let file = std::fs::File::from(fd);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(file)
+    }
+
+    /// The names in a directory, sorted, without `.` and `..`.
+    ///
+    /// # Errors
+    /// Those of `open` and `readdir`.
+    pub fn list(&self, path: &[u8]) -> io::Result<Vec<Box<[u8]>>> {
+        let fd = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
+        list_fd(fd)
+    }
+}
+
+/// What is at a name in an open directory, without following it.
+///
+/// # Errors
+/// Those of `stat`.
+pub(crate) fn stat_in(dir: impl AsFd, name: &[u8]) -> io::Result<Stat> {
+    let st = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Stat::from_raw(&st).ok_or_else(unknown_type)
+}
+
+/// The names in an open directory, sorted, without `.` and `..`.
+pub(crate) fn list_fd(fd: impl AsFd) -> io::Result<Vec<Box<[u8]>>> {
+    // One buffer for the whole directory in most cases: getdents is then called twice.
+    let mut buffer = Vec::with_capacity(32 << 10);
+    let mut entries = rustix::fs::RawDir::new(fd, buffer.spare_capacity_mut());
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(Box::from(name));
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Does the error mean that nothing is there?
+pub fn is_absent(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(e.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::NOENT | Errno::NOTDIR))
+}
+
+/// Does the error mean that the whole source is out of reach, and not just one path of it?
+pub fn means_source_gone(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        e.raw_os_error().map(Errno::from_raw_os_error),
+        Some(
+            Errno::NOTCONN
+                | Errno::STALE
+                | Errno::TIMEDOUT
+                | Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NODEV
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_link_is_followed_on_the_way_nor_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "x").unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("d/link")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), dir.path().join("d/file")).unwrap();
+        for without_openat2 in [false, true] {
+            let root = Root::open(dir.path()).unwrap();
+            root.no_openat2.store(without_openat2, Ordering::Relaxed);
+            assert!(root.open_file(b"d/link/secret").is_err());
+            assert!(root.open_file(b"d/file").is_err());
+            assert!(root.list(b"d/link").is_err());
+            assert!(root.stat(b"d/link/secret").is_err());
+            assert_eq!(root.stat(b"d/link").unwrap().kind, FileKind::Symlink);
+            assert_eq!(root.list(b"d").unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn paths_longer_than_the_kernel_takes_can_be_reached() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let mut path = Vec::new();
+        for _ in 0..60 {
+            let name = [b'n'; 100];
+            let (parent, _) =
+                root.parent(&[&path[..], b"/x"].concat()[usize::from(path.is_empty())..]).unwrap();
+            rustix::fs::mkdirat(&*parent, &name[..], Mode::RWXU).unwrap();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(&name);
+        }
+        assert!(path.len() > 6000);
+        assert!(root.stat(&path).unwrap().is_dir());
+        assert!(root.list(&path).unwrap().is_empty());
+    }
+}

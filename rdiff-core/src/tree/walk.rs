@@ -1,0 +1,344 @@
+//! A live tree as a sorted stream, with directories read ahead by a pool.
+
+use super::Stat;
+use super::source::{Listing, Source};
+use crate::merge::AtPath;
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::pool::{Pool, Task};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+/// What a walk finds, in path order.
+#[derive(Debug)]
+pub struct Found {
+    /// Where.
+    pub path: RepoPathBuf,
+    /// What.
+    pub what: What,
+}
+
+/// What a walk finds at a path.
+#[derive(Debug)]
+pub enum What {
+    /// Something is there.
+    Here(Stat),
+    /// Nothing can be said about it or anything below it. For a directory that can't be listed this
+    /// follows the entry of the directory itself.
+    Unknown(io::Error),
+}
+
+impl AtPath for Found {
+    fn path(&self) -> RepoPath<'_> {
+        self.path.as_path()
+    }
+}
+
+/// Says of each path whether a walk shows it and enters it.
+pub trait Filter: Send {
+    /// Is it shown? A directory that isn't is not entered either.
+    fn wants(&mut self, source: &dyn Source, path: RepoPath<'_>, stat: &Stat) -> Wanted;
+}
+
+/// The answer of a [`Filter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Show it.
+    Yes,
+    /// Leave it out, with all below it.
+    No,
+    /// A directory to show only if something in it is shown.
+    IfNotEmpty,
+}
+
+/// Shows everything.
+pub struct Everything;
+
+impl Filter for Everything {
+    fn wants(&mut self, _: &dyn Source, _: RepoPath<'_>, _: &Stat) -> Wanted {
+        Wanted::Yes
+    }
+}
+
+/// How many directories are read ahead for each worker.
+const AHEAD: usize = 8;
+/// How many entries of a large directory one task looks at.
+const PART: usize = 512;
+
+/// A sorted stream of all that is in a source. Holds the directories from the root to the present path,
+/// and those read ahead.
+pub struct Walk<F> {
+    source: Arc<dyn Source>,
+    pool: Arc<Pool>,
+    filter: F,
+    frames: Vec<Frame>,
+    pending: Vec<Found>,
+    ready: VecDeque<Found>,
+    started: bool,
+    in_flight: usize,
+}
+
+/// One directory on the way to the present path.
+struct Frame {
+    dir: RepoPathBuf,
+    names: Vec<Box<[u8]>>,
+    stats: Stats,
+    /// The entry to look at next.
+    next: usize,
+    /// Listings of its directories, as far as they were asked for.
+    listings: VecDeque<(usize, Task<io::Result<Listing>>)>,
+    /// The entry from which on no listing was asked for.
+    asked: usize,
+    /// The length of `pending` when it was entered.
+    pending_before: usize,
+}
+
+enum Stats {
+    All(Vec<io::Result<Stat>>),
+    /// A window of parts: the index of the first, their results, and those under way.
+    Parts {
+        from: usize,
+        now: Vec<io::Result<Stat>>,
+        tasks: VecDeque<Task<Vec<io::Result<Stat>>>>,
+        asked: usize,
+    },
+}
+
+impl<F: Filter> Walk<F> {
+    /// Walks `source`, reading ahead with `pool`.
+    pub fn new(source: Arc<dyn Source>, pool: Arc<Pool>, filter: F) -> Self {
+        Self {
+            source,
+            pool,
+            filter,
+            frames: Vec::new(),
+            pending: Vec::new(),
+            ready: VecDeque::new(),
+            started: false,
+            in_flight: 0,
+        }
+    }
+
+    fn start(&mut self) {
+        match self.source.root() {
+            Ok(stat) => {
+                self.ready.push_back(Found { path: RepoPathBuf::default(), what: What::Here(stat) });
+                let listing = self.source.list(RepoPath::ROOT);
+                self.enter(RepoPathBuf::default(), listing);
+            }
+            Err(e) => self.ready.push_back(Found { path: RepoPathBuf::default(), what: What::Unknown(e) }),
+        }
+    }
+
+    fn enter(&mut self, dir: RepoPathBuf, listing: io::Result<Listing>) {
+        let pending_before = self.pending.len();
+        match listing {
+            Ok(Listing { names, stats }) => {
+                let stats = match stats {
+                    Some(stats) => Stats::All(stats),
+                    None => Stats::Parts { from: 0, now: Vec::new(), tasks: VecDeque::new(), asked: 0 },
+                };
+                let listings = VecDeque::new();
+                self.frames.push(Frame { dir, names, stats, next: 0, listings, asked: 0, pending_before });
+            }
+            Err(e) => self.show(Found { path: dir, what: What::Unknown(e) }),
+        }
+    }
+
+    /// Shows an entry, after the directories that waited for one.
+    fn show(&mut self, found: Found) {
+        self.ready.extend(self.pending.drain(..));
+        for frame in &mut self.frames {
+            frame.pending_before = 0;
+        }
+        self.ready.push_back(found);
+    }
+
+    /// Looks at one more entry, or leaves a directory. False at the end.
+    fn step(&mut self) -> bool {
+        self.read_ahead();
+        let Some(frame) = self.frames.last_mut() else { return false };
+        if frame.next >= frame.names.len() {
+            self.pending.truncate(frame.pending_before.min(self.pending.len()));
+            self.in_flight -= frame.listings.len();
+            self.frames.pop();
+            return true;
+        }
+        let i = frame.next;
+        frame.next += 1;
+        let path = frame.dir.as_path().join(&frame.names[i]);
+        let listing = match frame.listings.front() {
+            Some((at, _)) if *at == i => frame.listings.pop_front().map(|(_, task)| task),
+            _ => None,
+        };
+        if listing.is_some() {
+            self.in_flight -= 1;
+        }
+        match frame.stat(i, &self.source, &self.pool) {
+            Ok(stat) => self.found(path, stat, listing),
+            // It went between listing and looking: it isn't there.
+            Err(e) if super::is_absent(&e) => {}
+            Err(e) => self.show(Found { path, what: What::Unknown(e) }),
+        }
+        true
+    }
+
+    fn found(&mut self, path: RepoPathBuf, stat: Stat, listing: Option<Task<io::Result<Listing>>>) {
+        let wanted = self.filter.wants(&*self.source, path.as_path(), &stat);
+        let found = Found { path, what: What::Here(stat) };
+        match wanted {
+            Wanted::No => return,
+            Wanted::IfNotEmpty if !stat.is_dir() => return,
+            Wanted::Yes if !stat.is_dir() => return self.show(found),
+            _ => {}
+        }
+        let dir = found.path.clone();
+        let before = self.pending.len();
+        match wanted {
+            Wanted::Yes => self.show(found),
+            _ => self.pending.push(found),
+        }
+        let listing = match listing {
+            Some(task) => task.join(),
+            None => self.source.list(dir.as_path()),
+        };
+        self.enter(dir, listing);
+        if wanted == Wanted::IfNotEmpty {
+            if let Some(frame) = self.frames.last_mut() {
+                frame.pending_before = before.min(self.pending.len());
+            }
+        }
+    }
+
+    /// Asks for the listings of the directories that come next, the innermost frame's first.
+    fn read_ahead(&mut self) {
+        let most = AHEAD * self.pool.workers();
+        if self.in_flight * 2 > most || most == 0 {
+            return;
+        }
+        for frame in self.frames.iter_mut().rev() {
+            let Stats::All(stats) = &frame.stats else { continue };
+            frame.asked = frame.asked.max(frame.next);
+            while frame.asked < frame.names.len() && self.in_flight < most {
+                let i = frame.asked;
+                frame.asked += 1;
+                if stats[i].as_ref().is_ok_and(Stat::is_dir) {
+                    let (source, path) =
+                        (Arc::clone(&self.source), frame.dir.as_path().join(&frame.names[i]));
+                    frame.listings.push_back((i, self.pool.submit(move || source.list(path.as_path()))));
+                    self.in_flight += 1;
+                }
+            }
+            if self.in_flight >= most {
+                return;
+            }
+        }
+    }
+}
+
+impl Frame {
+    fn stat(&mut self, i: usize, source: &Arc<dyn Source>, pool: &Pool) -> io::Result<Stat> {
+        let taken = || Err(io::Error::other("an entry was looked at twice"));
+        match &mut self.stats {
+            Stats::All(stats) => match &stats[i] {
+                Ok(stat) => Ok(*stat),
+                Err(_) => std::mem::replace(&mut stats[i], taken()),
+            },
+            Stats::Parts { from, now, tasks, asked } => {
+                if i >= *from + now.len() {
+                    let window = (2 * pool.workers()).max(1);
+                    while tasks.len() < window && *asked < self.names.len() {
+                        let part = self.names[*asked..self.names.len().min(*asked + PART)].to_vec();
+                        *asked += part.len();
+                        let (source, dir) = (Arc::clone(source), self.dir.clone());
+                        tasks.push_back(pool.submit(move || source.stat_in(dir.as_path(), &part)));
+                    }
+                    *from += now.len();
+                    *now = tasks.pop_front().map(Task::join).unwrap_or_default();
+                }
+                let place = now.get_mut(i - *from);
+                place.map_or_else(taken, |place| std::mem::replace(place, taken()))
+            }
+        }
+    }
+}
+
+impl<F: Filter> Iterator for Walk<F> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        if !self.started {
+            self.started = true;
+            self.start();
+        }
+        while self.ready.is_empty() {
+            if !self.step() {
+                return None;
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attrs::Names;
+    use super::super::local::LocalSource;
+    use super::*;
+    use std::fs;
+
+    fn walk(dir: &std::path::Path, workers: usize, filter: impl Filter) -> Vec<String> {
+        let source = Arc::new(LocalSource::open(dir, Arc::new(Names::default())).unwrap());
+        Walk::new(source, Arc::new(Pool::new(workers)), filter).map(|f| f.path.to_string()).collect()
+    }
+
+    #[test]
+    fn the_stream_is_sorted_and_the_same_with_any_number_of_workers() {
+        let dir = tempfile::tempdir().unwrap();
+        for d in ["a", "a/b", "a/b/c", "a.d", "e/f/g", "h"] {
+            fs::create_dir_all(dir.path().join(d)).unwrap();
+            for i in 0..5 {
+                fs::write(dir.path().join(d).join(format!("file{i}")), "").unwrap();
+            }
+        }
+        for i in 0..3 * PART {
+            fs::write(dir.path().join("h").join(format!("n{i}")), "").unwrap();
+        }
+        let alone = walk(dir.path(), 0, Everything);
+        assert_eq!(alone.len(), 1 + 8 + 6 * 5 + 3 * PART);
+        let mut sorted: Vec<_> = alone[1..].iter().map(|p| RepoPathBuf::new(p.as_bytes()).unwrap()).collect();
+        sorted.sort();
+        assert_eq!(alone[1..], sorted.iter().map(ToString::to_string).collect::<Vec<_>>());
+        for workers in [1, 2, 8] {
+            assert_eq!(walk(dir.path(), workers, Everything), alone);
+        }
+    }
+
+    struct OnlyKeep;
+    impl Filter for OnlyKeep {
+        fn wants(&mut self, _: &dyn Source, path: RepoPath<'_>, stat: &Stat) -> Wanted {
+            match path.name() {
+                Some(b"keep") => Wanted::Yes,
+                _ if stat.is_dir() => Wanted::IfNotEmpty,
+                _ => Wanted::No,
+            }
+        }
+    }
+
+    #[test]
+    fn a_directory_that_waits_is_shown_only_with_something_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for d in ["a/b/c", "a/x", "e/f", "g"] {
+            fs::create_dir_all(dir.path().join(d)).unwrap();
+        }
+        for f in ["a/b/c/keep", "a/x/no", "g/keep"] {
+            fs::write(dir.path().join(f), "").unwrap();
+        }
+        for workers in [0, 2] {
+            assert_eq!(
+                walk(dir.path(), workers, OnlyKeep),
+                [".", "a", "a/b", "a/b/c", "a/b/c/keep", "g", "g/keep"]
+            );
+        }
+    }
+}
