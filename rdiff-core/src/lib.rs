@@ -1,6 +1,7 @@
 //! The rdiff-backup repository format and its jobs.
 #![forbid(unsafe_code)]
 
+pub mod delta;
 pub mod entry;
 pub mod error;
 pub mod format;
