@@ -10,5 +10,6 @@ pub mod monitor;
 pub mod nest;
 pub mod path;
 pub mod pool;
+pub mod repo;
 pub mod time;
 pub mod tree;

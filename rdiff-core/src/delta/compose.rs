@@ -4,6 +4,7 @@
 //! the file before it, and only those are looked for in the delta before. So a chain can never ask
 //! for more literals than the wanted file has bytes, whatever its intermediate files look like.
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -395,15 +396,19 @@ impl Plan {
     }
 
     /// The file as a stream. Holds up to 512 KiB.
-    pub fn reader<B: ReadAt>(&self, base: B) -> PlanReader<'_, B> {
-        let (of_base, of_spill) = (Window::default(), Window::default());
-        PlanReader { plan: self, base, of_base, of_spill, piece: 0, done: 0 }
+    pub fn reader<B: ReadAt>(&self, base: B) -> PlanReader<&Plan, B> {
+        PlanReader::new(self, base)
+    }
+
+    /// The same file, with the plan moved into the reader.
+    pub fn into_reader<B: ReadAt>(self, base: B) -> PlanReader<Plan, B> {
+        PlanReader::new(self, base)
     }
 }
 
-/// The file that a [`Plan`] makes, read in order. Made by [`Plan::reader`].
-pub struct PlanReader<'p, B> {
-    plan: &'p Plan,
+/// The file that a [`Plan`] makes, read in order. Made by [`Plan::reader`] and [`Plan::into_reader`].
+pub struct PlanReader<P, B> {
+    plan: P,
     base: B,
     of_base: Window,
     of_spill: Window,
@@ -412,15 +417,20 @@ pub struct PlanReader<'p, B> {
     done: u64,
 }
 
-impl<B: ReadAt> PlanReader<'_, B> {
+impl<P: Borrow<Plan>, B: ReadAt> PlanReader<P, B> {
+    fn new(plan: P, base: B) -> Self {
+        PlanReader { plan, base, of_base: Window::default(), of_spill: Window::default(), piece: 0, done: 0 }
+    }
+
     /// Up to `max` more bytes; empty at the end.
     fn chunk(&mut self, max: usize) -> Result<&[u8], DeltaError> {
-        let Some(piece) = self.plan.pieces.get(self.piece) else { return Ok(&[]) };
+        let plan = self.plan.borrow();
+        let Some(piece) = plan.pieces.get(self.piece) else { return Ok(&[]) };
         let (from, left) = (piece.from.skip(self.done), piece.len - self.done);
-        let Store { memory, file, spilled } = &self.plan.literals;
+        let Store { memory, file, spilled } = &plan.literals;
         let kept = memory.len() as u64;
         let found = match (from, file) {
-            (Source::Basis(at), _) => self.of_base.at(&self.base, self.plan.base_len, at, 1, left)?,
+            (Source::Basis(at), _) => self.of_base.at(&self.base, plan.base_len, at, 1, left)?,
             (Source::Literal(at), Some(file)) if at >= kept => {
                 self.of_spill.at(file, *spilled, at - kept, 1, left)?
             }
@@ -435,7 +445,7 @@ impl<B: ReadAt> PlanReader<'_, B> {
     }
 }
 
-impl<B: ReadAt> Read for PlanReader<'_, B> {
+impl<P: Borrow<Plan>, B: ReadAt> Read for PlanReader<P, B> {
     /// Fills `buf` as far as the file goes: pieces can be short, and callers read large.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;

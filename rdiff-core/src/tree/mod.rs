@@ -9,7 +9,7 @@ pub mod local;
 pub mod source;
 pub mod walk;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -68,7 +68,6 @@ impl Stat {
 
     /// Converts what the system call gave; `None` for a type that doesn't exist.
     fn from_raw(st: &rustix::fs::Stat) -> Option<Self> {
-        use rustix::fs::FileType;
         let kind = match FileType::from_raw_mode(st.st_mode) {
             FileType::RegularFile => FileKind::Regular,
             FileType::Directory => FileKind::Directory,
@@ -315,6 +314,27 @@ impl Root {
         Ok(file)
     }
 
+    /// The names in a directory that aren't directories themselves, in no useful order.
+    ///
+    /// # Errors
+    /// Those of `open` and `readdir`.
+    pub fn list_files(&self, path: &[u8]) -> io::Result<Vec<Box<[u8]>>> {
+        let fd = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
+        let mut names = Vec::new();
+        for_each_name(&fd, |name, kind| {
+            let is_dir = match kind {
+                FileType::Directory => true,
+                // Some file systems don't say.
+                FileType::Unknown => stat_in(&fd, name).is_ok_and(|s| s.is_dir()),
+                _ => false,
+            };
+            if !is_dir {
+                names.push(Box::from(name));
+            }
+        })?;
+        Ok(names)
+    }
+
     /// The names in a directory, sorted, without `.` and `..`.
     ///
     /// # Errors
@@ -336,19 +356,24 @@ pub(crate) fn stat_in(dir: impl AsFd, name: &[u8]) -> io::Result<Stat> {
 
 /// The names in an open directory, sorted, without `.` and `..`.
 pub(crate) fn list_fd(fd: impl AsFd) -> io::Result<Vec<Box<[u8]>>> {
+    let mut names = Vec::new();
+    for_each_name(fd, |name, _| names.push(Box::from(name)))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn for_each_name(fd: impl AsFd, mut with: impl FnMut(&[u8], FileType)) -> io::Result<()> {
     // One buffer for the whole directory in most cases: getdents is then called twice.
     let mut buffer = Vec::with_capacity(32 << 10);
     let mut entries = rustix::fs::RawDir::new(fd, buffer.spare_capacity_mut());
-    let mut names = Vec::new();
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." {
-            names.push(Box::from(name));
+            with(name, entry.file_type());
         }
     }
-    names.sort_unstable();
-    Ok(names)
+    Ok(())
 }
 
 /// Does the error mean that nothing is there?

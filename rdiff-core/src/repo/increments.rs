@@ -1,0 +1,270 @@
+//! Increments of a path, and the chain that leads to its content at one session.
+//!
+//! An increment is named for the session whose state it *holds*, not for the one that wrote it.
+
+use super::Repository;
+use super::gz::Content;
+use super::layout::{LONG_NAMES, StoredPath};
+use crate::delta::{ComposeLimits, Composer, Plan, PlanReader, ReadAt};
+use crate::entry::{Entry, LongName};
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::format::names::{IncrementKind, TimedName};
+use crate::path::RepoPath;
+use crate::time::SessionTime;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+
+/// An increment file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Increment {
+    /// The session whose state it holds.
+    pub time: SessionTime,
+    /// What it holds.
+    pub kind: IncrementKind,
+    /// Is its content gzipped?
+    pub gzipped: bool,
+    /// Where it is.
+    pub place: StoredPath,
+}
+
+/// The increments in one directory, by what their names begin with (unquoted), oldest first.
+pub type IncrementDir = HashMap<Vec<u8>, Vec<Increment>>;
+
+impl Repository {
+    /// All increments in a directory of increments; none if it isn't there.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn increments_in(&self, dir: &StoredPath) -> Result<IncrementDir> {
+        let mut found = IncrementDir::new();
+        let names = match self.root().list_files(dir.as_bytes()) {
+            Err(e) if crate::tree::is_absent(&e) => return Ok(found),
+            other => other.while_doing(Doing::List, self.path_of(dir))?,
+        };
+        for name in names {
+            let unquoted = self.layout().quoting().unquote(&name);
+            let Some(parsed) = TimedName::parse(&unquoted) else { continue };
+            let increment = Increment {
+                time: parsed.time,
+                kind: parsed.kind,
+                gzipped: parsed.gzipped,
+                place: dir.listed(&name),
+            };
+            found.entry(parsed.base.to_vec()).or_default().push(increment);
+        }
+        for increments in found.values_mut() {
+            increments.sort_by_key(|i| i.time);
+        }
+        Ok(found)
+    }
+}
+
+/// Finds increments of one path after the other. Remembers the directory it looked at last.
+pub struct Increments<'r> {
+    repo: &'r Repository,
+    dir: Option<(StoredPath, IncrementDir)>,
+    long: Option<IncrementDir>,
+}
+
+impl<'r> Increments<'r> {
+    /// Finds increments of `repo`.
+    pub fn new(repo: &'r Repository) -> Self {
+        Self { repo, dir: None, long: None }
+    }
+
+    /// The increments of a path, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn of(&mut self, path: RepoPath<'_>, long: Option<&LongName>) -> Result<&[Increment]> {
+        let (dir, base) = self.repo.layout().increment_base(path, long);
+        let base = self.repo.layout().quoting().unquote(&base).into_owned();
+        let found = if dir.as_bytes() == LONG_NAMES.as_bytes() {
+            match &mut self.long {
+                Some(found) => found,
+                empty => empty.insert(self.repo.increments_in(&dir)?),
+            }
+        } else {
+            if self.dir.as_ref().is_none_or(|(at, _)| *at != dir) {
+                let found = self.repo.increments_in(&dir)?;
+                self.dir = Some((dir, found));
+            }
+            match &self.dir {
+                Some((_, found)) => found,
+                None => return Ok(&[]),
+            }
+        };
+        Ok(found.get(&base).map_or(&[], Vec::as_slice))
+    }
+
+    /// What to read for the content of a regular file as it was at `time`.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Corrupt`] when the increments say that it was no regular file.
+    pub fn chain(&mut self, entry: &Entry, time: SessionTime) -> Result<Chain> {
+        let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
+        let repo = self.repo;
+        let mut deltas = Vec::new();
+        for increment in
+            self.of(entry.path.as_path(), entry.long_name.as_ref())?.iter().filter(|i| i.time >= time)
+        {
+            match increment.kind {
+                IncrementKind::Diff => deltas.push(increment.clone()),
+                IncrementKind::Snapshot => {
+                    return Ok(Chain { base: Base::Snapshot(increment.clone()), deltas });
+                }
+                IncrementKind::Data => {}
+                IncrementKind::Dir | IncrementKind::Missing => {
+                    return Err(Error::Corrupt {
+                        file: repo.path_of(&increment.place),
+                        line: None,
+                        source: crate::error::FormatError::Other(format!(
+                            "an increment says that {} was no file, metadata say that it was",
+                            entry.path
+                        )),
+                    });
+                }
+            }
+        }
+        Ok(Chain { base: Base::Mirror(mirror), deltas })
+    }
+}
+
+/// Where the content of a file at a session comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Whole content to begin with.
+    pub base: Base,
+    /// What leads from it to the wanted content, in order of time: the last is applied first.
+    pub deltas: Vec<Increment>,
+}
+
+/// Whole content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// The mirror file.
+    Mirror(StoredPath),
+    /// A snapshot increment.
+    Snapshot(Increment),
+}
+
+/// Bytes of a base or of literals kept in memory; more goes to an unlinked temporary file.
+const IN_MEMORY: u64 = 8 << 20;
+/// Ranges that a composed plan may have: 32 bytes each.
+const MOST_RANGES: usize = 4 << 20;
+
+impl Repository {
+    /// Opens the content that a chain leads to. `size` is what the record says; no more is given.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Rebuild`] for a damaged delta or snapshot.
+    pub fn open_chain(&self, entry: &Entry, chain: &Chain, time: SessionTime) -> Result<FileContent> {
+        let rebuild = |source: Box<dyn std::error::Error + Send + Sync>| Error::Rebuild {
+            path: entry.path.clone(),
+            at: time,
+            source,
+        };
+        if chain.deltas.is_empty() {
+            return Ok(FileContent::Whole(self.open_base(&chain.base)?));
+        }
+        let limits = ComposeLimits { memory: IN_MEMORY as usize, ranges: MOST_RANGES };
+        let mut composer = Composer::new(limits, tempfile::tempfile);
+        for (i, delta) in chain.deltas.iter().enumerate() {
+            let limit = if i == 0 { entry.size() } else { u64::MAX };
+            let content = self.open_increment(delta)?;
+            composer
+                .push(content, limit)
+                .map_err(|e| rebuild(format!("{}: {e}", self.path_of(&delta.place).display()).into()))?;
+        }
+        let (base, length) = self.seekable(&chain.base)?;
+        let plan = composer.finish(length).map_err(|e| rebuild(e.into()))?;
+        Ok(FileContent::Composed(Box::new(plan.into_reader(base))))
+    }
+
+    fn open_increment(&self, increment: &Increment) -> Result<Content> {
+        let path = self.path_of(&increment.place);
+        let file = self.root().open_file(increment.place.as_bytes()).while_doing(Doing::Open, &path)?;
+        Ok(Content::by_name(file, increment.gzipped))
+    }
+
+    fn open_base(&self, base: &Base) -> Result<Content> {
+        match base {
+            Base::Mirror(place) => {
+                let path = self.path_of(place);
+                let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, path)?;
+                Ok(Content::by_name(file, false))
+            }
+            Base::Snapshot(increment) => self.open_increment(increment),
+        }
+    }
+
+    /// A base that can be read at any offset, and its length.
+    fn seekable(&self, base: &Base) -> Result<(BaseFile, u64)> {
+        let increment = match base {
+            Base::Mirror(place) => {
+                let path = self.path_of(place);
+                let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
+                let length = file.metadata().while_doing(Doing::Stat, path)?.len();
+                return Ok((BaseFile::File(file), length));
+            }
+            Base::Snapshot(increment) => increment,
+        };
+        let path = self.path_of(&increment.place);
+        let file = self.root().open_file(increment.place.as_bytes()).while_doing(Doing::Open, &path)?;
+        if !increment.gzipped {
+            let length = file.metadata().while_doing(Doing::Stat, path)?.len();
+            return Ok((BaseFile::File(file), length));
+        }
+        let mut content = Content::by_name(file, true);
+        let mut memory = Vec::new();
+        content.by_ref().take(IN_MEMORY).read_to_end(&mut memory).while_doing(Doing::Read, &path)?;
+        if (memory.len() as u64) < IN_MEMORY {
+            let length = memory.len() as u64;
+            return Ok((BaseFile::Memory(memory), length));
+        }
+        let spill = || -> io::Result<(File, u64)> {
+            let mut file = tempfile::tempfile()?;
+            file.write_all(&memory)?;
+            let more = io::copy(&mut content, &mut file)?;
+            file.rewind()?;
+            Ok((file, memory.len() as u64 + more))
+        };
+        let (file, length) = { spill }().while_doing(Doing::Read, &path)?;
+        Ok((BaseFile::File(file), length))
+    }
+}
+
+/// A base to which deltas are applied.
+pub enum BaseFile {
+    /// The mirror file, or a temporary one.
+    File(File),
+    /// A small snapshot, decompressed.
+    Memory(Vec<u8>),
+}
+
+impl ReadAt for BaseFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        match self {
+            BaseFile::File(file) => ReadAt::read_at(file, buf, offset),
+            BaseFile::Memory(bytes) => ReadAt::read_at(bytes, buf, offset),
+        }
+    }
+}
+
+/// The content of a file at a session, to be read once from the front.
+pub enum FileContent {
+    /// It stands somewhere as it is.
+    Whole(Content),
+    /// It is put together from a base and deltas.
+    Composed(Box<PlanReader<Plan, BaseFile>>),
+}
+
+impl Read for FileContent {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            FileContent::Whole(content) => content.read(buf),
+            FileContent::Composed(composed) => composed.read(buf),
+        }
+    }
+}

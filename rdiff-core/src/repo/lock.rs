@@ -1,0 +1,132 @@
+//! Who may change a repository: one process at a time.
+//!
+//! Two rules, for the sake of both APIs of rdiff-backup: an exclusive `flock` on `lock.yml`, and no living
+//! process named by a marker.
+
+use super::disk::{Disk, RealDisk};
+use super::layout::{DATA, StoredPath};
+use super::{DataFile, Repository, markers, read_small};
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::time::{SessionTime, TimeSeparator, Zone};
+use rustix::fs::{FlockOperation, OFlags};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// The right to change a repository, until it is dropped.
+pub struct Writer {
+    repo: Arc<Repository>,
+    disk: Arc<dyn Disk>,
+    lock: OwnedFd,
+}
+
+impl Writer {
+    /// Takes the lock of a repository whose data directory exists. `force` goes ahead where others hold it.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with the holder; [`Error::Io`].
+    pub fn new(repo: Arc<Repository>, force: bool) -> Result<Self> {
+        let disk = Arc::new(RealDisk::new(Arc::clone(repo.root()), true));
+        Self::with_disk(repo, disk, force)
+    }
+
+    /// The same, with every change going through `disk`.
+    ///
+    /// # Errors
+    /// As [`Writer::new`].
+    pub fn with_disk(repo: Arc<Repository>, disk: Arc<dyn Disk>, force: bool) -> Result<Self> {
+        let place = StoredPath::fixed(DATA).listed(b"lock.yml");
+        let path = repo.path_of(&place);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let lock = repo.root().open_at(place.as_bytes(), flags, 0o600).while_doing(Doing::Lock, &path)?;
+        let locked = |by| Error::Locked { repository: repo.path().to_path_buf(), by };
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) if force => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let text = read_small(repo.root(), &place)?.unwrap_or_default();
+                return Err(locked(holder(&String::from_utf8_lossy(&text))));
+            }
+            Err(e) => return Err(std::io::Error::from(e)).while_doing(Doing::Lock, path),
+        }
+        if !force {
+            if let Some(pid) = living_writer(&repo)? {
+                return Err(locked(format!("process {pid}")));
+            }
+        }
+        let writer = Self { repo, disk, lock };
+        writer.sign().while_doing(Doing::Write, path)?;
+        Ok(writer)
+    }
+
+    /// The repository.
+    pub fn repo(&self) -> &Arc<Repository> {
+        &self.repo
+    }
+
+    /// Where changes go.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Says in the lock who holds it. Nobody needs this to be durable.
+    fn sign(&self) -> std::io::Result<()> {
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let time = SessionTime(now as i64).format(&Zone::utc(), TimeSeparator::Colon);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let pid = std::process::id();
+        let text = format!("cmd: rdiff-backup\nhostname: {host}\npid: {pid}\ntimestamp: '{time}'\n");
+        rustix::fs::ftruncate(&self.lock, 0)?;
+        // A full disk is no reason not to free space on it: only the flock counts.
+        match rustix::io::pwrite(&self.lock, text.as_bytes(), 0) {
+            Ok(_) | Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // The lock ends with the descriptor; that the text stays behind would do no harm.
+        rustix::fs::ftruncate(&self.lock, 0).ok();
+    }
+}
+
+/// Who holds the lock, by what stands in it.
+fn holder(text: &str) -> String {
+    let field = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);
+    match (field("pid:"), field("hostname:")) {
+        (Some(pid), Some(host)) => format!("process {pid} on {host}"),
+        _ => "another process".to_owned(),
+    }
+}
+
+/// A process other than this one that a marker names and that is alive. It is only asked where there are
+/// two markers: with one, whoever wrote it has finished.
+fn living_writer(repo: &Repository) -> Result<Option<u32>> {
+    let files = repo.data_files()?;
+    let markers = markers(&files);
+    if markers.len() < 2 {
+        return Ok(None);
+    }
+    for marker in markers {
+        if let Some(pid) = pid_of(repo, marker)? {
+            if pid != std::process::id() && is_alive(pid) {
+                return Ok(Some(pid));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn pid_of(repo: &Repository, marker: &DataFile) -> Result<Option<u32>> {
+    let text = read_small(repo.root(), &marker.place)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).to_ascii_lowercase();
+    Ok(text.lines().find_map(|l| l.strip_prefix("pid")?.trim().parse().ok()))
+}
+
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // Not ours to signal means not known to run, as in rdiff-backup.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}

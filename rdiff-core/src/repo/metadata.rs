@@ -1,0 +1,344 @@
+//! What was there at a session: snapshot and diffs of metadata joined into one stream of entries.
+
+use super::gz::Content;
+use super::{DataFile, Repository};
+use crate::entry::{Acl, Entry, Precise, Xattrs};
+use crate::error::{Doing, Error, FormatError, IoContext, Result};
+use crate::format::attrs::RecordParser;
+use crate::format::index::IndexReader;
+use crate::format::names::IncrementKind;
+use crate::format::record::{ATTRIBUTE_MARKER, METADATA_MARKER, RecordError, RecordReader};
+use crate::format::{acls, xattrs};
+use crate::merge::{AtPath, InOrder};
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::time::SessionTime;
+use std::io;
+use std::iter::Peekable;
+use std::path::PathBuf;
+
+/// An entry with its record word for word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// What the record says, with attributes and side index.
+    pub entry: Entry,
+    /// The record as it stands in `mirror_metadata`.
+    pub raw: Vec<u8>,
+}
+
+impl AtPath for Recorded {
+    fn path(&self) -> RepoPath<'_> {
+        self.entry.path.as_path()
+    }
+}
+
+/// A sorted stream that can be read in a thread of its own.
+pub type Stream<T> = Box<dyn Iterator<Item = Result<T>> + Send>;
+
+/// Which side files to join to the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// None: names, types, sizes, owners, digests.
+    Records,
+    /// Attributes, access control lists and times below the second.
+    All,
+}
+
+impl Repository {
+    /// What was there at a session, in path order. `subtree` limits it to one path and all below it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`] if the session has no metadata. The stream itself can end with
+    /// [`Error::Corrupt`], [`Error::OutOfOrder`] or [`Error::Io`].
+    pub fn metadata_at(
+        &self,
+        time: SessionTime,
+        subtree: RepoPath<'_>,
+        detail: Detail,
+    ) -> Result<Stream<Recorded>> {
+        let files = self.data_files()?;
+        let chain = chain(&files, b"mirror_metadata", time).ok_or_else(|| Error::NoSuchSession {
+            repository: self.path().to_path_buf(),
+            asked: Some(format!("{time} (no mirror_metadata for it is left)")),
+        })?;
+        let streams = chain.iter().map(|f| self.records(f)).collect::<Result<Vec<_>>>()?;
+        let merged = Oldest { streams: streams.into_iter().map(Iterator::peekable).collect() };
+        let records = merged.filter_map(|item| match item {
+            Ok(Versioned { now: Some(recorded), .. }) => Some(Ok(*recorded)),
+            Ok(_) => None,
+            Err(e) => Some(Err(e)),
+        });
+        let below = subtree.to_owned();
+        let records = records
+            .skip_while({
+                let below = below.clone();
+                move |r| r.as_ref().is_ok_and(|r| r.path() < below.as_path())
+            })
+            .take_while(move |r| r.as_ref().map_or(true, |r| r.path().starts_with(below.as_path())));
+        if detail == Detail::Records {
+            return Ok(Box::new(records));
+        }
+        let joined = Joined {
+            records,
+            xattrs: self.xattrs_at(&files, time)?.peekable(),
+            acls: self.acls_at(&files, time)?.peekable(),
+            index: self.index_at(&files, time)?.peekable(),
+        };
+        Ok(Box::new(joined))
+    }
+
+    fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
+        let content = self.open_side_file(&file.place)?;
+        let path = self.path_of(&file.place);
+        let name = path.display().to_string();
+        let records = Records {
+            reader: RecordReader::new(content, METADATA_MARKER),
+            parser: RecordParser::default(),
+            path,
+            ended: false,
+        };
+        Ok(InOrder::new(Box::new(records) as Stream<Versioned>, name))
+    }
+
+    fn xattrs_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Xattrs)>> {
+        self.side_records(files, b"extended_attributes", time, xattrs::parse)
+    }
+
+    fn acls_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Acl)>> {
+        self.side_records(files, b"access_control_lists", time, acls::parse)
+    }
+
+    /// A file of attributes, always a snapshot of its own session; nothing where it isn't there.
+    fn side_records<T: Send + 'static>(
+        &self,
+        files: &[DataFile],
+        base: &[u8],
+        time: SessionTime,
+        parse: fn(&[u8]) -> Result<(RepoPathBuf, T), FormatError>,
+    ) -> Result<Stream<(RepoPathBuf, T)>> {
+        let Some(file) = files.iter().find(|f| f.base == base && f.time == time) else {
+            return Ok(Box::new(std::iter::empty()));
+        };
+        let mut reader = RecordReader::new(self.open_side_file(&file.place)?, ATTRIBUTE_MARKER);
+        let path = self.path_of(&file.place);
+        let name = path.display().to_string();
+        let records = std::iter::from_fn(move || {
+            let parsed = match reader.next_record() {
+                Ok(record) => parse(record?).map_err(RecordError::Format),
+                Err(e) => Err(e),
+            };
+            Some(parsed.map_err(|e| in_file(e, &path, Some(reader.line()))))
+        });
+        Ok(Box::new(InOrder::new(until_error(records), name)))
+    }
+
+    /// Our side index for a session, if there is one that leads to it. A damaged one is as good as none:
+    /// it holds nothing that can't be done without.
+    fn index_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Precise)>> {
+        let mut streams = Vec::new();
+        let mut at = time;
+        loop {
+            let of_time =
+                |kind| files.iter().find(|f| f.base == b"source_index" && f.time == at && f.kind == kind);
+            let file = of_time(IncrementKind::Snapshot).or_else(|| of_time(IncrementKind::Diff));
+            let opened = file.and_then(|f| IndexReader::new(self.open_side_file(&f.place).ok()?).ok());
+            let Some(mut reader) = opened else { return Ok(Box::new(std::iter::empty())) };
+            let base = reader.base();
+            let entries = std::iter::from_fn(move || {
+                let (path, precise) = reader.next_entry().ok()??;
+                let now = precise.map(Box::new);
+                Some(Ok(IndexEntry { path, now }))
+            });
+            streams.push((Box::new(entries) as Stream<IndexEntry>).peekable());
+            match base.map(SessionTime) {
+                None => break,
+                Some(newer) if newer > at => at = newer,
+                Some(_) => return Ok(Box::new(std::iter::empty())),
+            }
+        }
+        let merged = Oldest { streams };
+        Ok(Box::new(merged.filter_map(|item| item.map(|e| Some((e.path, *e.now?))).transpose())))
+    }
+}
+
+/// The files from which the state at `time` can be put together: the one of that time, and newer ones up
+/// to the first snapshot. Nothing if there is a gap.
+pub(crate) fn chain<'f>(files: &'f [DataFile], base: &[u8], time: SessionTime) -> Option<Vec<&'f DataFile>> {
+    let mut of_base: Vec<&DataFile> = files
+        .iter()
+        .filter(|f| f.base == base && f.time >= time)
+        .filter(|f| matches!(f.kind, IncrementKind::Snapshot | IncrementKind::Diff))
+        .collect();
+    // A session that was being finished can have both: the snapshot says all.
+    of_base.sort_by_key(|f| (f.time, f.kind));
+    of_base.dedup_by_key(|f| f.time);
+    if of_base.first()?.time != time {
+        return None;
+    }
+    let snapshot = of_base.iter().position(|f| f.kind == IncrementKind::Snapshot)?;
+    of_base.truncate(snapshot + 1);
+    Some(of_base)
+}
+
+/// An entry of one file of a chain; nothing stands for: it was not there.
+struct Versioned {
+    path: RepoPathBuf,
+    now: Option<Box<Recorded>>,
+}
+
+struct IndexEntry {
+    path: RepoPathBuf,
+    now: Option<Box<Precise>>,
+}
+
+impl AtPath for Versioned {
+    fn path(&self) -> RepoPath<'_> {
+        self.path.as_path()
+    }
+}
+
+impl AtPath for IndexEntry {
+    fn path(&self) -> RepoPath<'_> {
+        self.path.as_path()
+    }
+}
+
+struct Records {
+    reader: RecordReader<Content>,
+    parser: RecordParser,
+    path: PathBuf,
+    ended: bool,
+}
+
+impl Iterator for Records {
+    type Item = Result<Versioned>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let parsed = match self.reader.next_record() {
+            Ok(None) => return None,
+            Ok(Some(raw)) => match self.parser.parse(raw) {
+                Ok((path, entry)) => {
+                    let raw = || raw.to_vec();
+                    Ok(Versioned { path, now: entry.map(|entry| Box::new(Recorded { entry, raw: raw() })) })
+                }
+                Err(e) => Err(RecordError::Format(e)),
+            },
+            Err(e) => Err(e),
+        };
+        self.ended = parsed.is_err();
+        Some(parsed.map_err(|e| in_file(e, &self.path, Some(self.reader.line()))))
+    }
+}
+
+fn in_file(e: RecordError, path: &std::path::Path, line: Option<u64>) -> Error {
+    match e {
+        RecordError::Format(source) => Error::Corrupt { file: path.to_path_buf(), line, source },
+        RecordError::Io(source)
+            if matches!(
+                source.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+            ) =>
+        {
+            let what = FormatError::Other(format!("it ends early or is no whole gzip file ({source})"));
+            Error::Corrupt { file: path.to_path_buf(), line: None, source: what }
+        }
+        RecordError::Io(source) => Error::Io { doing: Doing::Read, path: path.to_path_buf(), source },
+    }
+}
+
+/// Ends a stream with its first error.
+pub(crate) fn until_error<T>(stream: impl Iterator<Item = Result<T>>) -> impl Iterator<Item = Result<T>> {
+    let mut failed = false;
+    stream.take_while(move |item| !std::mem::replace(&mut failed, item.is_err()))
+}
+
+/// Joins the files of a chain, the oldest first: for each path the oldest that mentions it is right.
+struct Oldest<I: Iterator> {
+    streams: Vec<Peekable<I>>,
+}
+
+impl<T: AtPath, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut winner: Option<usize> = None;
+        for i in 0..self.streams.len() {
+            let (before, from_here) = self.streams.split_at_mut(i);
+            match from_here[0].peek() {
+                None => {}
+                Some(Err(_)) => return from_here[0].next(),
+                Some(Ok(item)) => {
+                    let smaller = match winner.and_then(|w| before[w].peek()) {
+                        Some(Ok(best)) => item.path() < best.path(),
+                        _ => true,
+                    };
+                    if smaller {
+                        winner = Some(i);
+                    }
+                }
+            }
+        }
+        let winner = winner?;
+        let item = self.streams[winner].next()?;
+        if let Ok(item) = &item {
+            for stream in &mut self.streams[winner + 1..] {
+                if matches!(stream.peek(), Some(Ok(other)) if other.path() == item.path()) {
+                    stream.next();
+                }
+            }
+        }
+        Some(item)
+    }
+}
+
+/// Records with what the side files say of them.
+struct Joined<R> {
+    records: R,
+    xattrs: Peekable<Stream<(RepoPathBuf, Xattrs)>>,
+    acls: Peekable<Stream<(RepoPathBuf, Acl)>>,
+    index: Peekable<Stream<(RepoPathBuf, Precise)>>,
+}
+
+impl<R: Iterator<Item = Result<Recorded>>> Iterator for Joined<R> {
+    type Item = Result<Recorded>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut recorded = match self.records.next()? {
+            Ok(recorded) => recorded,
+            Err(e) => return Some(Err(e)),
+        };
+        let entry = &mut recorded.entry;
+        let join = || -> Result<()> {
+            if let Some(xattrs) = take_at(&mut self.xattrs, entry.path.as_path())? {
+                entry.xattrs = xattrs;
+            }
+            if let Some(acl) = take_at(&mut self.acls, entry.path.as_path())? {
+                entry.acl = acl;
+            }
+            entry.precise = take_at(&mut self.index, entry.path.as_path())?
+                // Somebody else may have rewritten the record since.
+                .filter(|p| entry.attrs.mtime.is_none_or(|t| t == p.mtime.0));
+            Ok(())
+        };
+        let mut join = join;
+        Some(join().map(|()| recorded))
+    }
+}
+
+/// What a side stream has at a path; what it has before that belongs to nothing.
+fn take_at<T>(side: &mut Peekable<Stream<(RepoPathBuf, T)>>, path: RepoPath<'_>) -> Result<Option<T>> {
+    loop {
+        match side.peek() {
+            Some(Ok((at, _))) if at.as_path() > path => return Ok(None),
+            None => return Ok(None),
+            Some(_) => {}
+        }
+        match side.next() {
+            Some(Ok((at, value))) if at.as_path() == path => return Ok(Some(value)),
+            Some(Err(e)) => return Err(e),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A repository on disk: what is in it, and how it is changed.
+
+pub mod disk;
+pub mod gz;
+pub mod increments;
+pub mod layout;
+pub mod lock;
+pub mod metadata;
+
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::format::names::{IncrementKind, TimeStyle, TimedName};
+use crate::format::quote::Quoting;
+use crate::time::{SessionTime, TimeSeparator, Zone};
+use crate::tree::Root;
+use crate::tree::caps::Capabilities;
+use layout::{DATA, INCREMENTS, Layout, StoredPath};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file in the data directory that has a time in its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataFile {
+    /// Where it is.
+    pub place: StoredPath,
+    /// What stands before the time, unquoted.
+    pub base: Vec<u8>,
+    /// The session that it belongs to.
+    pub time: SessionTime,
+    /// What it is.
+    pub kind: IncrementKind,
+    /// Does its name end in `.gz`?
+    pub gzipped: bool,
+}
+
+/// In what state the last session left the repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MirrorState {
+    /// A data directory without marker: the first session never ended.
+    Unfinished,
+    /// The mirror is that of this session.
+    Clean(SessionTime),
+    /// A session failed. Regress goes back to `good`.
+    Interrupted {
+        /// The last good session.
+        good: SessionTime,
+        /// The one that failed.
+        failed: SessionTime,
+    },
+}
+
+/// A repository, open for reading. To change it takes a [`lock::Writer`].
+#[derive(Debug)]
+pub struct Repository {
+    root: Arc<Root>,
+    layout: Layout,
+}
+
+impl Repository {
+    /// Opens the repository whose root is `path`.
+    ///
+    /// # Errors
+    /// [`Error::NotARepository`] where there is no data directory; [`Error::Io`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let root = match Root::open(path) {
+            Err(e) if crate::tree::is_absent(&e) => {
+                return Err(Error::NotARepository { path: path.to_path_buf() });
+            }
+            other => other.while_doing(Doing::Open, path)?,
+        };
+        match root.find(DATA.as_bytes()).while_doing(Doing::Stat, path)? {
+            Some(stat) if stat.is_dir() => {}
+            _ => return Err(Error::NotARepository { path: path.to_path_buf() }),
+        }
+        Self::in_root(Arc::new(root), Zone::system(), TimeSeparator::Colon)
+    }
+
+    /// The repository in an open directory, whether it is one already or not.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the quoting can't be read.
+    pub(crate) fn in_root(root: Arc<Root>, zone: Zone, separator: TimeSeparator) -> Result<Self> {
+        let small = |name: &str| -> Result<Vec<u8>> {
+            let place = StoredPath::fixed(DATA).listed(name.as_bytes());
+            read_small(&root, &place).map(Option::unwrap_or_default)
+        };
+        let quoting = Quoting::parse(&small("chars_to_quote")?, &small("special_escapes")?);
+        let separator = if quoting.hides(b':') { TimeSeparator::Dash } else { separator };
+        let longest = Capabilities::full().longest_name;
+        let layout = Layout::new(quoting, TimeStyle { zone, separator }, longest);
+        Ok(Self { root, layout })
+    }
+
+    /// The open root directory.
+    pub fn root(&self) -> &Arc<Root> {
+        &self.root
+    }
+
+    /// The path of the root, as it was opened.
+    pub fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// How it spells names.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The same repository, writing times in another way.
+    #[must_use]
+    pub fn with_times(self, zone: Zone, separator: TimeSeparator) -> Self {
+        let quoting = self.layout.quoting().clone();
+        let separator = if quoting.hides(b':') { TimeSeparator::Dash } else { separator };
+        let longest = Capabilities::full().longest_name;
+        Self { root: self.root, layout: Layout::new(quoting, TimeStyle { zone, separator }, longest) }
+    }
+
+    /// The path of a place in it, for messages.
+    pub fn path_of(&self, place: &StoredPath) -> PathBuf {
+        self.root.path_of(place.as_bytes())
+    }
+
+    /// All files in the data directory that have a time in their names, in no useful order.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn data_files(&self) -> Result<Vec<DataFile>> {
+        let dir = StoredPath::fixed(DATA);
+        let names = self.root.list(dir.as_bytes()).while_doing(Doing::List, self.path_of(&dir))?;
+        let quoting = self.layout.quoting();
+        let parse = |name: &[u8]| {
+            let unquoted = quoting.unquote(name);
+            let parsed = TimedName::parse(&unquoted)?;
+            Some(DataFile {
+                place: dir.listed(name),
+                base: parsed.base.to_vec(),
+                time: parsed.time,
+                kind: parsed.kind,
+                gzipped: parsed.gzipped,
+            })
+        };
+        Ok(names.iter().filter_map(|n| parse(n)).collect())
+    }
+
+    /// In what state the last session left it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Refused`] with more than two markers.
+    pub fn state(&self) -> Result<MirrorState> {
+        state_of(&self.data_files()?, self.path())
+    }
+
+    /// All sessions that can be restored, in ascending order.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sessions(&self) -> Result<Vec<SessionTime>> {
+        let files = self.data_files()?;
+        let last = match state_of(&files, self.path())? {
+            MirrorState::Unfinished => return Ok(Vec::new()),
+            MirrorState::Clean(at) => at,
+            MirrorState::Interrupted { good, .. } => good,
+        };
+        let mut sessions: BTreeSet<SessionTime> = files
+            .iter()
+            .filter(|f| f.base == b"mirror_metadata" || f.base == b"increments")
+            .map(|f| f.time)
+            .filter(|t| *t <= last)
+            .collect();
+        sessions.insert(last);
+        Ok(sessions.into_iter().collect())
+    }
+
+    /// Has the directory `increments` anything in it?
+    pub(crate) fn has_increments(&self) -> bool {
+        self.root.list(INCREMENTS.as_bytes()).is_ok_and(|names| !names.is_empty())
+    }
+}
+
+/// The markers among the data files, oldest first, each instant once.
+pub(crate) fn markers(files: &[DataFile]) -> Vec<&DataFile> {
+    let mut markers: Vec<&DataFile> = files.iter().filter(|f| f.base == b"current_mirror").collect();
+    markers.sort_by_key(|f| f.time);
+    markers
+}
+
+pub(crate) fn state_of(files: &[DataFile], path: &Path) -> Result<MirrorState> {
+    match markers(files)[..] {
+        [] => Ok(MirrorState::Unfinished),
+        [one] => Ok(MirrorState::Clean(one.time)),
+        [old, new] if old.time < new.time => {
+            Ok(MirrorState::Interrupted { good: old.time, failed: new.time })
+        }
+        ref many => Err(Error::Refused(format!(
+            "{} has {} current_mirror markers where one or two of different times can be; remove those that are wrong from {DATA}",
+            path.display(),
+            many.len()
+        ))),
+    }
+}
+
+/// A small file, whole; nothing if it isn't there.
+pub(crate) fn read_small(root: &Root, place: &StoredPath) -> Result<Option<Vec<u8>>> {
+    use std::io::Read;
+    const SMALL: u64 = 1 << 20;
+    let path = root.path_of(place.as_bytes());
+    let file = match root.open_file(place.as_bytes()) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.while_doing(Doing::Open, &path)?,
+    };
+    let mut content = Vec::new();
+    file.take(SMALL).read_to_end(&mut content).while_doing(Doing::Read, &path)?;
+    Ok(Some(content))
+}
