@@ -1,6 +1,7 @@
 //! The rdiff-backup repository format and its jobs.
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod delta;
 pub mod entry;
 pub mod error;
@@ -10,6 +11,8 @@ pub mod monitor;
 pub mod nest;
 pub mod path;
 pub mod pool;
+pub mod regress;
 pub mod repo;
+pub mod restore;
 pub mod time;
 pub mod tree;

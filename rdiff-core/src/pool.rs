@@ -204,6 +204,42 @@ where
     }
 }
 
+/// Gathers items of a stream into chunks for [`Pool::map_ordered`], so that small ones don't each pay for
+/// a queue. A chunk ends at `most` items, when their weights reach `heavy`, or with an error.
+pub struct Chunks<I, W> {
+    input: I,
+    weight: W,
+    most: usize,
+    heavy: u64,
+}
+
+impl<I, W> Chunks<I, W> {
+    /// Cuts `input` into chunks.
+    pub fn new(input: I, most: usize, heavy: u64, weight: W) -> Self {
+        Self { input, weight, most, heavy }
+    }
+}
+
+impl<T, E, I: Iterator<Item = Result<T, E>>, W: Fn(&T) -> u64> Iterator for Chunks<I, W> {
+    type Item = (Vec<T>, Option<E>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut chunk = Vec::new();
+        let mut weight = 0u64;
+        while chunk.len() < self.most && weight < self.heavy {
+            match self.input.next() {
+                Some(Ok(item)) => {
+                    weight = weight.saturating_add((self.weight)(&item));
+                    chunk.push(item);
+                }
+                Some(Err(e)) => return Some((chunk, Some(e))),
+                None => break,
+            }
+        }
+        (!chunk.is_empty()).then_some((chunk, None))
+    }
+}
+
 /// Runs an iterator in a thread of its own, up to `depth` chunks of `chunk` items ahead.
 pub fn ahead<I>(input: I, chunk: usize, depth: usize) -> Ahead<I::Item>
 where

@@ -19,6 +19,7 @@ const LANE: usize = 32;
 const MAX_RANGES: usize = 1 << 18;
 
 /// Ranges in order, none nearer than `gap` to the next.
+#[derive(Clone)]
 pub(super) struct Ranges {
     list: Vec<Range<u64>>,
     gap: u64,
@@ -68,6 +69,7 @@ impl Ranges {
 /// Feed it the bytes of both at equal offsets, in order, and give it to
 /// [`Encoder::encode_with`](super::Encoder::encode_with): what it saw to be equal is not read again.
 /// What it was not fed counts as different. It takes up to 4 MiB, when there are many ranges.
+#[derive(Clone)]
 pub struct AlignedScan {
     ranges: Ranges,
     old_len: u64,

@@ -190,3 +190,23 @@ fn read_full_at<R: ReadAt + ?Sized>(
 fn write_all<W: Write + ?Sized>(out: &mut W, bytes: &[u8]) -> Result<(), DeltaError> {
     out.write_all(bytes).map_err(DeltaError::Write)
 }
+/// Writes the delta that makes a file of `len` bytes from itself: one COPY of all of it.
+///
+/// # Errors
+/// [`DeltaError::Write`].
+pub fn write_identity(len: u64, out: &mut impl io::Write) -> Result<(), DeltaError> {
+    let mut delta = DELTA_MAGIC.to_vec();
+    if len > 0 {
+        let bytes = len.to_be_bytes();
+        let (width, opcode) = match len {
+            0..=0xff => (1, 0x45),
+            0x100..=0xffff => (2, 0x46),
+            0x1_0000..=0xffff_ffff => (4, 0x47),
+            _ => (8, 0x48),
+        };
+        delta.extend_from_slice(&[opcode, 0]);
+        delta.extend_from_slice(&bytes[8 - width..]);
+    }
+    delta.push(0);
+    out.write_all(&delta).map_err(DeltaError::Write)
+}

@@ -42,6 +42,13 @@ impl StoredPath {
         &self.0[self.0.iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1)..]
     }
 
+    /// The place of a path in a restore target, whose names are as they are. `prefix` stands before it
+    /// where the target is one file in a directory.
+    pub(crate) fn in_target(prefix: &[u8], path: RepoPath<'_>) -> Self {
+        let joined: Vec<&[u8]> = [prefix, path.as_bytes()].into_iter().filter(|p| !p.is_empty()).collect();
+        Self(joined.join(&b'/'))
+    }
+
     /// A number as a name in the staging directory.
     pub(crate) fn staged(number: u64) -> Self {
         Self(format!("{STAGING}/{number}").into_bytes())

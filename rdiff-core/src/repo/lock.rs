@@ -16,7 +16,9 @@ use std::sync::Arc;
 pub struct Writer {
     repo: Arc<Repository>,
     disk: Arc<dyn Disk>,
-    lock: OwnedFd,
+    lock: Option<OwnedFd>,
+    /// Locked too, since `lock.yml` isn't always there.
+    _dir: OwnedFd,
 }
 
 impl Writer {
@@ -26,34 +28,52 @@ impl Writer {
     /// [`Error::Locked`] with the holder; [`Error::Io`].
     pub fn new(repo: Arc<Repository>, force: bool) -> Result<Self> {
         let disk = Arc::new(RealDisk::new(Arc::clone(repo.root()), true));
-        Self::with_disk(repo, disk, force)
+        Self::with_disk(repo, disk, true, force)
     }
 
-    /// The same, with every change going through `disk`.
+    /// The same, with every change going through `disk`. Where there is no session yet, `lock.yml` must not
+    /// be made: beside it the original refuses to clean up an unfinished first session.
     ///
     /// # Errors
     /// As [`Writer::new`].
-    pub fn with_disk(repo: Arc<Repository>, disk: Arc<dyn Disk>, force: bool) -> Result<Self> {
+    pub fn with_disk(
+        repo: Arc<Repository>,
+        disk: Arc<dyn Disk>,
+        has_sessions: bool,
+        force: bool,
+    ) -> Result<Self> {
         let place = StoredPath::fixed(DATA).listed(b"lock.yml");
         let path = repo.path_of(&place);
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let lock = repo.root().open_at(place.as_bytes(), flags, 0o600).while_doing(Doing::Lock, &path)?;
         let locked = |by| Error::Locked { repository: repo.path().to_path_buf(), by };
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) if force => {}
+        let take = |lock: &OwnedFd| match rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) if force => Ok(()),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let text = read_small(repo.root(), &place)?.unwrap_or_default();
-                return Err(locked(holder(&String::from_utf8_lossy(&text))));
+                Err(locked(holder(&String::from_utf8_lossy(&text))))
             }
-            Err(e) => return Err(std::io::Error::from(e)).while_doing(Doing::Lock, path),
+            Err(e) => Err(std::io::Error::from(e)).while_doing(Doing::Lock, &path),
+        };
+        let dir = repo.root().open_at(DATA.as_bytes(), OFlags::RDONLY | OFlags::DIRECTORY, 0);
+        let dir = dir.while_doing(Doing::Lock, repo.path_of(&StoredPath::fixed(DATA)))?;
+        take(&dir)?;
+        let mut flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY;
+        if has_sessions {
+            flags |= OFlags::CREATE;
+        }
+        let lock = match repo.root().open_at(place.as_bytes(), flags, 0o600) {
+            Err(e) if !has_sessions && crate::tree::is_absent(&e) => None,
+            other => Some(other.while_doing(Doing::Lock, &path)?),
+        };
+        if let Some(lock) = &lock {
+            take(lock)?;
         }
         if !force {
             if let Some(pid) = living_writer(&repo)? {
                 return Err(locked(format!("process {pid}")));
             }
         }
-        let writer = Self { repo, disk, lock };
+        let writer = Self { repo, disk, lock, _dir: dir };
         writer.sign().while_doing(Doing::Write, path)?;
         Ok(writer)
     }
@@ -70,15 +90,16 @@ impl Writer {
 
     /// Says in the lock who holds it. Nobody needs this to be durable.
     fn sign(&self) -> std::io::Result<()> {
+        let Some(lock) = &self.lock else { return Ok(()) };
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
         let time = SessionTime(now as i64).format(&Zone::utc(), TimeSeparator::Colon);
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let pid = std::process::id();
         let text = format!("cmd: rdiff-backup\nhostname: {host}\npid: {pid}\ntimestamp: '{time}'\n");
-        rustix::fs::ftruncate(&self.lock, 0)?;
+        rustix::fs::ftruncate(lock, 0)?;
         // A full disk is no reason not to free space on it: only the flock counts.
-        match rustix::io::pwrite(&self.lock, text.as_bytes(), 0) {
+        match rustix::io::pwrite(lock, text.as_bytes(), 0) {
             Ok(_) | Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Ok(()),
             Err(e) => Err(e.into()),
         }
@@ -88,7 +109,9 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         // The lock ends with the descriptor; that the text stays behind would do no harm.
-        rustix::fs::ftruncate(&self.lock, 0).ok();
+        if let Some(lock) = &self.lock {
+            rustix::fs::ftruncate(lock, 0).ok();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::gz::Content;
 use super::{DataFile, Repository};
 use crate::entry::{Acl, Entry, Precise, Xattrs};
-use crate::error::{Doing, Error, FormatError, IoContext, Result};
+use crate::error::{Doing, Error, FormatError, Result};
 use crate::format::attrs::RecordParser;
 use crate::format::index::IndexReader;
 use crate::format::names::IncrementKind;

@@ -6,6 +6,8 @@ pub mod increments;
 pub mod layout;
 pub mod lock;
 pub mod metadata;
+pub mod put;
+pub mod session;
 
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};

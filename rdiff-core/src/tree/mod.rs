@@ -171,7 +171,8 @@ impl Root {
     /// `ELOOP` or `ENOTDIR` where a symbolic link stands in the way; else those of `open`.
     pub fn open_at(&self, path: &[u8], flags: OFlags, mode: u32) -> io::Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::from_raw_mode(mode);
+        // openat2 wants no mode where nothing is made.
+        let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(mode) } else { Mode::empty() };
         if path.is_empty() {
             return Ok(rustix::fs::openat(&self.fd, c".", flags, mode)?);
         }

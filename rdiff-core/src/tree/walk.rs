@@ -34,10 +34,11 @@ impl AtPath for Found {
     }
 }
 
-/// Says of each path whether a walk shows it and enters it.
+/// Says of each path whether a stream of paths shows it and goes into it.
 pub trait Filter: Send {
-    /// Is it shown? A directory that isn't is not entered either.
-    fn wants(&mut self, source: &dyn Source, path: RepoPath<'_>, stat: &Stat) -> Wanted;
+    /// Is it shown? A directory that isn't is not entered either. `has` says whether a directory holds
+    /// an entry of some name.
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, has: &dyn Fn(&[u8]) -> bool) -> Wanted;
 }
 
 /// The answer of a [`Filter`].
@@ -52,10 +53,11 @@ pub enum Wanted {
 }
 
 /// Shows everything.
+#[derive(Clone, Copy, Debug)]
 pub struct Everything;
 
 impl Filter for Everything {
-    fn wants(&mut self, _: &dyn Source, _: RepoPath<'_>, _: &Stat) -> Wanted {
+    fn wants(&mut self, _: RepoPath<'_>, _: &Stat, _: &dyn Fn(&[u8]) -> bool) -> Wanted {
         Wanted::Yes
     }
 }
@@ -184,7 +186,12 @@ impl<F: Filter> Walk<F> {
     }
 
     fn found(&mut self, path: RepoPathBuf, stat: Stat, listing: Option<Task<io::Result<Listing>>>) {
-        let wanted = self.filter.wants(&*self.source, path.as_path(), &stat);
+        let source = Arc::clone(&self.source);
+        let has = |name: &[u8]| {
+            let found = source.stat_in(path.as_path(), &[Box::from(name)]);
+            found.first().is_some_and(Result::is_ok)
+        };
+        let wanted = self.filter.wants(path.as_path(), &stat, &has);
         let found = Found { path, what: What::Here(stat) };
         match wanted {
             Wanted::No => return,
@@ -316,7 +323,7 @@ mod tests {
 
     struct OnlyKeep;
     impl Filter for OnlyKeep {
-        fn wants(&mut self, _: &dyn Source, path: RepoPath<'_>, stat: &Stat) -> Wanted {
+        fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, _: &dyn Fn(&[u8]) -> bool) -> Wanted {
             match path.name() {
                 Some(b"keep") => Wanted::Yes,
                 _ if stat.is_dir() => Wanted::IfNotEmpty,

@@ -1,0 +1,791 @@
+//! Recording and applying, in path order and by one thread: records of the new session, the diff of the old
+//! one, and batches of changes to the mirror behind barriers.
+
+use super::plan::{LinkRole, Planned};
+use super::stage::{Changed, Outcome, Place};
+use super::{BackupRequest, Shared};
+use crate::entry::{Digest, Entry, Kind, Precise};
+use crate::error::{Doing, Error, Problem, ProblemKind, Result};
+use crate::format::attrs::{write_absent, write_record};
+use crate::format::index::IndexWriter;
+use crate::format::names::IncrementKind;
+use crate::format::stats::{
+    FileStatistics, SessionStatistics, error_log_line, file_statistics_head, file_statistics_line,
+};
+use crate::format::{acls, xattrs};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Phase};
+use crate::nest::Nest;
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::pool::Pool;
+use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
+use crate::repo::gz::SideFile;
+use crate::repo::layout::{LONG_NAMES, StoredPath};
+use crate::repo::metadata::Recorded;
+use crate::repo::{DataFile, Repository};
+use crate::tree::attrs::Applied;
+use crate::tree::source::SourceGuard;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A change of the mirror that waits for a barrier.
+enum Op {
+    /// A staged file takes its place.
+    Put { from: StoredPath, to: StoredPath },
+    /// A directory is made, where something else may stand.
+    MakeDir { to: StoredPath, over: bool },
+    /// Only attributes change.
+    SetAttributes(Box<Entry>),
+    /// A file becomes another name of the first of its group.
+    Link { first: StoredPath, to: StoredPath },
+}
+
+/// A change that takes something away. These come last of all, the innermost first.
+enum Removal {
+    File(StoredPath),
+    Dir(StoredPath),
+    /// A staged file takes the place of a directory, once that is empty.
+    PutOverDir {
+        from: StoredPath,
+        to: StoredPath,
+    },
+}
+
+/// So many changes wait at most before a batch is applied,
+const BATCH: usize = 50_000;
+/// or so many bytes of staged files.
+const BATCH_BYTES: u64 = 2 << 30;
+
+/// A directory on the way to the present path.
+struct Dir {
+    /// Its state in the previous session, if it was a directory then.
+    old: Option<Entry>,
+    /// Its state now, if it is a directory now.
+    now: Option<Entry>,
+    /// Was its increment written?
+    has_increment: bool,
+    /// Do its attributes have to be set?
+    touched: bool,
+}
+
+/// The first name of a group of hard links, once it was dealt with.
+struct First {
+    place: StoredPath,
+    digest: Option<Digest>,
+    remaining: u64,
+}
+
+/// The files that tell of a session.
+struct SideFiles {
+    metadata: SideFile,
+    diff: Option<SideFile>,
+    xattrs: Option<SideFile>,
+    acls: Option<SideFile>,
+    index: SideFile,
+    index_entries: IndexWriter,
+    index_diff: Option<(SideFile, IndexWriter)>,
+    file_statistics: Option<SideFile>,
+}
+
+/// Takes the outcomes in path order.
+pub(super) struct Recorder<'m> {
+    shared: Arc<Shared>,
+    monitor: &'m dyn Monitor,
+    files: SideFiles,
+    separator: u8,
+    statistics: SessionStatistics,
+    error_log: Vec<u8>,
+    problems: u64,
+    nest: Nest<Dir>,
+    ops: Vec<Op>,
+    staged_bytes: u64,
+    removals: Vec<Removal>,
+    touched: Vec<Entry>,
+    firsts: HashMap<(u64, u64), First>,
+    removed: u64,
+}
+
+/// What is left to do once a session is recorded and applied.
+pub(super) struct Finished {
+    pub(super) statistics: SessionStatistics,
+    pub(super) problems: u64,
+    /// Snapshots for which a diff stands now.
+    pub(super) replaced: Vec<DataFile>,
+    /// Files of ours to be removed after the commit.
+    needless: Vec<DataFile>,
+}
+
+impl Finished {
+    /// Removes what nobody needs any more. It does no harm where that fails.
+    pub(super) fn clean_up(&self, disk: &dyn Disk, _repo: &Repository) {
+        for file in &self.needless {
+            disk.unlink(&file.place).ok();
+        }
+    }
+}
+
+impl<'m> Recorder<'m> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        pool: Arc<Pool>,
+        request: &BackupRequest,
+        monitor: &'m dyn Monitor,
+    ) -> Result<Self> {
+        let session = &shared.session;
+        let layout = session.repo().layout();
+        let file = |base: &str, time, kind, compressed: bool| {
+            let place = |gz| layout.data(base, time, kind, gz);
+            SideFile::new(
+                Arc::clone(session.disk()),
+                Arc::clone(&pool),
+                place(false),
+                compressed.then(|| place(true)),
+            )
+        };
+        let (now, snapshot, diff) = (session.time(), IncrementKind::Snapshot, IncrementKind::Diff);
+        let files = session.repo().data_files()?;
+        let diff_of = session.previous().filter(|&t| may_become_diff(&files, t));
+        let traits = shared.source.traits();
+        let mut index = file("source_index", now, snapshot, false);
+        IndexWriter::head(None, index.text());
+        let has_old_index =
+            |t| files.iter().any(|f| f.base == b"source_index" && f.time == t && f.kind == snapshot);
+        let index_diff = diff_of.filter(|&t| has_old_index(t)).map(|t| {
+            let mut diff_file = file("source_index", t, diff, false);
+            IndexWriter::head(Some(now.0), diff_file.text());
+            (diff_file, IndexWriter::default())
+        });
+        let separator = if request.null_separator { 0 } else { b'\n' };
+        let mut file_statistics =
+            request.file_statistics.then(|| file("file_statistics", now, IncrementKind::Data, true));
+        if let Some(statistics) = &mut file_statistics {
+            file_statistics_head(separator, statistics.text());
+        }
+        let files = SideFiles {
+            metadata: file("mirror_metadata", now, snapshot, true),
+            diff: diff_of.map(|t| file("mirror_metadata", t, diff, true)),
+            xattrs: (request.xattrs && traits.xattrs)
+                .then(|| file("extended_attributes", now, snapshot, true)),
+            acls: (request.acls && traits.acls).then(|| file("access_control_lists", now, snapshot, true)),
+            index,
+            index_entries: IndexWriter::default(),
+            index_diff,
+            file_statistics,
+        };
+        Ok(Self {
+            shared,
+            monitor,
+            files,
+            separator,
+            statistics: SessionStatistics::default(),
+            error_log: Vec::new(),
+            problems: 0,
+            nest: Nest::default(),
+            ops: Vec::new(),
+            staged_bytes: 0,
+            removals: Vec::new(),
+            touched: Vec::new(),
+            firsts: HashMap::new(),
+            removed: 0,
+        })
+    }
+
+    fn is_first(&self) -> bool {
+        self.shared.session.previous().is_none()
+    }
+
+    /// Takes the next path.
+    pub(super) fn take(&mut self, planned: Planned, outcome: Outcome) -> Result<()> {
+        self.go_to(planned.path.as_path())?;
+        let old = planned.old.as_deref();
+        match outcome {
+            Outcome::Kept(newer) => match old {
+                Some(old) => self.keep(old, newer.as_deref())?,
+                None => return Ok(()),
+            },
+            Outcome::Held(problem) => {
+                if let Some(problem) = problem {
+                    self.problem(&problem);
+                    if problem.kind == ProblemKind::List {
+                        self.statistics.errors = Some(self.statistics.errors.unwrap_or(0.0) + 1.0);
+                    }
+                }
+                if let Some(old) = old {
+                    self.keep(old, None)?;
+                }
+            }
+            Outcome::Changed(changed) => self.change(&planned.path, old, *changed)?,
+            Outcome::Removed { increment } => {
+                if let Some(old) = old {
+                    self.remove(old, increment)?;
+                }
+            }
+        }
+        self.monitor.count(Counter::Paths, 1);
+        for file in [&mut self.files.metadata, &mut self.files.index] {
+            file.flow()?;
+        }
+        let more = [
+            &mut self.files.diff,
+            &mut self.files.xattrs,
+            &mut self.files.acls,
+            &mut self.files.file_statistics,
+        ];
+        for file in more.into_iter().flatten() {
+            file.flow()?;
+        }
+        if let Some((file, _)) = &mut self.files.index_diff {
+            file.flow()?;
+        }
+        if self.ops.len() >= BATCH || self.staged_bytes >= BATCH_BYTES {
+            self.apply_batch()?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the directories that `path` isn't in.
+    fn go_to(&mut self, path: RepoPath<'_>) -> Result<()> {
+        while let Some((_, dir)) = self.nest.leave_for(path) {
+            self.leave(dir)?;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, dir: Dir) -> Result<()> {
+        let Some(now) = dir.now.filter(|_| dir.touched) else { return Ok(()) };
+        if self.is_first() {
+            return self.shared.set_mirror_attributes(&now);
+        }
+        self.touched.push(now);
+        Ok(())
+    }
+
+    fn enter(&mut self, path: &RepoPathBuf, dir: Dir) {
+        self.nest.enter(path.clone(), dir);
+    }
+
+    /// Records an unchanged path word for word.
+    fn keep(&mut self, old: &Recorded, newer: Option<&Entry>) -> Result<()> {
+        let entry = &old.entry;
+        self.files.metadata.text().extend_from_slice(&old.raw);
+        let precise = newer.map_or(entry.precise, |n| n.precise);
+        self.record_side(entry, precise);
+        self.index_diff(entry.path.as_path(), Some(entry.precise), precise);
+        if let Some(link) = entry.file().and_then(|f| f.link) {
+            self.met_link(
+                link.group(),
+                link.count,
+                &self.shared.mirror(entry),
+                entry.file().and_then(|f| f.digest),
+            );
+        }
+        let size = entry.size();
+        self.statistics.source_files += 1.0;
+        self.statistics.source_file_size += size as f64;
+        self.statistics.mirror_files += 1.0;
+        self.statistics.mirror_file_size += size as f64;
+        let line = FileStatistics { changed: false, source: Some(size), mirror: Some(size), increment: None };
+        self.file_statistics(entry.path.as_path(), &line);
+        if entry.is_dir() {
+            let dir = Dir {
+                old: Some(entry.clone()),
+                now: Some(entry.clone()),
+                has_increment: false,
+                touched: false,
+            };
+            self.enter(&entry.path, dir);
+        }
+        Ok(())
+    }
+
+    fn file_statistics(&mut self, path: RepoPath<'_>, line: &FileStatistics) {
+        if let Some(file) = &mut self.files.file_statistics {
+            file_statistics_line(path, line, self.separator, file.text());
+        }
+    }
+
+    /// Records attributes, lists and times below the second.
+    fn record_side(&mut self, entry: &Entry, precise: Option<Precise>) {
+        if let Some(file) = self.files.xattrs.as_mut().filter(|_| !entry.xattrs.0.is_empty()) {
+            xattrs::write(&entry.path, &entry.xattrs, file.text());
+        }
+        if let Some(file) = self.files.acls.as_mut().filter(|_| !entry.acl.is_empty()) {
+            acls::write(&entry.path, &entry.acl, file.text());
+        }
+        if let Some(precise) = precise {
+            self.files.index_entries.entry(entry.path.as_path(), Some(&precise), self.files.index.text());
+        }
+    }
+
+    /// Records how the index of the previous session differs. `old` is nothing if the path wasn't there.
+    fn index_diff(&mut self, path: RepoPath<'_>, old: Option<Option<Precise>>, new: Option<Precise>) {
+        let Some((file, entries)) = &mut self.files.index_diff else { return };
+        let old = old.flatten();
+        if old != new {
+            entries.entry(path, old.as_ref(), file.text());
+        }
+    }
+
+    fn met_link(&mut self, group: (u64, u64), count: u64, place: &StoredPath, digest: Option<Digest>) {
+        match self.firsts.get_mut(&group) {
+            Some(first) => {
+                first.remaining -= 1;
+                if first.remaining == 0 {
+                    self.firsts.remove(&group);
+                }
+            }
+            None => {
+                self.firsts.insert(
+                    group,
+                    First { place: place.clone(), digest, remaining: count.saturating_sub(1).max(1) },
+                );
+            }
+        }
+    }
+
+    fn change(&mut self, path: &RepoPathBuf, old: Option<&Recorded>, mut changed: Changed) -> Result<()> {
+        let place = self.shared.mirror(&changed.entry);
+        let link_to = match self.join_group(&mut changed, &place) {
+            Ok(link_to) => link_to,
+            Err(problem) => {
+                self.problem(&problem);
+                return Ok(());
+            }
+        };
+        if let Some(problem) = &changed.problem {
+            self.problem(problem);
+        }
+        self.touch_parents(
+            changed.increment.is_some(),
+            !matches!(changed.place, Place::Mirror) || self.is_first(),
+        )?;
+        let entry = changed.entry;
+        write_record(&entry, self.files.metadata.text());
+        if let Some(diff) = &mut self.files.diff {
+            match old {
+                Some(old) if same_record(old, &entry) => {}
+                Some(old) => diff.text().extend_from_slice(&old.raw),
+                None => write_absent(path, diff.text()),
+            }
+        }
+        self.record_side(&entry, entry.precise);
+        self.index_diff(path.as_path(), old.map(|o| o.entry.precise), entry.precise);
+        self.count_change(old, Some(&entry), changed.increment);
+        self.monitor.event(&Event::Path {
+            path: path.as_path(),
+            what: if old.is_some() { PathDone::Changed } else { PathDone::Added },
+        });
+        self.monitor.count(Counter::BytesRead, entry.size());
+        self.schedule(old, &entry, place, changed.place, link_to)?;
+        let was_dir = old.filter(|o| o.entry.is_dir());
+        if entry.is_dir() || was_dir.is_some() {
+            let dir = Dir {
+                old: was_dir.map(|o| o.entry.clone()),
+                now: entry.is_dir().then_some(entry),
+                has_increment: true,
+                touched: true,
+            };
+            self.enter(path, dir);
+        }
+        Ok(())
+    }
+
+    /// For a later name of a file: which one it becomes a link to.
+    fn join_group(
+        &mut self,
+        changed: &mut Changed,
+        place: &StoredPath,
+    ) -> Result<Option<StoredPath>, Problem> {
+        let Some(link) = changed.entry.file().and_then(|f| f.link) else { return Ok(None) };
+        let digest = changed.entry.file().and_then(|f| f.digest);
+        if changed.role != LinkRole::Later {
+            self.met_link(link.group(), link.count, place, digest);
+            return Ok(None);
+        }
+        let first = self.firsts.get(&link.group()).map(|f| (f.place.clone(), f.digest));
+        let read = changed.content;
+        match first {
+            Some((first, of_first)) if read.is_none() || read == of_first => {
+                self.met_link(link.group(), link.count, place, None);
+                Ok(Some(first))
+            }
+            _ if read.is_some() => {
+                // Its group has other content or could not be read: it stands alone.
+                if let Kind::File(file) = &mut changed.entry.kind {
+                    file.link = None;
+                    file.digest = read;
+                }
+                Ok(None)
+            }
+            _ => Err(Problem {
+                kind: ProblemKind::List,
+                path: changed.entry.path.clone(),
+                source: std::io::Error::other("the first name of this file could not be read"),
+            }),
+        }
+    }
+
+    /// Queues, or in a first session does, what brings the new state about.
+    fn schedule(
+        &mut self,
+        old: Option<&Recorded>,
+        entry: &Entry,
+        to: StoredPath,
+        place: Place,
+        link_to: Option<StoredPath>,
+    ) -> Result<()> {
+        let over_dir = old.is_some_and(|o| o.entry.is_dir()) && !entry.is_dir();
+        if let Some(first) = link_to {
+            if self.is_first() {
+                return self.link(&first, &to);
+            }
+            let was_staged = match place {
+                Place::Staged(from) => Some(from),
+                _ => None,
+            };
+            if let Some(from) = was_staged {
+                self.shared.session.io(Doing::Remove, &from, self.shared.disk.unlink(&from))?;
+            }
+            if over_dir {
+                // A link can't wait in staging under the rule for removals: copy the name there now.
+                let from = self.shared.session.staged();
+                self.apply_batch()?;
+                self.shared.session.io(Doing::Link, &from, self.shared.disk.link(&first, &from))?;
+                self.removals.push(Removal::PutOverDir { from, to });
+                return Ok(());
+            }
+            self.ops.push(Op::Link { first, to });
+            return Ok(());
+        }
+        match place {
+            Place::Staged(from) if over_dir => self.removals.push(Removal::PutOverDir { from, to }),
+            Place::Staged(from) => {
+                self.staged_bytes += entry.size();
+                self.ops.push(Op::Put { from, to });
+            }
+            Place::Mirror if self.is_first() => {}
+            Place::Mirror => self.ops.push(Op::SetAttributes(Box::new(entry.clone()))),
+            Place::Nowhere if entry.is_dir() && !self.is_first() => {
+                if !old.is_some_and(|o| o.entry.is_dir()) {
+                    self.ops.push(Op::MakeDir { to, over: old.is_some() });
+                }
+            }
+            Place::Nowhere => {}
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, old: &Recorded, increment: u64) -> Result<()> {
+        self.touch_parents(true, true)?;
+        self.removed += 1;
+        let entry = &old.entry;
+        if let Some(diff) = &mut self.files.diff {
+            diff.text().extend_from_slice(&old.raw);
+        }
+        self.index_diff(entry.path.as_path(), Some(entry.precise), None);
+        self.count_change(Some(old), None, Some(increment));
+        self.monitor.event(&Event::Path { path: entry.path.as_path(), what: PathDone::Removed });
+        let place = self.shared.mirror(entry);
+        if entry.is_dir() {
+            self.removals.push(Removal::Dir(place));
+            let dir = Dir { old: Some(entry.clone()), now: None, has_increment: true, touched: false };
+            self.enter(&entry.path, dir);
+        } else {
+            self.removals.push(Removal::File(place));
+        }
+        Ok(())
+    }
+
+    /// Every directory above a change has an increment too; the innermost needs its attributes set again
+    /// when something in it comes or goes.
+    fn touch_parents(&mut self, increment: bool, content: bool) -> Result<()> {
+        if increment {
+            for (_, dir) in self.nest.iter_mut() {
+                if let Some(old) = dir.old.as_ref().filter(|_| !dir.has_increment) {
+                    let size = self.shared.write_dir_increment(old)?;
+                    self.statistics.changed_files += 1.0;
+                    self.statistics.increment_files += 1.0;
+                    self.statistics.increment_file_size += size as f64;
+                }
+                dir.has_increment = true;
+            }
+        }
+        if let Some((_, dir)) = self.nest.innermost().filter(|_| content) {
+            dir.touched = true;
+        }
+        Ok(())
+    }
+
+    fn count_change(&mut self, old: Option<&Recorded>, new: Option<&Entry>, increment: Option<u64>) {
+        let s = &mut self.statistics;
+        let (old_size, new_size) = (old.map(|o| o.entry.size()), new.map(Entry::size));
+        let is_first_root = self.shared.session.previous().is_none() && new.is_some_and(|n| n.path.is_root());
+        if let Some(size) = new_size {
+            s.source_files += 1.0;
+            s.source_file_size += size as f64;
+        }
+        if let Some(size) = old_size {
+            s.mirror_files += 1.0;
+            s.mirror_file_size += size as f64;
+        }
+        match (old_size, new_size) {
+            _ if is_first_root => {
+                // The target directory itself was there.
+                s.mirror_files += 1.0;
+                s.changed_files += 1.0;
+            }
+            (None, Some(size)) => {
+                s.new_files += 1.0;
+                s.new_file_size += size as f64;
+            }
+            (Some(size), None) => {
+                s.deleted_files += 1.0;
+                s.deleted_file_size += size as f64;
+            }
+            (Some(old), Some(new)) => {
+                s.changed_files += 1.0;
+                s.changed_source_size += new as f64;
+                s.changed_mirror_size += old as f64;
+            }
+            (None, None) => {}
+        }
+        if let Some(size) = increment {
+            s.increment_files += 1.0;
+            s.increment_file_size += size as f64;
+            self.monitor.count(Counter::Increments, 1);
+        }
+        let is_dir = new.or(old.map(|o| &o.entry)).is_some_and(Entry::is_dir);
+        let line = FileStatistics {
+            changed: true,
+            source: new_size,
+            mirror: if is_first_root { Some(0) } else { old_size },
+            increment: increment.filter(|_| !is_dir || old.is_none()),
+        };
+        let path = new.or(old.map(|o| &o.entry)).map(|e| e.path.clone()).unwrap_or_default();
+        self.file_statistics(path.as_path(), &line);
+    }
+
+    fn problem(&mut self, problem: &Problem) {
+        self.problems += 1;
+        self.monitor.event(&Event::Problem(problem));
+        self.error_log.extend(error_log_line(problem, self.separator));
+    }
+
+    /// Makes what was staged durable, and brings it into the mirror (steps 4 and 5).
+    fn apply_batch(&mut self) -> Result<()> {
+        if self.ops.is_empty() {
+            return Ok(());
+        }
+        self.monitor.event(&Event::Phase(Phase::Applying));
+        self.shared.session.barrier()?;
+        self.monitor.count(Counter::Barriers, 1);
+        for op in std::mem::take(&mut self.ops) {
+            self.apply(&op)?;
+        }
+        self.staged_bytes = 0;
+        Ok(())
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<()> {
+        let Shared { session, disk, .. } = &*self.shared;
+        match op {
+            Op::Put { from, to } => {
+                session.io(Doing::Rename, to, self.in_opened(to, || disk.rename(from, to)))
+            }
+            Op::MakeDir { to, over } => {
+                if *over {
+                    session.io(Doing::Remove, to, self.in_opened(to, || ignore_absent(disk.unlink(to))))?;
+                }
+                session.io(Doing::Create, to, self.in_opened(to, || make_dirs(&**disk, to)))
+            }
+            Op::SetAttributes(entry) => self.shared.set_mirror_attributes(entry),
+            Op::Link { first, to } => {
+                let between = session.staged();
+                session.io(Doing::Link, first, disk.link(first, &between))?;
+                session.io(Doing::Rename, to, self.in_opened(to, || disk.rename(&between, to)))?;
+                // Renaming one name of a file over another of its names leaves both.
+                session.io(Doing::Remove, &between, ignore_absent(disk.unlink(&between)))
+            }
+        }
+    }
+
+    fn link(&self, first: &StoredPath, to: &StoredPath) -> Result<()> {
+        self.shared.session.io(Doing::Link, to, self.shared.disk.link(first, to))
+    }
+
+    /// Does something in a directory; if that denies it, after giving ourselves the right. Its attributes
+    /// are set again at the end.
+    fn in_opened<T>(&self, place: &StoredPath, act: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+        match act() {
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                let open = Applied { mode: Some(0o700), ..Applied::default() };
+                self.shared.disk.set_attributes(&place.parent(), &open)?;
+                act()
+            }
+            other => other,
+        }
+    }
+
+    /// Asks whether what seems to be gone can be believed.
+    pub(super) fn check_source(&self, guard: &dyn SourceGuard, request: &BackupRequest) -> Result<()> {
+        guard.check().map_err(super::plan::gone)?;
+        let had = self.statistics.mirror_files;
+        if self.removed >= BackupRequest::FEW && self.removed as f64 > had * request.most_deletions {
+            return Err(Error::SourceVanished {
+                what: format!(
+                    "{} of {had:.0} paths are gone from the source {}",
+                    self.removed,
+                    self.shared.source.name()
+                ),
+                way_out: Some("if that is meant, call with --max-deletions 100%".to_owned()),
+            });
+        }
+        Ok(())
+    }
+
+    /// Applies all that is left, and writes the files of the session (to step 7).
+    pub(super) fn finish(
+        mut self,
+        request: &BackupRequest,
+        started: std::time::SystemTime,
+        next_long_name: u64,
+    ) -> Result<Finished> {
+        while let Some((_, dir)) = self.nest.leave_at_end() {
+            self.leave(dir)?;
+        }
+        self.monitor.event(&Event::Phase(Phase::Finishing));
+        self.write_next_long_name(next_long_name)?;
+        self.apply_last()?;
+        let repo = Arc::clone(self.shared.session.repo());
+        let files = repo.data_files()?;
+        let previous = self.shared.session.previous();
+        let replaced_by = |base: &[u8], diff: bool| -> Vec<DataFile> {
+            let snapshot = |f: &&DataFile| {
+                f.base == base && Some(f.time) == previous && f.kind == IncrementKind::Snapshot
+            };
+            if diff { files.iter().filter(snapshot).cloned().collect() } else { Vec::new() }
+        };
+        let replaced = replaced_by(b"mirror_metadata", self.files.diff.is_some());
+        let needless = replaced_by(b"source_index", self.files.index_diff.is_some());
+        let side = self.files;
+        let written = [
+            Some(side.metadata),
+            side.diff,
+            side.xattrs,
+            side.acls,
+            Some(side.index),
+            side.index_diff.map(|d| d.0),
+            side.file_statistics,
+        ];
+        for file in written.into_iter().flatten() {
+            file.finish()?;
+        }
+        let session = &self.shared.session;
+        let layout = repo.layout();
+        let write = |base: &str, gzipped: bool, content: &[u8]| -> Result<()> {
+            let place = layout.data(base, session.time(), IncrementKind::Data, gzipped);
+            let create = || -> std::io::Result<()> {
+                let mut file = session.disk().create(&place)?;
+                if content.is_empty() { Ok(()) } else { file.write_all(content) }
+            };
+            session.io(Doing::Write, &place, create())
+        };
+        if self.error_log.is_empty() {
+            write("error_log", false, b"")?;
+        } else {
+            let packed = crate::repo::gz::compress(&self.error_log, 6).unwrap_or_default();
+            write("error_log", true, &packed)?;
+        }
+        let mut statistics = self.statistics;
+        let since = |t: std::time::SystemTime| {
+            t.duration_since(std::time::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+        };
+        let start = request.time.map_or_else(|| since(started).floor(), |t| t as f64);
+        let end = since(std::time::SystemTime::now());
+        statistics.start_time = Some(start);
+        statistics.end_time = Some(end);
+        statistics.elapsed_time = Some(end - start);
+        statistics.total_destination_size_change = Some(statistics.destination_size_change());
+        statistics.errors = Some(statistics.errors.unwrap_or(0.0));
+        write("session_statistics", false, statistics.to_text(&layout.times().zone).as_bytes())?;
+        Ok(Finished { statistics, problems: self.problems, replaced, needless })
+    }
+
+    /// Applies the last batch, then removals, then the attributes of directories in which anything changed.
+    fn apply_last(&mut self) -> Result<()> {
+        if !self.ops.is_empty() || !self.removals.is_empty() || (!self.touched.is_empty() && !self.is_first())
+        {
+            self.shared.session.barrier()?;
+            self.monitor.count(Counter::Barriers, 1);
+        }
+        for op in std::mem::take(&mut self.ops) {
+            self.apply(&op)?;
+        }
+        let removals = std::mem::take(&mut self.removals);
+        let Shared { session, disk, .. } = &*self.shared;
+        for removal in removals.iter().rev() {
+            match removal {
+                Removal::File(place) => {
+                    session.io(
+                        Doing::Remove,
+                        place,
+                        self.in_opened(place, || ignore_absent(disk.unlink(place))),
+                    )?;
+                }
+                Removal::Dir(place) => self.remove_dir(place)?,
+                Removal::PutOverDir { from, to } => {
+                    self.remove_dir(to)?;
+                    session.io(Doing::Rename, to, self.in_opened(to, || disk.rename(from, to)))?;
+                }
+            }
+        }
+        for entry in &self.touched {
+            self.shared.set_mirror_attributes(entry)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a directory of the mirror, and what strangers may have put into it.
+    fn remove_dir(&self, place: &StoredPath) -> Result<()> {
+        let Shared { session, disk, .. } = &*self.shared;
+        let removed = match self.in_opened(place, || ignore_absent(disk.rmdir(place))) {
+            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => remove_all(&**disk, place),
+            other => other,
+        };
+        session.io(Doing::Remove, place, removed)
+    }
+
+    /// Says which number the next long name gets.
+    fn write_next_long_name(&self, next: u64) -> Result<()> {
+        if next <= 1 {
+            return Ok(());
+        }
+        let Shared { session, disk, .. } = &*self.shared;
+        let (dir, new) = (StoredPath::fixed(LONG_NAMES), session.staged());
+        let place = dir.listed(b"next_free");
+        let write = || -> std::io::Result<()> {
+            make_dirs(&**disk, &dir)?;
+            make_dirs(&**disk, &new.parent())?;
+            disk.create(&new)?.write_all(next.to_string().as_bytes())?;
+            disk.rename(&new, &place)
+        };
+        session.io(Doing::Write, &place, write())
+    }
+}
+
+/// Is the record that would be written the one that is there?
+fn same_record(old: &Recorded, new: &Entry) -> bool {
+    let mut text = Vec::with_capacity(old.raw.len());
+    write_record(new, &mut text);
+    text == old.raw
+}
+
+/// A snapshot becomes a diff unless eight diffs follow it already.
+fn may_become_diff(files: &[DataFile], previous: crate::time::SessionTime) -> bool {
+    let mut of_metadata: Vec<&DataFile> =
+        files.iter().filter(|f| f.base == b"mirror_metadata" && f.time <= previous).collect();
+    of_metadata.sort_by_key(|f| std::cmp::Reverse(f.time));
+    let is_snapshot =
+        of_metadata.first().is_some_and(|f| f.time == previous && f.kind == IncrementKind::Snapshot);
+    let diffs = of_metadata.iter().skip(1).take_while(|f| f.kind == IncrementKind::Diff).count();
+    is_snapshot && diffs < 8
+}

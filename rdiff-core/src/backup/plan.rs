@@ -1,0 +1,230 @@
+//! Planning: what is to be done with each path, decided in path order from its record and its stat.
+
+use super::Options;
+use crate::entry::{ChangeMark, Entry, Kind, LongName, Precise};
+use crate::error::{Error, Problem, ProblemKind, Result};
+use crate::merge::{AtPath, Pair};
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::repo::layout::{Layout, TooLong};
+use crate::repo::metadata::Recorded;
+use crate::time::SessionTime;
+use crate::tree::attrs::entry_of;
+use crate::tree::source::Source;
+use crate::tree::walk::{Found, What};
+use crate::tree::{Stat, means_source_gone};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One path and what is to be done with it.
+pub(super) struct Planned {
+    pub(super) path: RepoPathBuf,
+    /// What the previous session has there.
+    pub(super) old: Option<Box<Recorded>>,
+    pub(super) action: Action,
+}
+
+pub(super) enum Action {
+    /// Nothing has changed.
+    Keep,
+    /// It can't be said whether anything has changed: keep it, and say why if that wasn't said yet.
+    Hold(Option<Problem>),
+    /// Look closer; most likely it has changed.
+    Examine(Box<Examine>),
+    /// It is gone.
+    Remove,
+}
+
+pub(super) struct Examine {
+    /// What is there now, without what only reading it tells.
+    pub(super) new: Entry,
+    pub(super) stat: Stat,
+    pub(super) role: LinkRole,
+    /// Do record and stat agree, so that only a closer look can find a change?
+    pub(super) looks_same: bool,
+    /// Is the content to be read although size and time are the same?
+    pub(super) doubt_content: bool,
+}
+
+/// What part a file has in a group of hard links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkRole {
+    /// It has one name.
+    Single,
+    /// The first name of its group; the others become links to it.
+    First,
+    /// Another name of a group.
+    Later,
+}
+
+impl Planned {
+    /// How much work it is, in bytes.
+    pub(super) fn weight(&self) -> u64 {
+        match (&self.action, &self.old) {
+            (Action::Examine(e), _) => 8192 + e.stat.size,
+            (Action::Remove, Some(old)) => 8192 + old.entry.size(),
+            _ => 64,
+        }
+    }
+}
+
+/// A group of hard links of which names are still to come.
+struct Group {
+    /// The group that its first member was in before.
+    old: Option<(u64, u64)>,
+    remaining: u64,
+}
+
+/// Decides path by path. Holds the groups of hard links with names still to come.
+pub(super) struct Planner {
+    source: Arc<dyn Source>,
+    previous: Option<SessionTime>,
+    layout: Layout,
+    options: Options,
+    groups: HashMap<(u64, u64), Group>,
+    /// All at and below this path is to be kept as it was.
+    held: Option<RepoPathBuf>,
+    next_long_name: u64,
+}
+
+impl Planner {
+    pub(super) fn new(
+        source: Arc<dyn Source>,
+        previous: Option<SessionTime>,
+        layout: Layout,
+        options: Options,
+        next_long_name: u64,
+    ) -> Self {
+        Self { source, previous, layout, options, groups: HashMap::new(), held: None, next_long_name }
+    }
+
+    /// The next number for `long_filename_data`.
+    pub(super) fn next_long_name(&self) -> u64 {
+        self.next_long_name
+    }
+
+    pub(super) fn plan(&mut self, pair: Pair<Recorded, Found>) -> Result<Option<Planned>> {
+        let (old, found) = match pair {
+            Pair::Left(old) => (Some(Box::new(old)), None),
+            Pair::Right(found) => (None, Some(found)),
+            Pair::Both(old, found) => (Some(Box::new(old)), Some(found)),
+        };
+        let action = match (found, &old) {
+            (Some(Found { path, what: What::Unknown(source) }), _) => {
+                if means_source_gone(&source) || (path.is_root() && old.is_some()) {
+                    return Err(super::source_gone(&*self.source, &path, &source));
+                }
+                let problem = Problem { kind: ProblemKind::List, path: path.clone(), source };
+                self.held = Some(path.clone());
+                return Ok(Some(Planned { path, old, action: Action::Hold(Some(problem)) }));
+            }
+            (None, Some(old)) if self.is_held(old.path()) => Action::Hold(None),
+            (None, _) => Action::Remove,
+            (Some(Found { path, what: What::Here(stat) }), old) => {
+                let new = entry_of(
+                    path,
+                    &stat,
+                    self.source.user_name(stat.uid),
+                    self.source.group_name(stat.gid),
+                    self.options.hard_links && self.source.traits().hard_links,
+                );
+                self.decide(new, stat, old.as_deref())
+            }
+        };
+        let path = match (&action, &old) {
+            (Action::Examine(e), _) => e.new.path.clone(),
+            (_, Some(old)) => old.entry.path.clone(),
+            _ => return Ok(None),
+        };
+        Ok(Some(Planned { path, old, action }))
+    }
+
+    fn is_held(&self, path: RepoPath<'_>) -> bool {
+        self.held.as_ref().is_some_and(|held| path.starts_with(held.as_path()))
+    }
+
+    fn decide(&mut self, mut new: Entry, stat: Stat, old: Option<&Recorded>) -> Action {
+        let (role, old_group_agrees) = self.role(&new, old);
+        new.long_name = self.long_name(&new, old);
+        let mark = ChangeMark { ctime: stat.ctime, inode: stat.inode };
+        let settled = self.source.traits().change_marks && stat.ctime < self.options.settled_before;
+        new.precise = Some(Precise { mtime: stat.mtime, unchanged_while: settled.then_some(mark) });
+        let looks_same = old.is_some_and(|old| {
+            let links_agree = match role {
+                LinkRole::First => old_group_agrees && old.entry.file().is_some_and(|f| f.digest.is_some()),
+                _ => old_group_agrees,
+            };
+            links_agree && looks_same(&old.entry, &new)
+        });
+        let old_precise = old.and_then(|o| o.entry.precise);
+        let old_mark = old_precise.and_then(|p| p.unchanged_while);
+        if looks_same && old_mark == Some(mark) && old_precise.is_some_and(|p| p.mtime == stat.mtime) {
+            return Action::Keep;
+        }
+        let is_file = matches!(new.kind, Kind::File(_));
+        let racy = self.previous.is_some_and(|t| stat.mtime.0 >= t.0);
+        let doubt_content =
+            is_file && (racy || old_mark.is_some() || old_precise.is_some_and(|p| p.mtime != stat.mtime));
+        let nothing_more_to_see = !doubt_content
+            && !matches!(new.kind, Kind::Symlink(_))
+            && !self.source.traits().xattrs
+            && !self.source.traits().change_marks;
+        if looks_same && nothing_more_to_see {
+            return Action::Keep;
+        }
+        Action::Examine(Box::new(Examine { new, stat, role, looks_same, doubt_content }))
+    }
+
+    /// The part of a file in its group, and whether its record was in the same group as the first's.
+    fn role(&mut self, new: &Entry, old: Option<&Recorded>) -> (LinkRole, bool) {
+        let Some(link) = new.file().and_then(|f| f.link) else { return (LinkRole::Single, true) };
+        let old_group = old.and_then(|o| o.entry.file()?.link).map(|l| l.group());
+        match self.groups.get_mut(&link.group()) {
+            None => {
+                self.groups.insert(link.group(), Group { old: old_group, remaining: link.count - 1 });
+                (LinkRole::First, true)
+            }
+            Some(group) => {
+                let agrees = group.old == old_group;
+                group.remaining -= 1;
+                if group.remaining == 0 {
+                    self.groups.remove(&link.group());
+                }
+                (LinkRole::Later, agrees)
+            }
+        }
+    }
+
+    fn long_name(&mut self, new: &Entry, old: Option<&Recorded>) -> Option<LongName> {
+        let too_long = self.layout.too_long(new.path.as_path())?;
+        if let Some(name) = old.and_then(|o| o.entry.long_name.clone()) {
+            return Some(name);
+        }
+        let number = self.next_long_name.to_string().into_bytes();
+        self.next_long_name += 1;
+        Some(match too_long {
+            TooLong::Increments => LongName::Increments(number),
+            TooLong::Mirror => LongName::Mirror(number),
+        })
+    }
+}
+
+/// Do record and stat agree in all that a stat tells?
+fn looks_same(old: &Entry, new: &Entry) -> bool {
+    let (a, b) = (&old.attrs, &new.attrs);
+    let same_name = |old: &Option<crate::entry::Name>, new: &Option<crate::entry::Name>| {
+        old.is_none() || old == new || new.as_ref().is_some_and(|n| !n.iter().all(u8::is_ascii_graphic))
+    };
+    let owners =
+        a.uid == b.uid && a.gid == b.gid && same_name(&a.uname, &b.uname) && same_name(&a.gname, &b.gname);
+    let kinds = match (&old.kind, &new.kind) {
+        (Kind::File(o), Kind::File(n)) => o.size == n.size && o.link == n.link,
+        (Kind::Symlink(_), Kind::Symlink(_)) => return owners,
+        (o, n) => o == n,
+    };
+    kinds && owners && a.mode == b.mode && a.mtime == b.mtime
+}
+
+/// The error for a source of which something essential can't be read any more.
+pub(super) fn gone(what: String) -> Error {
+    Error::SourceVanished { what, way_out: None }
+}

@@ -1,0 +1,838 @@
+//! Staging: the work on one path, in any order and by many workers. New content goes to the staging
+//! directory (in a first session to its place), old content to an increment; the mirror is not touched.
+
+use super::plan::{Action, Examine, LinkRole, Planned};
+use super::{Options, Shared};
+use crate::delta::{AlignedScan, Encoder, ReadAt};
+use crate::entry::{Digest, Entry, Kind};
+use crate::error::{Doing, Error, FormatError, Problem, ProblemKind, Result};
+use crate::format::names::IncrementKind;
+use crate::repo::disk::{DiskFile, make_dirs};
+use crate::repo::layout::StoredPath;
+use crate::repo::metadata::Recorded;
+use crate::repo::put::{BUFFER, Hasher, digest_of, make_special, read_full, write_with_holes};
+use crate::tree::attrs::Applied;
+use crate::tree::source::SourceFile;
+use crate::tree::{FileKind, Stat, is_absent, means_source_gone};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+/// Files up to this size, in bytes, are held in memory while they are worked on.
+const SMALL: u64 = 1 << 20;
+/// How often a file that changes while it is read is read again.
+const TRIES: usize = 3;
+
+/// What became of a path.
+pub(super) enum Outcome {
+    /// Nothing has changed; the entry may know its times better.
+    Kept(Option<Box<Entry>>),
+    /// It is new or has changed.
+    Changed(Box<Changed>),
+    /// It is gone; its last state is in an increment of so many bytes.
+    Removed { increment: u64 },
+    /// It can't be read: it stays as it was.
+    Held(Option<Problem>),
+}
+
+/// The new state of a path.
+pub(super) struct Changed {
+    pub(super) entry: Entry,
+    pub(super) role: LinkRole,
+    pub(super) place: Place,
+    /// The digest of what was read, for a file.
+    pub(super) content: Option<Digest>,
+    /// Bytes of the increment, if one was written.
+    pub(super) increment: Option<u64>,
+    /// It stands as an empty file for something that can't be made here.
+    pub(super) problem: Option<Problem>,
+}
+
+/// Where the new state is.
+pub(super) enum Place {
+    /// In the staging directory.
+    Staged(StoredPath),
+    /// In the mirror already: a first session, or only attributes differ.
+    Mirror,
+    /// Nowhere yet: a directory, or a later name of a file.
+    Nowhere,
+}
+
+/// Working memory of a worker.
+pub(super) struct Tools {
+    new: Vec<u8>,
+    old: Vec<u8>,
+    encoder: Encoder,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Self { new: Vec::new(), old: Vec::new(), encoder: Encoder::new() }
+    }
+}
+
+/// Content that was read from the source.
+enum Content {
+    /// In `Tools::new`.
+    Memory,
+    /// In a staged file (or in place), open to be read again.
+    Written { file: Box<dyn DiskFile>, place: Option<StoredPath>, scan: Option<AlignedScan> },
+    /// The same as in the mirror; nothing was written.
+    SameAsMirror,
+}
+
+struct ReadContent {
+    content: Content,
+    digest: Digest,
+    size: u64,
+}
+
+/// Why a file could not be staged.
+enum StageError {
+    /// Trouble with the source.
+    Source(ProblemKind, io::Error),
+    /// Trouble with the repository.
+    Fatal(Error),
+}
+
+impl From<Error> for StageError {
+    fn from(e: Error) -> Self {
+        StageError::Fatal(e)
+    }
+}
+
+impl Shared {
+    /// Does the work on one path.
+    ///
+    /// # Errors
+    /// What goes wrong in the repository.
+    pub(super) fn stage(&self, planned: &mut Planned, tools: &mut Tools) -> Result<Outcome> {
+        match std::mem::replace(&mut planned.action, Action::Keep) {
+            Action::Keep => Ok(Outcome::Kept(None)),
+            Action::Hold(problem) => Ok(Outcome::Held(problem)),
+            Action::Remove => {
+                let Some(old) = &planned.old else { return Ok(Outcome::Held(None)) };
+                let increment = self.keep_old(old, None, tools)?;
+                Ok(Outcome::Removed { increment })
+            }
+            Action::Examine(examine) => match self.examine(*examine, planned.old.as_deref(), tools) {
+                Ok(outcome) => Ok(outcome),
+                Err(StageError::Fatal(e)) => Err(e),
+                Err(StageError::Source(kind, source)) => {
+                    if means_source_gone(&source) {
+                        return Err(super::source_gone(&*self.source, &planned.path, &source));
+                    }
+                    Ok(Outcome::Held(Some(Problem { kind, path: planned.path.clone(), source })))
+                }
+            },
+        }
+    }
+
+    fn examine(
+        &self,
+        examine: Examine,
+        old: Option<&Recorded>,
+        tools: &mut Tools,
+    ) -> Result<Outcome, StageError> {
+        match examine.stat.kind {
+            FileKind::Regular => self.examine_file(examine, old, tools),
+            _ => self.examine_other(examine, old, tools),
+        }
+    }
+
+    fn examine_other(
+        &self,
+        examine: Examine,
+        old: Option<&Recorded>,
+        tools: &mut Tools,
+    ) -> Result<Outcome, StageError> {
+        let Examine { mut new, stat, role, looks_same, .. } = examine;
+        let listing = |e| StageError::Source(ProblemKind::List, e);
+        if let Kind::Symlink(target) = &mut new.kind {
+            *target = self.source.read_link(new.path.as_path()).map_err(listing)?;
+        }
+        (new.xattrs, new.acl) = self.source.attributes(new.path.as_path(), &stat).map_err(listing)?;
+        if let Some(old) = old.filter(|_| looks_same) {
+            if old.entry.kind == new.kind && same_attributes(&old.entry, &new) {
+                return Ok(Outcome::Kept(Some(Box::new(new))));
+            }
+        }
+        let increment = self.keep_previous(old, &new, &Content::Memory, None, tools)?;
+        let mut problem = None;
+        let place = if new.is_dir() {
+            Place::Nowhere
+        } else {
+            let in_place = self.is_first();
+            let place = if in_place { self.mirror(&new) } else { self.session.staged() };
+            let made = self.retry_over(&place, || make_special(&*self.disk, &place, &new.kind))?;
+            if !made {
+                problem = Some(Problem {
+                    kind: ProblemKind::SpecialFile,
+                    path: new.path.clone(),
+                    source: io::Error::from(io::ErrorKind::PermissionDenied),
+                });
+            }
+            self.session.io(
+                Doing::SetAttributes,
+                &place,
+                self.disk.set_attributes(&place, &self.for_mirror(&new)),
+            )?;
+            if in_place { Place::Mirror } else { Place::Staged(place) }
+        };
+        Ok(Outcome::Changed(Box::new(Changed { entry: new, role, place, content: None, increment, problem })))
+    }
+
+    fn examine_file(
+        &self,
+        examine: Examine,
+        old: Option<&Recorded>,
+        tools: &mut Tools,
+    ) -> Result<Outcome, StageError> {
+        let Examine { mut new, stat, role, looks_same, doubt_content } = examine;
+        let listing = |e| StageError::Source(ProblemKind::List, e);
+        if role == LinkRole::Later && self.is_first() {
+            return Ok(Outcome::Changed(Box::new(Changed {
+                entry: new,
+                role,
+                place: Place::Nowhere,
+                content: None,
+                increment: None,
+                problem: None,
+            })));
+        }
+        let mut stat = stat;
+        for _ in 0..TRIES {
+            let mut file = self.source.open(new.path.as_path()).map_err(listing)?;
+            let now = if self.is_first() { stat } else { file.stat().map_err(listing)? };
+            if now.kind != FileKind::Regular {
+                break;
+            }
+            if now != stat {
+                self.adopt(&mut new, &now);
+            }
+            (new.xattrs, new.acl) = file.attributes().map_err(listing)?;
+            if let Some(old) = old.filter(|_| looks_same && !doubt_content) {
+                if same_attributes(&old.entry, &new)
+                    && old.entry.size() == now.size
+                    && old.entry.attrs.mtime == Some(now.mtime.0)
+                {
+                    return Ok(Outcome::Kept(Some(Box::new(new))));
+                }
+            }
+            let read = self.read_content(&mut *file, &new, &now, old, tools)?;
+            let after = file.stat().map_err(listing)?;
+            let steady = (after.size, after.mtime, after.ctime) == (now.size, now.mtime, now.ctime)
+                && read.size == now.size;
+            if steady {
+                return self.settle(new, role, looks_same, read, old, tools);
+            }
+            self.discard(read.content, &new)?;
+            self.adopt(&mut new, &after);
+            stat = after;
+        }
+        let changed =
+            io::Error::other("it changed each time that it was read; its last good version is kept");
+        Err(StageError::Source(ProblemKind::Update, changed))
+    }
+
+    /// Takes over what a newer stat of the same path says.
+    fn adopt(&self, new: &mut Entry, stat: &Stat) {
+        if let Kind::File(file) = &mut new.kind {
+            file.size = stat.size;
+        }
+        new.attrs.mtime = Some(stat.mtime.0);
+        new.attrs.mode = stat.mode;
+        new.attrs.uid = stat.uid;
+        new.attrs.gid = stat.gid;
+        new.attrs.uname = self.source.user_name(stat.uid);
+        new.attrs.gname = self.source.group_name(stat.gid);
+        if let Some(precise) = &mut new.precise {
+            precise.mtime = stat.mtime;
+            precise.unchanged_while = None;
+        }
+    }
+
+    /// Drops content of a file that changed under us.
+    fn discard(&self, content: Content, new: &Entry) -> Result<()> {
+        if let Content::Written { place, .. } = content {
+            let place = place.unwrap_or_else(|| self.mirror(new));
+            self.session.io(Doing::Remove, &place, self.disk.unlink(&place))?;
+        }
+        Ok(())
+    }
+
+    /// Compares what was read with the record, and writes what has changed.
+    fn settle(
+        &self,
+        mut new: Entry,
+        role: LinkRole,
+        looks_same: bool,
+        read: ReadContent,
+        old: Option<&Recorded>,
+        tools: &mut Tools,
+    ) -> Result<Outcome, StageError> {
+        let old_digest = old.and_then(|o| o.entry.file()).and_then(|f| f.digest);
+        let same_content = matches!(read.content, Content::SameAsMirror) || old_digest == Some(read.digest);
+        if let Kind::File(file) = &mut new.kind {
+            file.digest = (role != LinkRole::Later).then_some(read.digest);
+        }
+        if let Some(old) = old.filter(|_| looks_same && same_content) {
+            if same_attributes(&old.entry, &new) {
+                self.discard(read.content, &new)?;
+                return Ok(Outcome::Kept(Some(Box::new(new))));
+            }
+        }
+        // Only attributes differ, and the mirror file has no other name that would change with it.
+        let alone = old.is_some_and(|o| o.entry.file().is_some_and(|f| f.link.is_none()));
+        let in_place = same_content && alone && role == LinkRole::Single;
+        let digest = read.digest;
+        let increment = self.keep_previous(old, &new, &read.content, Some(digest), tools)?;
+        let place = if in_place {
+            self.discard(read.content, &new)?;
+            Place::Mirror
+        } else {
+            self.put(read, &new, old, tools)?
+        };
+        Ok(Outcome::Changed(Box::new(Changed {
+            entry: new,
+            role,
+            place,
+            content: Some(digest),
+            increment,
+            problem: None,
+        })))
+    }
+
+    /// Brings the content to the staging directory, or to its place in a first session.
+    fn put(
+        &self,
+        read: ReadContent,
+        new: &Entry,
+        old: Option<&Recorded>,
+        tools: &mut Tools,
+    ) -> Result<Place, StageError> {
+        let (mut file, place) = match read.content {
+            Content::Written { file, place, .. } => (file, place),
+            Content::Memory => {
+                let (mut file, place) = self.create_new(new)?;
+                let shown = place.clone().unwrap_or_else(|| self.mirror(new));
+                let written = if tools.new.is_empty() {
+                    Ok(())
+                } else {
+                    write_with_holes(&mut *file, &tools.new, 0, 0)
+                        .and_then(|end| if end < read.size { file.set_len(read.size) } else { Ok(()) })
+                };
+                self.session.io(Doing::Write, &shown, written)?;
+                (file, place)
+            }
+            Content::SameAsMirror => {
+                let (mut file, place) = self.create_new(new)?;
+                let shown = place.clone().unwrap_or_else(|| self.mirror(new));
+                let old_place = old.map_or_else(|| self.mirror(new), |o| self.mirror(&o.entry));
+                let mut mirror = self.open_mirror(&old_place)?;
+                tools.old.resize(BUFFER, 0);
+                let copied = crate::repo::put::copy_sparse(&mut mirror, &mut *file, u64::MAX, &mut tools.old);
+                self.session.io(
+                    Doing::Write,
+                    &shown,
+                    copied.map_err(|e| io::Error::other(format!("{e:?}"))),
+                )?;
+                (file, place)
+            }
+        };
+        let shown = place.clone().unwrap_or_else(|| self.mirror(new));
+        self.session.io(Doing::SetAttributes, &shown, file.set_attributes(&self.for_mirror(new)))?;
+        Ok(place.map_or(Place::Mirror, Place::Staged))
+    }
+
+    /// A new file: in staging, or (as no place) in the mirror of a first session.
+    fn create_new(&self, new: &Entry) -> Result<(Box<dyn DiskFile>, Option<StoredPath>)> {
+        let staged = (!self.is_first()).then(|| self.session.staged());
+        let place = staged.clone().unwrap_or_else(|| self.mirror(new));
+        let file = self.retry_over(&place, || self.disk.create(&place))?;
+        Ok((file, staged))
+    }
+
+    /// Makes something in a place that a killed run may have used already.
+    fn retry_over<T>(&self, place: &StoredPath, make: impl Fn() -> io::Result<T>) -> Result<T> {
+        let made = match make() {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                self.session.io(Doing::Remove, place, crate::repo::disk::remove_all(&*self.disk, place))?;
+                make()
+            }
+            Err(e) if is_absent(&e) && !place.parent().as_bytes().is_empty() => {
+                self.session.io(Doing::Create, &place.parent(), make_dirs(&*self.disk, &place.parent()))?;
+                make()
+            }
+            other => other,
+        };
+        self.session.io(Doing::Create, place, made)
+    }
+
+    fn open_mirror(&self, place: &StoredPath) -> Result<File> {
+        let opened = match self.disk.root().open_file(place.as_bytes()) {
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                // Ours, but not even readable for us. It is about to change anyway.
+                let readable = Applied { mode: Some(0o600), ..Applied::default() };
+                self.disk
+                    .set_attributes(place, &readable)
+                    .and_then(|()| self.disk.root().open_file(place.as_bytes()))
+            }
+            other => other,
+        };
+        self.session.io(Doing::Open, place, opened)
+    }
+
+    /// Reads the whole source file: small ones to memory, large ones to a new file, compared with the
+    /// mirror on the way so that what didn't change is neither written nor read again.
+    fn read_content(
+        &self,
+        file: &mut dyn SourceFile,
+        new: &Entry,
+        stat: &Stat,
+        old: Option<&Recorded>,
+        tools: &mut Tools,
+    ) -> Result<ReadContent, StageError> {
+        let reading = |e| StageError::Source(ProblemKind::List, e);
+        if stat.size <= SMALL {
+            // One byte more than expected, to see in the same call that there is no more.
+            tools.new.resize(stat.size as usize + 1, 0);
+            let n = if stat.size == 0 {
+                0
+            } else {
+                read_full_once(file, &mut tools.new, stat.size).map_err(reading)?
+            };
+            tools.new.truncate(n);
+            return Ok(ReadContent {
+                content: Content::Memory,
+                digest: digest_of(&tools.new),
+                size: n as u64,
+            });
+        }
+        let old_file = match old {
+            Some(old) if old.entry.file().is_some() && !self.is_first() => {
+                self.open_mirror(&self.mirror(&old.entry)).ok()
+            }
+            _ => None,
+        };
+        let mut copy = LargeCopy {
+            shared: self,
+            new,
+            hasher: Hasher::default(),
+            mirror: old_file.map(|f| (f, AlignedScan::new(old.map_or(0, |o| o.entry.size())))),
+            old_len: old.map_or(0, |o| o.entry.size()),
+            out: None,
+            offset: 0,
+            end: 0,
+        };
+        tools.new.resize(BUFFER, 0);
+        tools.old.resize(BUFFER, 0);
+        let sparse = stat.allocated < stat.size;
+        loop {
+            if sparse && copy.offset < stat.size {
+                let (start, _) =
+                    file.data_after(copy.offset).map_err(reading)?.unwrap_or((stat.size, stat.size));
+                while copy.offset < start {
+                    let n = (start - copy.offset).min(BUFFER as u64) as usize;
+                    tools.new[..n].fill(0);
+                    copy.take(&tools.new[..n], &mut tools.old)?;
+                }
+                file.seek(copy.offset).map_err(reading)?;
+            }
+            let n = read_full(file, &mut tools.new).map_err(reading)?;
+            if n == 0 {
+                break;
+            }
+            copy.take(&tools.new[..n], &mut tools.old)?;
+            if copy.offset > stat.size {
+                break; // it grows; it will be read again
+            }
+        }
+        copy.finish()
+    }
+
+    fn is_first(&self) -> bool {
+        self.session.previous().is_none()
+    }
+
+    /// Where the mirror of an entry is.
+    pub(super) fn mirror(&self, entry: &Entry) -> StoredPath {
+        self.session.repo().layout().mirror(entry.path.as_path(), entry.long_name.as_ref())
+    }
+
+    /// The attributes of an entry as the mirror has them: times end at the second.
+    pub(super) fn for_mirror<'e>(&self, entry: &'e Entry) -> Applied<'e> {
+        let mut applied = self.ownership.applied(entry, &self.caps);
+        applied.mtime = applied.mtime.map(|(seconds, _)| (seconds, 0));
+        applied
+    }
+
+    /// Writes the increment of a path that is new or has changed. Nothing in a first session.
+    fn keep_previous(
+        &self,
+        old: Option<&Recorded>,
+        new: &Entry,
+        content: &Content,
+        digest: Option<Digest>,
+        tools: &mut Tools,
+    ) -> Result<Option<u64>> {
+        if self.is_first() {
+            return Ok(None);
+        }
+        match old {
+            Some(old) => self.keep_old(old, Some((new, content, digest)), tools).map(Some),
+            None => {
+                let place = self.increment_place(new, IncrementKind::Missing, false);
+                self.retry_over(&place, || self.disk.create(&place))?;
+                Ok(Some(0))
+            }
+        }
+    }
+
+    fn increment_place(&self, entry: &Entry, kind: IncrementKind, gzipped: bool) -> StoredPath {
+        let time = self.session.previous().unwrap_or(self.session.time());
+        self.session.repo().layout().increment(
+            entry.path.as_path(),
+            entry.long_name.as_ref(),
+            time,
+            kind,
+            gzipped,
+        )
+    }
+
+    /// Writes the increment that holds the old state of a path, and says how many bytes it has.
+    fn keep_old(
+        &self,
+        old: &Recorded,
+        new: Option<(&Entry, &Content, Option<Digest>)>,
+        tools: &mut Tools,
+    ) -> Result<u64> {
+        let entry = &old.entry;
+        match &entry.kind {
+            Kind::Dir => self.write_dir_increment(entry),
+            Kind::File(file) => {
+                let gzipped = self.options.compresses(entry.path.as_path());
+                match new {
+                    Some((new, content, digest)) if new.file().is_some() => {
+                        let same = digest.is_some() && digest == file.digest;
+                        self.write_diff(entry, content, same, gzipped, tools)
+                    }
+                    _ => self.write_snapshot(entry, gzipped, tools),
+                }
+            }
+            special => {
+                let place = self.increment_place(entry, IncrementKind::Snapshot, false);
+                self.retry_over(&place, || make_special(&*self.disk, &place, special))?;
+                self.session.io(
+                    Doing::SetAttributes,
+                    &place,
+                    self.disk.set_attributes(&place, &self.for_increment(entry)),
+                )?;
+                Ok(0)
+            }
+        }
+    }
+
+    /// Writes the empty increment that says: this was a directory.
+    pub(super) fn write_dir_increment(&self, entry: &Entry) -> Result<u64> {
+        let place = self.increment_place(entry, IncrementKind::Dir, false);
+        let mut file = self.retry_over(&place, || self.disk.create(&place))?;
+        let mut applied = self.for_increment(entry);
+        applied.mode = applied.mode.map(|m| m & 0o777);
+        self.session.io(Doing::SetAttributes, &place, file.set_attributes(&applied))?;
+        Ok(0)
+    }
+
+    fn for_increment<'e>(&self, entry: &'e Entry) -> Applied<'e> {
+        Applied { xattrs: None, acl: None, ..self.for_mirror(entry) }
+    }
+
+    /// The mirror file of the last session. One that is missing was taken away behind our back: its
+    /// content is lost, the job goes on and says so.
+    fn old_content(&self, entry: &Entry) -> Result<Option<(File, u64)>> {
+        let place = self.mirror(entry);
+        match self.open_mirror(&place) {
+            Ok(file) => {
+                let length = self.session.io(Doing::Stat, &place, file.metadata())?.len();
+                Ok(Some((file, length)))
+            }
+            Err(Error::Io { source, .. })
+                if is_absent(&source) || source.kind() == io::ErrorKind::InvalidInput =>
+            {
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn write_snapshot(&self, entry: &Entry, gzipped: bool, tools: &mut Tools) -> Result<u64> {
+        let place = self.increment_place(entry, IncrementKind::Snapshot, gzipped);
+        let file = self.retry_over(&place, || self.disk.create(&place))?;
+        let mut sink = Sink::new(file, gzipped, entry.size());
+        if let Some((mut old, _)) = self.old_content(entry)? {
+            tools.old.resize(BUFFER, 0);
+            loop {
+                let n =
+                    self.session.io(Doing::Read, &self.mirror(entry), read_full(&mut old, &mut tools.old))?;
+                if n == 0 {
+                    break;
+                }
+                self.session.io(Doing::Write, &place, sink.write_all(&tools.old[..n]))?;
+            }
+        }
+        self.session.io(Doing::Write, &place, sink.finish(&self.for_increment(entry)))
+    }
+
+    fn write_diff(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        same: bool,
+        gzipped: bool,
+        tools: &mut Tools,
+    ) -> Result<u64> {
+        let place = self.increment_place(entry, IncrementKind::Diff, gzipped);
+        let file = self.retry_over(&place, || self.disk.create(&place))?;
+        let mut sink = Sink::new(file, gzipped, entry.size());
+        let encoded = if same || matches!(content, Content::SameAsMirror) {
+            crate::delta::write_identity(entry.size(), &mut sink)
+        } else {
+            self.encode(entry, content, &mut sink, tools)?
+        };
+        let encoded = encoded.map_err(|e| Error::Corrupt {
+            file: self.session.repo().path_of(&self.mirror(entry)),
+            line: None,
+            source: FormatError::Other(format!("no delta can be made of it: {e}")),
+        });
+        encoded?;
+        self.session.io(Doing::Write, &place, sink.finish(&self.for_increment(entry)))
+    }
+
+    fn encode(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        sink: &mut Sink,
+        tools: &mut Tools,
+    ) -> Result<Result<(), crate::delta::DeltaError>> {
+        let Tools { new, old: old_buf, encoder } = tools;
+        let Some((mut old, old_len)) = self.old_content(entry)? else {
+            return Ok(encoder.encode(&new[..0], 0, &new[..0], 0, sink).map(|_| ()));
+        };
+        let done = match content {
+            Content::Memory if old_len <= SMALL => {
+                old_buf.resize(old_len as usize, 0);
+                let n = self.session.io(Doing::Read, &self.mirror(entry), read_full(&mut old, old_buf))?;
+                old_buf.truncate(n);
+                encoder.encode(&new[..], new.len() as u64, &old_buf[..], n as u64, sink)
+            }
+            Content::Memory => encoder.encode(&new[..], new.len() as u64, &old, old_len, sink),
+            Content::Written { file, scan, .. } => {
+                let basis = self.session.io(Doing::Read, &self.mirror(entry), file.reader())?;
+                let len = self.session.io(Doing::Stat, &self.mirror(entry), basis.metadata())?.len();
+                match scan {
+                    Some(scan) => encoder.encode_with(scan.clone(), &basis, len, &old, old_len, sink),
+                    None => encoder.encode(&basis, len, &old, old_len, sink),
+                }
+            }
+            Content::SameAsMirror => Ok(Default::default()),
+        };
+        Ok(done.map(|_| ()))
+    }
+}
+
+/// A large file on its way from the source: hashed, compared with the mirror, and written from the first
+/// difference on.
+struct LargeCopy<'a> {
+    shared: &'a Shared,
+    new: &'a Entry,
+    hasher: Hasher,
+    mirror: Option<(File, AlignedScan)>,
+    old_len: u64,
+    out: Option<(Box<dyn DiskFile>, Option<StoredPath>)>,
+    offset: u64,
+    /// How far the written file reaches.
+    end: u64,
+}
+
+impl LargeCopy<'_> {
+    fn take(&mut self, bytes: &[u8], old_buf: &mut [u8]) -> Result<(), StageError> {
+        self.hasher.update(bytes);
+        let mut equal = false;
+        if let Some((mirror, scan)) = &mut self.mirror {
+            let n = read_at_full(mirror, &mut old_buf[..bytes.len()], self.offset);
+            let n = self.shared.session.io(Doing::Read, &self.shared.mirror(self.new), n)?;
+            scan.feed(self.offset, bytes, &old_buf[..n]);
+            equal = old_buf[..n] == *bytes;
+        }
+        if self.out.is_none() {
+            if equal {
+                self.offset += bytes.len() as u64;
+                return Ok(());
+            }
+            self.begin()?;
+        }
+        if let Some((file, place)) = &mut self.out {
+            let written = write_with_holes(&mut **file, bytes, self.offset, self.end);
+            let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
+            self.end = self.shared.session.io(Doing::Write, &shown, written)?;
+        }
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Opens the new file, and writes what was the same as in the mirror so far.
+    fn begin(&mut self) -> Result<(), StageError> {
+        let (mut file, place) = self.shared.create_new(self.new)?;
+        let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
+        if let Some((mirror, _)) = self.mirror.as_ref().filter(|_| self.offset > 0) {
+            let mut buf = vec![0; BUFFER];
+            let mut at = 0;
+            while at < self.offset {
+                let n = buf.len().min((self.offset - at) as usize);
+                let n =
+                    self.shared.session.io(Doing::Read, &shown, read_at_full(mirror, &mut buf[..n], at))?;
+                if n == 0 {
+                    break;
+                }
+                let written = write_with_holes(&mut *file, &buf[..n], at, self.end);
+                self.end = self.shared.session.io(Doing::Write, &shown, written)?;
+                at += n as u64;
+            }
+        }
+        self.out = Some((file, place));
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<ReadContent, StageError> {
+        let shorter = self.mirror.is_some() && self.offset != self.old_len;
+        if self.out.is_none() && (shorter || self.mirror.is_none()) {
+            self.begin()?;
+        }
+        let content = match self.out {
+            None => Content::SameAsMirror,
+            Some((mut file, place)) => {
+                if self.end < self.offset {
+                    let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
+                    self.shared.session.io(Doing::Write, &shown, file.set_len(self.offset))?;
+                }
+                Content::Written { file, place, scan: self.mirror.map(|(_, scan)| scan) }
+            }
+        };
+        Ok(ReadContent { content, digest: self.hasher.finish(), size: self.offset })
+    }
+}
+
+/// Reads at most one byte more than `size`, with one call in the common case.
+fn read_full_once(file: &mut dyn SourceFile, buf: &mut [u8], size: u64) -> io::Result<usize> {
+    let n = loop {
+        match file.read(buf) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => break other?,
+        }
+    };
+    // A regular file gives all that it has; a short read is its end.
+    if n as u64 >= size || n == 0 { Ok(n) } else { Ok(n + read_full(file, &mut buf[n..])?) }
+}
+
+fn read_at_full(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match ReadAt::read_at(file, &mut buf[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+/// Are attributes and access control lists the same?
+fn same_attributes(old: &Entry, new: &Entry) -> bool {
+    old.xattrs.same(&new.xattrs) && old.acl == new.acl
+}
+
+/// An increment file being written, gzipped or not, with its length on disk.
+struct Sink {
+    out: Output,
+}
+
+enum Output {
+    Plain(Counted),
+    Gzipped(Box<GzEncoder<Counted>>),
+}
+
+/// Counts what goes to disk, in large pieces.
+struct Counted {
+    file: BufWriter<Box<dyn DiskFile>>,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(buf)?;
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Small increments are worth the effort, large ones are not.
+const LEVEL_SMALL: u32 = 6;
+const LEVEL_LARGE: u32 = 3;
+
+impl Sink {
+    fn new(file: Box<dyn DiskFile>, gzipped: bool, expected: u64) -> Self {
+        let file = Counted {
+            file: BufWriter::with_capacity(if expected > SMALL { BUFFER } else { 16 << 10 }, file),
+            bytes: 0,
+        };
+        let level = if expected > SMALL { LEVEL_LARGE } else { LEVEL_SMALL };
+        let out = if gzipped {
+            Output::Gzipped(Box::new(GzEncoder::new(file, Compression::new(level))))
+        } else {
+            Output::Plain(file)
+        };
+        Self { out }
+    }
+
+    /// Writes the rest, sets the attributes, and says how many bytes there are on disk.
+    fn finish(self, attributes: &Applied<'_>) -> io::Result<u64> {
+        let counted = match self.out {
+            Output::Plain(file) => file,
+            Output::Gzipped(encoder) => encoder.finish()?,
+        };
+        let bytes = counted.bytes;
+        let mut file = counted.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.set_attributes(attributes)?;
+        Ok(bytes)
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match &mut self.out {
+            Output::Plain(file) => file.write(buf),
+            Output::Gzipped(encoder) => encoder.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.out {
+            Output::Plain(file) => file.flush(),
+            Output::Gzipped(encoder) => encoder.flush(),
+        }
+    }
+}
+
+impl Options {
+    /// Is the increment of this path gzipped?
+    pub(super) fn compresses(&self, path: crate::path::RepoPath<'_>) -> bool {
+        self.compression && !self.not_compressed.as_ref().is_some_and(|re| re.is_match(path.as_bytes()))
+    }
+}

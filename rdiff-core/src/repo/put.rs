@@ -1,0 +1,177 @@
+//! Putting objects in place: content with its digest and holes, links, special files.
+
+use super::disk::{Disk, DiskFile, Node};
+use super::layout::StoredPath;
+use crate::entry::{Digest, Kind};
+use sha1::{Digest as _, Sha1};
+use std::io::{self, Read};
+
+/// Bytes moved at once.
+pub(crate) const BUFFER: usize = 256 << 10;
+/// A run of zeros of this length, at a multiple of it, becomes a hole.
+const HOLE: usize = 64 << 10;
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// How many bytes.
+    pub length: u64,
+    /// Their digest.
+    pub digest: Digest,
+}
+
+/// A digest being made.
+#[derive(Default)]
+pub struct Hasher(Sha1);
+
+impl Hasher {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Adds so many zeros.
+    pub fn update_zeros(&mut self, mut count: u64) {
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        while count > 0 {
+            let n = count.min(ZEROS.len() as u64);
+            self.0.update(&ZEROS[..n as usize]);
+            count -= n;
+        }
+    }
+
+    /// The digest of all that was added.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+/// The digest of bytes in memory.
+pub fn digest_of(bytes: &[u8]) -> Digest {
+    Digest(Sha1::digest(bytes).into())
+}
+
+/// Reads until the buffer is full or the input ends.
+pub(crate) fn read_full(input: &mut (impl Read + ?Sized), buf: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match input.read(&mut buf[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+/// Which side of a copy failed.
+#[derive(Debug)]
+pub enum CopyError {
+    /// Reading the input.
+    Read(io::Error),
+    /// Writing the output.
+    Write(io::Error),
+    /// The input is longer than it may be.
+    TooLong,
+}
+
+/// Copies `input` to the end, at most `limit` bytes, and leaves holes where it is all zeros. `buf` is
+/// working memory of [`BUFFER`] bytes.
+///
+/// # Errors
+/// [`CopyError`] says which side.
+pub fn copy_sparse(
+    input: &mut dyn Read,
+    file: &mut dyn DiskFile,
+    limit: u64,
+    buf: &mut [u8],
+) -> Result<Copied, CopyError> {
+    let mut hasher = Hasher::default();
+    let mut length = 0u64;
+    let mut written = 0u64;
+    loop {
+        let n = read_full(input, buf).map_err(CopyError::Read)?;
+        if n == 0 {
+            break;
+        }
+        if length + n as u64 > limit {
+            return Err(CopyError::TooLong);
+        }
+        hasher.update(&buf[..n]);
+        written = write_with_holes(file, &buf[..n], length, written).map_err(CopyError::Write)?;
+        length += n as u64;
+        if n < buf.len() {
+            break;
+        }
+    }
+    if written < length {
+        file.set_len(length).map_err(CopyError::Write)?;
+    }
+    Ok(Copied { length, digest: hasher.finish() })
+}
+
+/// Writes bytes at an offset, but for long runs of zeros. Returns the end of what the file now holds.
+pub(crate) fn write_with_holes(
+    file: &mut dyn DiskFile,
+    bytes: &[u8],
+    offset: u64,
+    mut end: u64,
+) -> io::Result<u64> {
+    if bytes.len() < HOLE {
+        file.write_all_at(bytes, offset)?;
+        return Ok(offset + bytes.len() as u64);
+    }
+    let mut from = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        let next = (at + HOLE).min(bytes.len());
+        let is_hole = next - at == HOLE && is_zero(&bytes[at..next]);
+        if is_hole {
+            if from < at {
+                file.write_all_at(&bytes[from..at], offset + from as u64)?;
+                end = offset + at as u64;
+            }
+            from = next;
+        }
+        at = next;
+    }
+    if from < bytes.len() {
+        file.write_all_at(&bytes[from..], offset + from as u64)?;
+        end = offset + bytes.len() as u64;
+    }
+    Ok(end)
+}
+
+/// Is everything zero?
+fn is_zero(bytes: &[u8]) -> bool {
+    // The first bytes tell for nearly all data.
+    bytes.first() == Some(&0) && bytes.chunks(64).all(|c| c.iter().fold(0, |a, b| a | b) == 0)
+}
+
+/// Makes a link or special file. False if it may not be made here and an empty file stands for it.
+///
+/// # Errors
+/// Those of the system; `InvalidInput` for a file or directory.
+pub fn make_special(disk: &dyn Disk, place: &StoredPath, kind: &Kind) -> io::Result<bool> {
+    let node = match kind {
+        Kind::Symlink(target) => return disk.symlink(target, place).map(|()| true),
+        Kind::Fifo => Node::Fifo,
+        Kind::Socket => Node::Socket,
+        Kind::Device(device) => Node::Device(*device),
+        Kind::File(_) | Kind::Dir => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    match disk.mknod(place, node) {
+        Ok(()) => Ok(true),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            disk.create(place)?;
+            Ok(false)
+        }
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,171 @@
+//! The crash-safety protocol of a session, in the order of its steps.
+//!
+//! | # | step of a session T1 over T0 | if the machine stops after it |
+//! |---|---|---|
+//! | 1 | take the lock | nothing has changed |
+//! | 2 | write marker `current_mirror.T1`, sync it and its directory | two markers: *interrupted*; regress finds nothing to do |
+//! | 3 | workers write new files to `staging/` and increments (named T0) to their places | mirror still old; regress deletes the increments |
+//! | 4 | barrier: everything so far is durable | as 3 |
+//! | 5 | staged files are renamed over the mirror, attributes are set | some paths new; regress puts them back from increments that 4 made durable |
+//! | 6 | 3 to 5 for every batch; then the same for removals, which come last | as 5 |
+//! | 7 | metadata, attributes, index and statistics of T1, the diff of T0 | as 5; the snapshot of T0 is still there |
+//! | 8 | barrier | as 7 |
+//! | 9 | remove the snapshot of T0 where a diff replaces it, sync the directory | regress rebuilds the snapshot from T1 and the diff |
+//! | 10 | remove marker `current_mirror.T0`, sync the directory | T1 is the mirror |
+//!
+//! The rule under the table: **no path of the mirror changes before what is needed to restore it is
+//! durable.** A first session has no T0 and nothing to go back to: workers write the mirror directly, and
+//! its marker is written last, after a barrier.
+
+use super::disk::{Disk, ignore_absent, make_dirs, remove_all};
+use super::layout::{DATA, INCREMENTS, STAGING, StoredPath};
+use super::lock::Writer;
+use super::{DataFile, Repository, markers};
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::format::names::IncrementKind;
+use crate::time::SessionTime;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A session being written. Dropped without [`Session::commit`], it leaves the repository interrupted.
+#[must_use = "without commit() the repository stays interrupted"]
+pub struct Session {
+    repo: Arc<Repository>,
+    disk: Arc<dyn Disk>,
+    time: SessionTime,
+    previous: Option<SessionTime>,
+    next_staged: AtomicU64,
+    failed: AtomicBool,
+}
+
+impl Session {
+    /// Begins the session of `time` over the mirror of `previous` (steps 2 and what it needs).
+    ///
+    /// # Errors
+    /// [`Error::ClockBehind`]; [`Error::Io`].
+    pub fn begin(
+        writer: &Writer,
+        repo: Arc<Repository>,
+        time: SessionTime,
+        previous: Option<SessionTime>,
+    ) -> Result<Self> {
+        if let Some(mirror) = previous.filter(|p| *p >= time) {
+            return Err(Error::ClockBehind { now: time, mirror });
+        }
+        let disk = Arc::clone(writer.disk());
+        let session = Self {
+            repo,
+            disk,
+            time,
+            previous,
+            next_staged: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+        };
+        let staging = StoredPath::fixed(STAGING);
+        session.io(Doing::Remove, &staging, remove_all(&*session.disk, &staging))?;
+        let increments = StoredPath::fixed(INCREMENTS);
+        session.io(Doing::Create, &increments, make_dirs(&*session.disk, &increments))?;
+        if previous.is_some() {
+            session.fill_increments()?;
+            session.write_marker()?;
+            session.io(Doing::Create, &staging, session.disk.mkdir(&staging))?;
+        }
+        Ok(session)
+    }
+
+    /// The original takes two markers beside an empty `increments` for a new repository and can't go on
+    /// from there. Any entry will do; it leaves empty directories alone.
+    fn fill_increments(&self) -> Result<()> {
+        if self.repo.has_increments() {
+            return Ok(());
+        }
+        let place = StoredPath::fixed(INCREMENTS).listed(b"rdiff-backup-data");
+        self.io(Doing::Create, &place, make_dirs(&*self.disk, &place))?;
+        self.io(Doing::Sync, &place, self.disk.sync(&StoredPath::fixed(INCREMENTS)))
+    }
+
+    fn write_marker(&self) -> Result<()> {
+        let place = self.repo.layout().data("current_mirror", self.time, IncrementKind::Data, false);
+        let write = || {
+            let mut file = self.disk.create(&place)?;
+            file.write_all(format!("PID {}\n", std::process::id()).as_bytes())?;
+            file.sync()?;
+            self.disk.sync(&StoredPath::fixed(DATA))
+        };
+        self.io(Doing::Create, &place, write())
+    }
+
+    /// Turns a failure into an error and remembers it: a session that failed once can't be made good.
+    pub(crate) fn io<T>(&self, doing: Doing, place: &StoredPath, result: std::io::Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        result.while_doing(doing, self.repo.path_of(place))
+    }
+
+    /// The repository.
+    pub fn repo(&self) -> &Arc<Repository> {
+        &self.repo
+    }
+
+    /// Where changes go.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The time of this session.
+    pub fn time(&self) -> SessionTime {
+        self.time
+    }
+
+    /// The session before it.
+    pub fn previous(&self) -> Option<SessionTime> {
+        self.previous
+    }
+
+    /// A place for a new file before it goes into the mirror (step 3).
+    pub fn staged(&self) -> StoredPath {
+        StoredPath::staged(self.next_staged.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes everything so far durable (steps 4 and 8).
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the session can't be committed after that.
+    pub fn barrier(&self) -> Result<()> {
+        self.io(Doing::Sync, &StoredPath::root(), self.disk.barrier())
+    }
+
+    /// Makes this session the mirror (steps 8 to 10). `replaced` are files that the new ones make needless
+    /// for T0. After `Ok`, a power cut can't take it back.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the repository is then interrupted.
+    pub fn commit(self, replaced: &[DataFile]) -> Result<SessionTime> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(Error::Refused("a session with a failed write can't be made good".to_owned()));
+        }
+        let staging = StoredPath::fixed(STAGING);
+        self.io(Doing::Remove, &staging, remove_all(&*self.disk, &staging))?;
+        self.barrier()?;
+        let data = StoredPath::fixed(DATA);
+        if self.previous.is_none() {
+            self.write_marker()?;
+            return Ok(self.time);
+        }
+        for file in replaced {
+            self.io(Doing::Remove, &file.place, self.disk.unlink(&file.place))?;
+        }
+        if !replaced.is_empty() {
+            self.io(Doing::Sync, &data, self.disk.sync(&data))?;
+        }
+        for marker in markers(&self.repo.data_files()?) {
+            if marker.time != self.time {
+                self.io(Doing::Remove, &marker.place, ignore_absent(self.disk.unlink(&marker.place)))?;
+            }
+        }
+        self.io(Doing::Sync, &data, self.disk.sync(&data))?;
+        Ok(self.time)
+    }
+}
