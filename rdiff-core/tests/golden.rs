@@ -1,4 +1,4 @@
-//! The golden repositories: judged, restored session by session, and damaged to see that the judge notices.
+//! The golden repositories: judged, restored session by session, regressed.
 
 mod support;
 
@@ -27,7 +27,7 @@ fn not_in(name: &str, ignore: Ignore) -> Ignore {
     match name {
         "without-links-acls-xattrs" => Ignore { links: true, acls: true, xattrs: true, ..ignore },
         "xattr-names" => Ignore { escaped_xattr_names: true, ..ignore },
-        // made as `target`'s owner changed alone, which is no change to the real program
+        // the owner of sym-attributes changed alone, which is no change to the real program
         "types" => Ignore { owner_of_symlinks: true, ..ignore },
         _ => ignore,
     }

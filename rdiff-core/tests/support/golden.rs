@@ -37,9 +37,15 @@ impl Golden {
     pub fn unpack(name: &str) -> Self {
         let directory = tempfile::Builder::new().prefix(name).tempdir().expect("a temporary directory");
         let archive = self::directory().join(format!("{name}.tar.xz"));
-        let options = ["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--preserve-permissions"];
+        let options =
+            ["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--preserve-permissions"];
         let mut tar = Command::new("tar");
-        tar.arg("--extract").args(options).arg("--file").arg(archive).arg("--directory").arg(directory.path());
+        tar.arg("--extract")
+            .args(options)
+            .arg("--file")
+            .arg(archive)
+            .arg("--directory")
+            .arg(directory.path());
         let output = tar.output().expect("tar is installed");
         assert!(output.status.success(), "tar: {}", String::from_utf8_lossy(&output.stderr));
         let mut golden = Self { directory, sessions: BTreeMap::new() };
@@ -80,7 +86,8 @@ fn make_sockets(repo: &Path, sockets: &Manifest) {
         std::os::unix::fs::lchown(&path, Some(record.uid), Some(record.gid)).expect("chown");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(record.mode);
         std::fs::set_permissions(&path, mode).expect("chmod");
-        let (atime, mtime) = (FileTime::from_last_access_time(&before), FileTime::from_last_modification_time(&before));
+        let (atime, mtime) =
+            (FileTime::from_last_access_time(&before), FileTime::from_last_modification_time(&before));
         filetime::set_file_times(parent, atime, mtime).expect("the directory's times can be put back");
     }
 }

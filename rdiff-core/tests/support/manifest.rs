@@ -114,7 +114,7 @@ fn unpercent(text: &str) -> Vec<u8> {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0, "hex {text}");
+    assert!(text.len().is_multiple_of(2), "hex {text}");
     let pairs = (0..text.len()).step_by(2);
     pairs.map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex digits")).collect()
 }
@@ -232,12 +232,15 @@ impl Manifest {
     }
 }
 
+/// Device and inode.
+type Inode = (u64, u64);
+
 struct Scan<'a> {
     top: &'a Path,
     skipped: &'a [u8],
-    /// In path order, with device and inode of what can have links.
-    records: Vec<(Vec<u8>, Record, Option<(u64, u64)>)>,
-    inodes: HashMap<(u64, u64), u32>,
+    /// In path order; an inode for what can have links.
+    records: Vec<(Vec<u8>, Record, Option<Inode>)>,
+    inodes: HashMap<Inode, u32>,
 }
 
 impl Scan<'_> {
@@ -376,7 +379,8 @@ fn compare_records(path: &[u8], want: &Record, got: &Record, ignore: Ignore, out
     if !ignore.acls && (&want.acl, &want.default_acl) != (&got.acl, &got.default_acl) {
         differ("ACLs", &(&want.acl, &want.default_acl), &(&got.acl, &got.default_acl));
     }
-    let names = |r: &Record| if ignore.escaped_xattr_names { plain_names(&r.xattrs) } else { r.xattrs.clone() };
+    let names =
+        |r: &Record| if ignore.escaped_xattr_names { plain_names(&r.xattrs) } else { r.xattrs.clone() };
     if !ignore.xattrs && names(want) != names(got) {
         let shown = |r: &Record| r.xattrs.iter().map(|(k, v)| (show(k), show(v))).collect::<Vec<_>>();
         differ("xattrs", &shown(want), &shown(got));

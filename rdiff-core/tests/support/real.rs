@@ -42,10 +42,13 @@ impl Real {
             .map(PathBuf::from)
             .or_else(|| std::env::split_paths(&path).map(|d| d.join("rdiff-backup")).find(|p| p.is_file()));
         let Some(program) = found else {
-            panic!("rdiff-backup is not installed: these tests compare with it (Debian: apt install rdiff-backup)");
+            panic!(
+                "rdiff-backup is not installed: these tests compare with it (Debian: apt install rdiff-backup)"
+            );
         };
         let text = std::fs::read(&program).unwrap_or_default();
-        let python = text.starts_with(b"#!") && text[..text.len().min(100)].windows(6).any(|w| w == b"python");
+        let python =
+            text.starts_with(b"#!") && text[..text.len().min(100)].windows(6).any(|w| w == b"python");
         assert!(python, "{} is not the Python program; set REAL_RDIFF_BACKUP", program.display());
         Self { program, zone: "UTC".into(), options: Vec::new() }
     }
@@ -64,8 +67,14 @@ impl Real {
     /// Runs it with any arguments.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Outcome {
         let mut command = Command::new(&self.program);
-        command.args(&self.options).args(arguments).current_dir("/").env("TZ", &self.zone).env("LC_ALL", "C.UTF-8");
-        let output = command.output().unwrap_or_else(|e| panic!("cannot run {}: {e}", self.program.display()));
+        command
+            .args(&self.options)
+            .args(arguments)
+            .current_dir("/")
+            .env("TZ", &self.zone)
+            .env("LC_ALL", "C.UTF-8");
+        let output =
+            command.output().unwrap_or_else(|e| panic!("cannot run {}: {e}", self.program.display()));
         Outcome {
             status: output.status.code().unwrap_or(-1),
             stdout: output.stdout,
@@ -77,7 +86,8 @@ impl Real {
     /// Backs `source` up as the session of the second `at`; `options` belong to the action.
     pub fn backup(&self, source: &Path, repo: &Path, at: i64, options: &[&str]) -> Outcome {
         let at = at.to_string();
-        let words = ["--current-time", &at, "backup"].into_iter().chain(options.iter().copied()).map(OsStr::new);
+        let words =
+            ["--current-time", &at, "backup"].into_iter().chain(options.iter().copied()).map(OsStr::new);
         self.run(words.chain([source.as_os_str(), repo.as_os_str()]))
     }
 

@@ -158,9 +158,12 @@ fn ancestors(
     for path in changed {
         let (old, new) = (session.paths.get(path), newer.paths.get(path));
         // API 201 makes none for a regular file of which only attributes changed
-        let content = |r: &Record| (r.get("Size").map(<[u8]>::to_vec), r.get("SHA1Digest").map(<[u8]>::to_vec));
+        let content =
+            |r: &Record| (r.get("Size").map(<[u8]>::to_vec), r.get("SHA1Digest").map(<[u8]>::to_vec));
         let only_attributes = old.zip(new).is_some_and(|(o, n)| {
-            o.is_reg() && n.is_reg() && (content(o) == content(n) || o.group().is_some() || n.group().is_some())
+            o.is_reg()
+                && n.is_reg()
+                && (content(o) == content(n) || o.group().is_some() || n.group().is_some())
         });
         let missing = !only_attributes && !own.contains_key(&(path.clone(), at));
         findings.add_if(missing, 15, format!("{path} at {at}"), "changed, but has no increment");
@@ -196,11 +199,9 @@ impl History {
         let (mut older, mut content) = (Vec::new(), newest.clone());
         for increment in increments.iter().rev() {
             content = match increment.name.suffix {
-                Suffix::Snapshot if is_plain_file(increment) => {
-                    read_file(&increment.path, increment.name.gz)
-                        .map_err(|why| findings.add(29, &increment.shown, why))
-                        .ok()
-                }
+                Suffix::Snapshot if is_plain_file(increment) => read_file(&increment.path, increment.name.gz)
+                    .map_err(|why| findings.add(29, &increment.shown, why))
+                    .ok(),
                 Suffix::Diff => {
                     let delta = read_file(&increment.path, increment.name.gz);
                     let basis = content.ok_or_else(|| "a diff against nothing".to_owned());
@@ -226,9 +227,16 @@ fn is_plain_file(increment: &Increment) -> bool {
     std::fs::symlink_metadata(&increment.path).is_ok_and(|m| m.is_file())
 }
 
+/// A regular file of a session, with the digest of its group or its own.
+struct Wanted<'a> {
+    at: i64,
+    record: &'a Record,
+    digest: Option<&'a [u8]>,
+}
+
 /// 12 and 29: every regular file of every session is rebuilt, measured and hashed.
 fn contents(repository: &Repository, findings: &mut Findings) {
-    let mut wanted: BTreeMap<Place, Vec<(i64, &Record, Option<&[u8]>)>> = BTreeMap::new();
+    let mut wanted: BTreeMap<Place, Vec<Wanted>> = BTreeMap::new();
     for (&at, session) in &repository.sessions {
         let mut digests = BTreeMap::new();
         for record in session.paths.values().filter(|r| r.is_reg()) {
@@ -236,13 +244,14 @@ fn contents(repository: &Repository, findings: &mut Findings) {
             if let Some(group) = record.group() {
                 digest = *digests.entry(group).or_insert(digest);
             }
-            wanted.entry(Place::of(record)).or_default().push((at, record, digest));
+            wanted.entry(Place::of(record)).or_default().push(Wanted { at, record, digest });
         }
     }
     for (place, wanted) in wanted {
         let increments = repository.increments.get(&place).map_or(&[][..], Vec::as_slice);
-        let history = History::read(newest_content(repository, &place, wanted[0].1), increments, findings);
-        for (at, record, digest) in wanted {
+        let history =
+            History::read(newest_content(repository, &place, wanted[0].record), increments, findings);
+        for Wanted { at, record, digest } in wanted {
             let shown = format!("{} at {at}", record.index);
             let Some(content) = history.at(at) else {
                 findings.add(29, shown, "cannot be rebuilt");
@@ -259,7 +268,9 @@ fn contents(repository: &Repository, findings: &mut Findings) {
 /// What the mirror holds for a place, if a regular file is there now.
 fn newest_content(repository: &Repository, place: &Place, example: &Record) -> Option<Vec<u8>> {
     let record = repository.newest().get(&example.index)?;
-    (record.is_reg() && Place::of(record) == *place).then(|| std::fs::read(repository.mirror_file(record)?).ok()).flatten()
+    (record.is_reg() && Place::of(record) == *place)
+        .then(|| std::fs::read(repository.mirror_file(record)?).ok())
+        .flatten()
 }
 
 /// The digest as records have it.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::super::manifest::{show, sorted_names};
 use super::Findings;
 use super::names::{IncrementName, Suffix, unquote};
-use super::records::{self, Index, Record, Type};
+use super::records::{self, Attributes, Index, Record, Type};
 
 /// What a session consists of.
 pub type Paths = BTreeMap<Index, Arc<Record>>;
@@ -81,7 +81,9 @@ impl DataDirectory {
             let full = path.join(OsStr::from_bytes(&raw));
             let plain = if quoted { unquote(&raw) } else { raw.clone() };
             match IncrementName::parse(&plain) {
-                Some(name) if !full.is_dir() => files.push(DataFile { path: full, shown: show(&plain), name }),
+                Some(name) if !full.is_dir() => {
+                    files.push(DataFile { path: full, shown: show(&plain), name })
+                }
                 _ => drop(others.insert(plain)),
             }
         }
@@ -113,9 +115,6 @@ pub struct Session {
     pub acls: Option<Attributes>,
 }
 
-/// Paths with the lines that an xattr or ACL file has for them, in its order.
-pub type Attributes = Vec<(Index, Vec<Vec<u8>>)>;
-
 /// A repository in memory, without contents.
 pub struct Repository {
     pub data: DataDirectory,
@@ -130,8 +129,7 @@ impl Repository {
     /// Reads all names and all metadata.
     pub fn load(data: DataDirectory, findings: &mut Findings) -> Self {
         let sessions = load_sessions(&data, findings);
-        let mut repository =
-            Self { data, sessions, increments: BTreeMap::new(), mirror: BTreeMap::new() };
+        let mut repository = Self { data, sessions, increments: BTreeMap::new(), mirror: BTreeMap::new() };
         repository.load_increments(findings);
         let top = repository.data.repo.clone();
         repository.walk_mirror(&top, Index::default());
@@ -228,7 +226,12 @@ fn load_sessions(data: &DataDirectory, findings: &mut Findings) -> BTreeMap<i64,
     let mut sessions: BTreeMap<i64, Session> = BTreeMap::new();
     let mut newer = Paths::new();
     for file in data.of_base("mirror_metadata").into_iter().rev() {
-        findings.add_if(sessions.contains_key(&file.name.at), 4, &file.shown, "a second file of this instant");
+        findings.add_if(
+            sessions.contains_key(&file.name.at),
+            4,
+            &file.shown,
+            "a second file of this instant",
+        );
         let records = read_metadata(file, findings);
         let mut paths = if file.name.suffix == Suffix::Diff { newer.clone() } else { Paths::new() };
         for record in &records {

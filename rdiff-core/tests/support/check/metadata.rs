@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
-use super::load::{Attributes, Repository, Session};
+use super::load::{Repository, Session};
 use super::names::Suffix;
-use super::records::{Index, Record, Type, xattrs};
+use super::records::{Attributes, Index, Record, Type, xattrs};
 
 pub(super) fn check(repository: &Repository, findings: &mut Findings) {
     let mut newer: Option<&Session> = None;
@@ -132,7 +132,12 @@ fn groups(session: &Session, findings: &mut Findings) {
     for members in groups.values() {
         for (n, member) in members.iter().enumerate() {
             let digest = member.get("SHA1Digest").is_some();
-            findings.add_if(digest != (n == 0), 24, shown, format!("{}: SHA1Digest is {digest}", member.index));
+            findings.add_if(
+                digest != (n == 0),
+                24,
+                shown,
+                format!("{}: SHA1Digest is {digest}", member.index),
+            );
             let same = member.get("NumHardLinks") == members[0].get("NumHardLinks");
             findings.add_if(!same, 24, shown, format!("{}: NumHardLinks differs in the group", member.index));
         }

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use nix::unistd::{Group, User};
 
+use super::super::manifest::{scan_xattrs, show};
 use super::Findings;
 use super::increments::{is_of_type, sha1_hex};
 use super::load::{Repository, is_temporary};
 use super::records::{Record, Type, xattrs};
-use super::super::manifest::{scan_xattrs, show};
 
 pub(super) fn check(repository: &Repository, findings: &mut Findings) {
     let newest = repository.newest();

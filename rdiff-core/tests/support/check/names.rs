@@ -15,7 +15,8 @@ pub fn parse_time(text: &[u8]) -> Option<i64> {
         && (0..60).contains(&minute)
         && (0..62).contains(&second);
     let days = days_since_1970(year, month, day);
-    fits.then(|| Some(days * 86_400 + hour * 3600 + minute * 60 + second - 60 * zone_minutes(zone)?)).flatten()
+    fits.then(|| Some(days * 86_400 + hour * 3600 + minute * 60 + second - 60 * zone_minutes(zone)?))
+        .flatten()
 }
 
 fn zone_minutes(zone: &str) -> Option<i64> {
@@ -28,7 +29,10 @@ fn zone_minutes(zone: &str) -> Option<i64> {
 
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day
+    365 * year + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (153 * month + 2) / 5
+        + day
         - 719_469
 }
 

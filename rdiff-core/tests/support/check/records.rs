@@ -11,7 +11,11 @@ pub struct Index(pub Vec<Vec<u8>>);
 impl Index {
     /// From joined components; `.` is the root.
     pub fn from_path(path: &[u8]) -> Self {
-        if path == b"." { Self::default() } else { Self(path.split(|&b| b == b'/').map(<[u8]>::to_vec).collect()) }
+        if path == b"." {
+            Self::default()
+        } else {
+            Self(path.split(|&b| b == b'/').map(<[u8]>::to_vec).collect())
+        }
     }
 
     /// The directory it is in; `None` for the root.
@@ -68,7 +72,9 @@ impl Record {
     pub fn number(&self, name: &str) -> Option<i128> {
         let text = std::str::from_utf8(self.get(name)?).ok()?;
         let digits = text.strip_prefix('-').unwrap_or(text);
-        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse().ok())
+            .flatten()
     }
 
     /// Its type; `None` when the field is missing or unknown.
@@ -155,9 +161,12 @@ pub fn unoctal(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Paths with the lines that an xattr or ACL file has for them, in its order.
+pub type Attributes = Vec<(Index, Vec<Vec<u8>>)>;
+
 /// The lines below each `# file: PATH`, in order; `Err` with a line that belongs to no path.
-pub fn parse_attributes(text: &[u8]) -> Result<Vec<(Index, Vec<Vec<u8>>)>, String> {
-    let mut entries: Vec<(Index, Vec<Vec<u8>>)> = Vec::new();
+pub fn parse_attributes(text: &[u8]) -> Result<Attributes, String> {
+    let mut entries = Attributes::new();
     for line in text.split(|&b| b == b'\n').filter(|l| !l.is_empty()) {
         match (line.strip_prefix(b"# file: "), entries.last_mut()) {
             (Some(path), _) => entries.push((Index::from_path(&unoctal(path)), Vec::new())),

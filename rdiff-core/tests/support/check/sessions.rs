@@ -2,10 +2,10 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use super::super::manifest::{show, sorted_names};
 use super::Findings;
 use super::load::{DataDirectory, Repository, is_temporary, read_file};
 use super::names::{Suffix, is_well_written};
-use super::super::manifest::{show, sorted_names};
 
 pub(super) fn check(repository: &Repository, findings: &mut Findings) {
     let data = &repository.data;
@@ -23,7 +23,12 @@ pub(super) fn check(repository: &Repository, findings: &mut Findings) {
 fn marker(repository: &Repository, findings: &mut Findings) {
     let data = &repository.data;
     let newest = repository.sessions.keys().last();
-    findings.add_if(newest != Some(&data.now), 1, "current_mirror", "its instant is not that of the newest metadata");
+    findings.add_if(
+        newest != Some(&data.now),
+        1,
+        "current_mirror",
+        "its instant is not that of the newest metadata",
+    );
     for file in data.of_base("current_mirror") {
         let text = read_file(&file.path, file.name.gz).unwrap_or_default();
         let pid = text.strip_prefix(b"PID ").and_then(|t| t.strip_suffix(b"\n"));
@@ -37,7 +42,12 @@ fn metadata_chain(repository: &Repository, findings: &mut Findings) {
     let mut run = 0;
     for (n, session) in repository.sessions.values().rev().enumerate() {
         let (shown, suffix) = (&session.file.shown, session.file.name.suffix);
-        findings.add_if(!matches!(suffix, Suffix::Snapshot | Suffix::Diff), 3, shown, "neither snapshot nor diff");
+        findings.add_if(
+            !matches!(suffix, Suffix::Snapshot | Suffix::Diff),
+            3,
+            shown,
+            "neither snapshot nor diff",
+        );
         let is_diff = suffix == Suffix::Diff;
         findings.add_if(n == 0 && is_diff, 3, shown, "the newest metadata is a diff");
         run = if is_diff { run + 1 } else { 0 };
@@ -101,10 +111,16 @@ fn temporaries(data: &DataDirectory, findings: &mut Findings) {
 
 /// `next_free` is above every number that any name begins with.
 fn next_free(long: &std::path::Path, names: &[Vec<u8>], findings: &mut Findings) {
-    let leading = |name: &[u8]| std::str::from_utf8(name.split(|&b| b == b'.').next()?).ok()?.parse::<u64>().ok();
+    let leading =
+        |name: &[u8]| std::str::from_utf8(name.split(|&b| b == b'.').next()?).ok()?.parse::<u64>().ok();
     let highest = names.iter().filter_map(|n| leading(n)).max();
     let text = std::fs::read(long.join("next_free")).unwrap_or_default();
     let next = std::str::from_utf8(&text).ok().and_then(|t| t.parse::<u64>().ok());
     let what = std::ffi::OsStr::from_bytes(&text).display().to_string();
-    findings.add_if(next.is_none() || highest >= next, 32, "next_free", format!("{what:?}, highest {highest:?}"));
+    findings.add_if(
+        next.is_none() || highest >= next,
+        32,
+        "next_free",
+        format!("{what:?}, highest {highest:?}"),
+    );
 }
