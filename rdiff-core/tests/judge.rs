@@ -98,7 +98,7 @@ fn bites(check: u32, name: &str, damage: impl FnOnce(&Victim)) {
 fn markers_and_the_chain_of_metadata() {
     bites(1, "unchanged", |v| write(v.data(&format!("current_mirror.{FIRST}.data")), b"PID 1\n"));
     bites(1, "unchanged", |v| {
-        std::fs::remove_file(v.find("mirror_metadata.", ".snapshot.gz")).expect("there")
+        std::fs::remove_file(v.find("mirror_metadata.", ".snapshot.gz")).expect("there");
     });
     bites(2, "unchanged", |v| write(v.find("current_mirror.", ".data"), b"PID what\n"));
     bites(3, "types", |v| {
@@ -164,7 +164,7 @@ fn increments() {
         std::fs::remove_file(v.data(&format!("increments/dir-changed.{FIRST}.dir"))).expect("there");
     });
     bites(15, "types", |v| {
-        std::fs::remove_file(v.find(&format!("increments.{FIRST}"), "dir")).expect("there")
+        std::fs::remove_file(v.find(&format!("increments.{FIRST}"), "dir")).expect("there");
     });
     bites(15, "types", |v| {
         std::fs::remove_file(v.data(&format!("increments/sym-new.{FIRST}.missing"))).expect("there");

@@ -82,7 +82,7 @@ impl DataDirectory {
             let plain = if quoted { unquote(&raw) } else { raw.clone() };
             match IncrementName::parse(&plain) {
                 Some(name) if !full.is_dir() => {
-                    files.push(DataFile { path: full, shown: show(&plain), name })
+                    files.push(DataFile { path: full, shown: show(&plain), name });
                 }
                 _ => drop(others.insert(plain)),
             }
