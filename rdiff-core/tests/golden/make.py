@@ -199,7 +199,8 @@ class Tree:
 
 # ---- running the real program
 
-DIE = r"""
+# kills the program at the n-th event that fits; with n = 0 every such event fails instead
+TROUBLE = r"""
 import os, re, sys
 event, pattern, left = sys.argv[1], re.compile(os.fsencode(sys.argv[2])), [int(sys.argv[3])]
 del sys.argv[1:4]
@@ -208,6 +209,8 @@ def hook(name, args):
         left[0] -= 1
         if left[0] == 0:
             os._exit(9)
+        if left[0] < 0:
+            raise PermissionError(13, "Permission denied")
 sys.addaudithook(hook)
 sys.argv[0] = "rdiff-backup"
 from rdiffbackup.run import main
@@ -224,28 +227,28 @@ class Maker:
         self.program = shutil.which("rdiff-backup") or sys.exit("rdiff-backup is not installed")
         os.makedirs(os.path.join(out, name), exist_ok=True)
 
-    def run(self, *words, zone="UTC", die=None, status=0):
-        """Runs the program; with `die` = (audit event, regexp of its argument, count), until then"""
+    def run(self, *words, zone="UTC", trouble=None, status=0):
+        """Runs the program; `trouble` is (audit event, regexp of its argument, count), see TROUBLE"""
         program = [self.program]
-        if die:
+        if trouble:
             with open(self.program) as f:
-                program = f.readline()[2:].split() + ["-c", DIE, die[0], die[1], str(die[2])]
+                program = f.readline()[2:].split() + ["-c", TROUBLE, *map(str, trouble)]
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         env = {"PATH": path, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TZ": zone}
         r = subprocess.run(program + list(words), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if r.returncode != (9 if die else status):
+        if r.returncode != (9 if trouble and trouble[2] else status):
             sys.exit("%s: %s: status %d\n%s" % (self.name, words, r.returncode, r.stdout.decode()))
         said = [x for x in r.stdout.decode("utf-8", "replace").splitlines() if "WARNING" in x]
         if said:
             print("\n".join("%s: %d: %s" % (self.name, self.now, x) for x in said), flush=True)
 
-    def session(self, at=None, options=(), action=(), zone="UTC", die=None):
+    def session(self, at=None, options=(), action=(), zone="UTC", trouble=None):
         """Backs the tree up, a day after the previous session, and writes the manifest of it"""
         self.now = self.now + DAY if at is None else at
         words = ["--current-time", str(self.now), *options, "backup", *action]
         source = os.fsdecode(self.tree.top)
-        self.run(*words, source, self.repo, zone=zone, die=die)
-        if not die:
+        self.run(*words, source, self.repo, zone=zone, trouble=trouble)
+        if not trouble:
             self.write(self.now, manifest(source))
 
     def write(self, what, lines):
@@ -742,12 +745,29 @@ def removed(r):
 
 @golden
 def without_statistics(r):
-    """--no-file-statistics, and a session with an error log that is not empty"""
+    """--no-file-statistics"""
     t = r.tree
     t.file("f", b"one\n")
     r.session(action=["--no-file-statistics"])
     t.file("f", b"two\n")
     r.session(action=["--no-file-statistics"])
+
+
+@golden
+def unreadable(r):
+    """A file and a new one cannot be read: the real program takes the first for deleted, twice"""
+    t = r.tree
+    t.dir("d")
+    t.file("d/denied", b"readable at first\n" * 20)
+    t.file("other", b"one\n")
+    r.session()
+    t.file("d/denied", b"changed\n" * 20)
+    t.file("d/denied-new", b"never seen\n")
+    t.file("other", b"two\n")
+    for _ in range(2):                          # the second time nothing else is new
+        r.session(trouble=("open", "source/d/denied", 0))
+        r.write(r.now, (x for x in manifest(t.top) if "denied" not in x))
+    r.session()
 
 
 # ---- interrupted
@@ -789,64 +809,64 @@ def interrupted_first(r):
     """Killed before the first marker: no session at all"""
     r.tree.dir("d")
     r.tree.file("d/f")
-    r.session(die=("open", "current_mirror", 1))
+    r.session(trouble=("open", "current_mirror", 1))
 
 
 @golden
 def interrupted_at_marker(r):
     """Two markers and nothing else"""
     eventful_tree(r)
-    r.session(die=("open", "file_statistics", 1))
+    r.session(trouble=("open", "file_statistics", 1))
 
 
 @golden
 def interrupted_before_rename(r):
     """The increment of z-dir/f is there, its mirror file still old, others new"""
     eventful_tree(r)
-    r.session(die=("os.rename", "z-dir/f$", 1))
+    r.session(trouble=("os.rename", "z-dir/f$", 1))
 
 
 @golden
 def interrupted_after_rename(r):
     """Killed while it goes on after a-dir/f: little is new"""
     eventful_tree(r)
-    r.session(die=("os.rename", "a-dir/new$", 1))
+    r.session(trouble=("os.rename", "a-dir/new$", 1))
 
 
 @golden
 def interrupted_in_removal(r):
     """A directory that goes is half gone"""
     eventful_tree(r)
-    r.session(die=("os.rmdir", "gone$", 1))
+    r.session(trouble=("os.rmdir", "gone$", 1))
 
 
 @golden
 def interrupted_at_metadata(r):
     """The tree is new, two metadata snapshots stand side by side"""
     eventful_tree(r)
-    r.session(die=("open", "mirror_metadata.*diff", 1))
+    r.session(trouble=("open", "mirror_metadata.*diff", 1))
 
 
 @golden
 def interrupted_at_commit(r):
     """All is written; only the old marker is still there"""
     eventful_tree(r)
-    r.session(die=("os.remove", "current_mirror", 1))
+    r.session(trouble=("os.remove", "current_mirror", 1))
 
 
 @golden
 def interrupted_regress(r):
     """A regress that was killed halfway"""
     eventful_tree(r)
-    r.session(die=("os.remove", "current_mirror", 1))
-    r.run("regress", r.repo, die=("os.rename", "/m$", 1))
+    r.session(trouble=("os.remove", "current_mirror", 1))
+    r.run("regress", r.repo, trouble=("os.rename", "/m$", 1))
 
 
 @golden
 def regressed(r):
     """Interrupted, put back by the real program, continued"""
     eventful_tree(r)
-    r.session(die=("os.rename", "z-dir/f$", 1))
+    r.session(trouble=("os.rename", "z-dir/f$", 1))
     r.run("regress", r.repo, status=2)         # 2: there were warnings
     r.session(at=r.now + 60)
 

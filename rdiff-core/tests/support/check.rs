@@ -13,6 +13,17 @@
 //! | 29–31 | every old content rebuilt and hashed; diffs of metadata; leftovers |
 //! | 32–35 | long names, quoting, ACL and xattr files |
 //!
+//! The rules are those of the format description, as the real program keeps them. Where its habit is wider than
+//! their text, so is the judge:
+//!
+//! - 15: a directory above a change that was no directory before has a `.snapshot`, not a `.dir`. A regular file
+//!   of which only attributes changed may be without an increment (API 201 makes none).
+//! - 16: sessions with equal records but other ACLs or xattrs are not equal; there are increments then, beside an
+//!   empty metadata diff. A new file that cannot be read leaves a `.missing`, and a `.dir` for each directory above,
+//!   in every session, though no record changes.
+//! - 3: plain metadata is accepted where `lock.yml` shows that API 201 was used.
+//! - 27: sockets have a ModTime, but the mirror's socket does not get it.
+//!
 //! What needs two moments (quoting never changes, regress, remove) is for other tests. Ownership, devices and
 //! ACLs are judged only when run as root.
 

@@ -149,7 +149,7 @@ impl Generator {
         }
         if !full.is_symlink() {
             let any: &[u32] = &[0o644, 0o600, 0o755, 0o000, 0o4755, 0o2755, 0o6711, 0o1777, 0o444, 0o640];
-            let own: &[u32] = if is_dir { &[0o755, 0o700, 0o2750] } else { &[0o644, 0o600, 0o6755, 0o444] };
+            let own: &[u32] = if is_dir { &[0o755, 0o700, 0o2750] } else { &[0o644, 0o600, 0o6755, 0o640] };
             let mode = self.random.pick(if self.root { any } else { own });
             std::fs::set_permissions(full, PermissionsExt::from_mode(mode)).expect("chmod");
         }
