@@ -284,3 +284,17 @@ fn long_names_quoting_and_attribute_files() {
     bites(35, "acls-xattrs", |v| edit(v, |t| [&t, "# file: acl\nuser.x\n"].concat()));
     bites(35, "acls-xattrs", |v| edit(v, |t| t.replacen("=0s", "=0x", 1)));
 }
+
+#[test]
+fn what_is_quoted_is_judged_too() {
+    let time = "2023-11-14;08422-13-20;090";
+    bites(26, "quoted", |v| std::fs::remove_file(v.repo(";070ile")).expect("there"));
+    bites(12, "quoted", |v| edit_gz(&v.data(&format!("increments/;070ile.{time}.diff.gz")), |_| vec![1]));
+    bites(26, "long-names-quoted", |v| std::fs::remove_file(v.data("long_filename_data/9")).expect("there"));
+    bites(27, "long-names-quoted", |v| write(v.data("long_filename_data/9"), b"x"));
+    bites(29, "long-names-quoted", |v| {
+        edit_gz(&v.data("long_filename_data/7.2023-11-15;08422:13:20;090.snapshot.gz"), |b| {
+            vec![b'x'; b.len()]
+        });
+    });
+}
