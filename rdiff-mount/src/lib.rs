@@ -1,5 +1,12 @@
 //! Remote directories as local ones: sshfs mounts, fstab entries and, without a mount, SFTP.
 #![forbid(unsafe_code)]
 
+pub mod diagnosis;
+pub mod error;
 pub mod location;
+pub mod mountinfo;
 mod quoting;
+pub mod runner;
+#[cfg(any(test, feature = "testing"))]
+pub mod scripted;
+pub mod sshfs;
