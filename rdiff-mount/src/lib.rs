@@ -3,6 +3,8 @@
 
 pub mod diagnosis;
 pub mod error;
+pub mod fstab;
+pub mod fstab_file;
 pub mod location;
 pub mod mountinfo;
 mod quoting;

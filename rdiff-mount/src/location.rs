@@ -232,6 +232,13 @@ impl Remote {
         self
     }
 
+    /// The same place with another port, or none.
+    #[must_use]
+    pub fn with_port(mut self, port: Option<u16>) -> Self {
+        self.port = port.filter(|port| *port != 0);
+        self
+    }
+
     /// What `ssh` takes as destination: `user@host`. The port is an option of its own.
     pub fn ssh_destination(&self) -> String {
         match &self.user {
