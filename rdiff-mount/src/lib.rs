@@ -5,10 +5,17 @@ pub mod diagnosis;
 pub mod error;
 pub mod fstab;
 pub mod fstab_file;
+pub mod guard;
 pub mod location;
+pub mod mount;
 pub mod mountinfo;
+pub mod preflight;
 mod quoting;
 pub mod runner;
 #[cfg(any(test, feature = "testing"))]
 pub mod scripted;
 pub mod sshfs;
+mod unmount;
+pub mod watchdog;
+
+pub use unmount::Unmounted;
