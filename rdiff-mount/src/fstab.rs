@@ -132,6 +132,14 @@ impl FstabEntry {
         self.option(name).is_some()
     }
 
+    /// The options of this entry that ssh gets, for [`SshfsOptions::try_login`]: those that begin with a
+    /// capital, as ssh's own do.
+    pub fn login_options(&self) -> SshfsOptions {
+        let options = self.options.split(',');
+        let for_ssh = options.filter(|option| option.starts_with(|c: char| c.is_ascii_uppercase()));
+        SshfsOptions { extra: for_ssh.map(str::to_owned).collect(), ..SshfsOptions::default() }
+    }
+
     /// The line, without its end.
     pub fn to_line(&self) -> Vec<u8> {
         let mut line = Vec::new();

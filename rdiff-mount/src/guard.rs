@@ -68,7 +68,8 @@ impl MountGuard {
     }
 
     /// Tells if the mount is still the same: listed, the same number and device, the same root; and if no
-    /// watchdog found it hanging. Never asks the server: some 50 microseconds, to be called for each directory.
+    /// watchdog found it hanging. Never asks the server: some 100 microseconds on a machine with 20 mounts, to be
+    /// called for each directory.
     ///
     /// # Errors
     /// [`MountError::Vanished`], [`MountError::Replaced`], [`MountError::Disconnected`] or

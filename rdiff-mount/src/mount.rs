@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{MountError, Result};
-use crate::fstab::{FstabEntry, is_plain_absolute};
+use crate::fstab::is_plain_absolute;
 use crate::fstab_file::{ETC_FSTAB, FstabFile};
 use crate::guard::MountGuard;
 use crate::location::Remote;
@@ -61,6 +61,13 @@ impl Mounter {
     #[must_use]
     pub fn with_mountinfo(mut self, file: impl Into<PathBuf>) -> Self {
         self.mountinfo = file.into();
+        self
+    }
+
+    /// Looks up entries in another file than the system's; `mount` itself does not.
+    #[must_use]
+    pub fn with_fstab(mut self, file: impl Into<PathBuf>) -> Self {
+        self.fstab = file.into();
         self
     }
 
@@ -234,7 +241,7 @@ impl Mounter {
         let entry = FstabFile::open(&self.fstab).ok().and_then(|file| file.fstab.find(mount_point));
         let login = entry.and_then(|entry| {
             let (remote, _) = entry.sshfs()?.ok()?;
-            options_of(&entry).try_login(&remote, &*self.runner).err()
+            entry.login_options().try_login(&remote, &*self.runner).err()
         });
         login.unwrap_or(error)
     }
@@ -306,13 +313,6 @@ impl Drop for Mounted {
         // Whoever wants to know calls `unmount`.
         let _unknown = self.take_down();
     }
-}
-
-/// The options of an entry that matter for logging in.
-fn options_of(entry: &FstabEntry) -> SshfsOptions {
-    let for_ssh =
-        entry.options.split(',').filter(|option| option.starts_with(|c: char| c.is_ascii_uppercase()));
-    SshfsOptions { extra: for_ssh.map(str::to_owned).collect(), ..SshfsOptions::default() }
 }
 
 /// sshfs gives ssh's standard error away; all that is left is that the connection ended.

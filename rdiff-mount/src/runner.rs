@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(output.exit, Exit::TimedOut);
         assert!(started.elapsed() < Duration::from_secs(3));
         let child = format!("/proc/{}/cmdline", output.stdout_text().trim());
-        assert!(!std::fs::read(child).is_ok_and(|line| line.starts_with(b"sleep\01234.5")));
+        assert!(!std::fs::read(child).is_ok_and(|line| line.starts_with(b"sleep\x001234.5")));
     }
 
     #[test]
