@@ -38,11 +38,15 @@ impl Repository {
     /// [`Error::Io`].
     pub fn increments_in(&self, dir: &StoredPath) -> Result<IncrementDir> {
         let mut found = IncrementDir::new();
-        let names = match self.root().list_files(dir.as_bytes()) {
+        let names = match self.root().list_kinds(dir.as_bytes()) {
             Err(e) if crate::tree::is_absent(&e) => return Ok(found),
             other => other.while_doing(Doing::List, self.path_of(dir))?,
         };
-        for name in names {
+        for (name, is_dir) in names {
+            // A directory of the source can be named like an increment; an increment is never a directory.
+            if is_dir {
+                continue;
+            }
             let unquoted = self.layout().quoting().unquote(&name);
             let Some(parsed) = TimedName::parse(&unquoted) else { continue };
             let increment = Increment {

@@ -315,11 +315,11 @@ impl Root {
         Ok(file)
     }
 
-    /// The names in a directory that aren't directories themselves, in no useful order.
+    /// The names in a directory, in no useful order, and whether each is a directory itself.
     ///
     /// # Errors
     /// Those of `open` and `readdir`.
-    pub fn list_files(&self, path: &[u8]) -> io::Result<Vec<Box<[u8]>>> {
+    pub fn list_kinds(&self, path: &[u8]) -> io::Result<Vec<(Box<[u8]>, bool)>> {
         let fd = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
         let mut names = Vec::new();
         for_each_name(&fd, |name, kind| {
@@ -329,9 +329,7 @@ impl Root {
                 FileType::Unknown => stat_in(&fd, name).is_ok_and(|s| s.is_dir()),
                 _ => false,
             };
-            if !is_dir {
-                names.push(Box::from(name));
-            }
+            names.push((Box::from(name), is_dir));
         })?;
         Ok(names)
     }
