@@ -436,6 +436,9 @@ impl<'p> Parser<'p> {
         if group == 0 {
             return self.fail("a bad number of a group");
         }
+        if self.behind.is_some() {
+            self.reference(group, flags)?;
+        }
         self.conditions.push((group, start));
         self.depth += 1;
         if self.depth > MAX_DEPTH {
