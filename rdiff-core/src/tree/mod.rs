@@ -6,6 +6,7 @@
 pub mod attrs;
 pub mod caps;
 pub mod local;
+pub mod select;
 pub mod source;
 pub mod walk;
 

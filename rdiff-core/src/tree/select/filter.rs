@@ -1,0 +1,48 @@
+//! A selection as the filter of a walk.
+
+use super::{Candidate, Selection, Verdict};
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::tree::Stat;
+use crate::tree::source::Source;
+use crate::tree::walk::{Filter, Wanted};
+
+/// Shows of a source what a [`Selection`] includes. The root is always shown.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    selection: Selection,
+    root_device: u64,
+}
+
+impl Selected {
+    /// For a walk over the source whose root is `root`.
+    pub fn new(selection: Selection, root: &Stat) -> Self {
+        Self { selection, root_device: root.device }
+    }
+}
+
+impl Filter for Selected {
+    fn wants(&mut self, source: &dyn Source, path: RepoPath<'_>, stat: &Stat) -> Wanted {
+        let decision = self.selection.decide(&Candidate {
+            path,
+            kind: stat.kind,
+            size: stat.size,
+            device: stat.device,
+            root_device: self.root_device,
+            has_entry: &|name| is_there(source, path, name),
+            parent_has_entry: &|name| path.parent().is_some_and(|parent| is_there(source, parent, name)),
+        });
+        match decision.verdict {
+            Verdict::Include => Wanted::Yes,
+            Verdict::Exclude => Wanted::No,
+            Verdict::Scan => Wanted::IfNotEmpty,
+        }
+    }
+}
+
+/// Is there such an entry? Not if the name leads out of the directory. An empty name is the directory.
+fn is_there(source: &dyn Source, directory: RepoPath<'_>, name: &[u8]) -> bool {
+    let Ok(name) = RepoPathBuf::new(name) else { return false };
+    let (Some(above), Some(last)) = (name.as_path().parent(), name.as_path().name()) else { return true };
+    let holder = directory.join(above.as_bytes());
+    source.stat_in(holder.as_path(), &[last.into()]).first().is_some_and(Result::is_ok)
+}
