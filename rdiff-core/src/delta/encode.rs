@@ -1,0 +1,414 @@
+//! Making a delta from two local files.
+//!
+//! Both files are at hand, so there are no signatures and no hash is trusted: every COPY was
+//! compared byte by byte. What is equal at equal offsets, or at equal distances from the end, is
+//! found by comparing; only the rest is searched.
+
+use std::io::Write;
+use std::ops::Range;
+
+use super::aligned::{common_prefix, common_suffix};
+use super::window::{WINDOW, Window};
+use super::{
+    AlignedScan, DELTA_MAGIC, DeltaError, MAX_LITERAL, OP_COPY_1_1, OP_END, OP_LITERAL_1,
+    OP_LITERAL_SHORT_LAST, ReadAt, write_all,
+};
+
+/// Commands collected before they are written, in bytes.
+const OUTPUT: usize = 64 * 1024;
+
+/// Shorter than this, in bytes, no COPY is worth it: it takes up to 17 bytes and splits a literal.
+const MIN_COPY: u64 = 16;
+
+/// What an encoder wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodeStats {
+    /// COPY commands.
+    pub copies: u64,
+    /// Bytes of the target that they make.
+    pub copied_bytes: u64,
+    /// LITERAL commands.
+    pub literals: u64,
+    /// Bytes of the target that they make.
+    pub literal_bytes: u64,
+    /// The length of the delta, in bytes.
+    pub delta_len: u64,
+}
+
+/// Makes deltas, one after the other, in memory that it keeps. One for each worker.
+///
+/// It takes some 100 KiB for small files, and never more than about 24 MiB.
+pub struct Encoder {
+    of_basis: Window,
+    of_target: Window,
+    of_literals: Window,
+    output: Vec<u8>,
+    scan: AlignedScan,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// [`Encoder::encode`] with memory of its own: for a single delta.
+///
+/// # Errors
+/// See there.
+pub fn encode<B, T, W>(
+    basis: &B,
+    basis_len: u64,
+    target: &T,
+    target_len: u64,
+    out: &mut W,
+) -> Result<EncodeStats, DeltaError>
+where
+    B: ReadAt + ?Sized,
+    T: ReadAt + ?Sized,
+    W: Write + ?Sized,
+{
+    Encoder::new().encode(basis, basis_len, target, target_len, out)
+}
+
+impl Encoder {
+    /// An encoder without any memory yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            of_basis: Window::default(),
+            of_target: Window::default(),
+            of_literals: Window::default(),
+            output: Vec::new(),
+            scan: AlignedScan::new(0),
+        }
+    }
+
+    /// Writes to `out` a delta that makes `target` (the old file) from `basis` (the new one).
+    ///
+    /// Lengths are in bytes, and neither file may change meanwhile. The output depends on nothing
+    /// but the two files.
+    ///
+    /// # Errors
+    /// [`DeltaError::Io`] and [`DeltaError::ShortFile`] for the two files, [`DeltaError::Write`] for
+    /// `out`. What was written before an error is of no use.
+    pub fn encode<B, T, W>(
+        &mut self,
+        basis: &B,
+        basis_len: u64,
+        target: &T,
+        target_len: u64,
+        out: &mut W,
+    ) -> Result<EncodeStats, DeltaError>
+    where
+        B: ReadAt + ?Sized,
+        T: ReadAt + ?Sized,
+        W: Write + ?Sized,
+    {
+        let mut scan = std::mem::replace(&mut self.scan, AlignedScan::new(0));
+        let mut job = self.job(basis, basis_len, target, target_len, out);
+        let result = job.encode(&mut scan);
+        self.scan = scan;
+        result
+    }
+
+    /// Like [`encode`](Self::encode), but does not read again what `scan` saw to be equal.
+    ///
+    /// `scan` was fed `basis` as the new file and `target` as the old one.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    pub fn encode_with<B, T, W>(
+        &mut self,
+        scan: AlignedScan,
+        basis: &B,
+        basis_len: u64,
+        target: &T,
+        target_len: u64,
+        out: &mut W,
+    ) -> Result<EncodeStats, DeltaError>
+    where
+        B: ReadAt + ?Sized,
+        T: ReadAt + ?Sized,
+        W: Write + ?Sized,
+    {
+        self.job(basis, basis_len, target, target_len, out).encode_with(scan.finish())
+    }
+
+    fn job<'a, B, T, W>(
+        &'a mut self,
+        basis: &'a B,
+        basis_len: u64,
+        target: &'a T,
+        target_len: u64,
+        out: &'a mut W,
+    ) -> Job<'a, B, T, W>
+    where
+        B: ReadAt + ?Sized,
+        T: ReadAt + ?Sized,
+        W: Write + ?Sized,
+    {
+        self.output.clear();
+        Job {
+            basis: View::new(basis, basis_len, &mut self.of_basis),
+            target: View::new(target, target_len, &mut self.of_target),
+            emit: Emitter {
+                literals: View::new(target, target_len, &mut self.of_literals),
+                out,
+                buf: &mut self.output,
+                pending: Pending::Nothing,
+                stats: EncodeStats::default(),
+            },
+        }
+    }
+}
+
+/// A file of known length, behind a window.
+struct View<'a, R: ?Sized> {
+    file: &'a R,
+    len: u64,
+    window: &'a mut Window,
+}
+
+impl<'a, R: ReadAt + ?Sized> View<'a, R> {
+    fn new(file: &'a R, len: u64, window: &'a mut Window) -> Self {
+        window.reset();
+        Self { file, len, window }
+    }
+
+    /// See [`Window::at`].
+    #[inline]
+    fn at(&mut self, offset: u64, need: usize, want: u64) -> Result<&[u8], DeltaError> {
+        self.window.at(self.file, self.len, offset, need, want)
+    }
+}
+
+/// One delta in the making.
+struct Job<'a, B: ?Sized, T: ?Sized, W: ?Sized> {
+    basis: View<'a, B>,
+    target: View<'a, T>,
+    emit: Emitter<'a, T, W>,
+}
+
+impl<B, T, W> Job<'_, B, T, W>
+where
+    B: ReadAt + ?Sized,
+    T: ReadAt + ?Sized,
+    W: Write + ?Sized,
+{
+    fn encode(&mut self, scan: &mut AlignedScan) -> Result<EncodeStats, DeltaError> {
+        let prefix = self.extend_forward(0, 0, u64::MAX)?;
+        let suffix = match self.basis.len == self.target.len {
+            true => 0,
+            false => self.extend_backward(self.basis.len, self.target.len, self.target.len - prefix)?,
+        };
+        let end = self.target.len - suffix;
+        scan.restart(prefix, end);
+        let mut at = prefix;
+        let common = end.min(self.basis.len);
+        while at < common {
+            let a = self.basis.at(at, 1, common - at)?;
+            let b = self.target.at(at, 1, common - at)?;
+            let n = ((common - at) as usize).min(a.len()).min(b.len());
+            scan.feed(at, &a[..n], &b[..n]);
+            at += n as u64;
+        }
+        scan.end();
+        self.write(scan.ranges(), suffix)
+    }
+
+    fn encode_with(&mut self, mut ranges: Vec<Range<u64>>) -> Result<EncodeStats, DeltaError> {
+        let end = self.target.len;
+        let mut suffix = 0;
+        if let Some(first) = ranges.first().map(|range| range.start)
+            && self.basis.len != end
+            && ranges.last().is_some_and(|last| last.end == end)
+        {
+            suffix = self.extend_backward(self.basis.len, end, end - first)?;
+            ranges.retain_mut(|range| {
+                range.end = range.end.min(end - suffix);
+                range.start < range.end
+            });
+        }
+        self.write(&ranges, suffix)
+    }
+
+    /// Writes the delta: `ranges` differ at equal offsets, and `suffix` bytes of the end are equal.
+    fn write(&mut self, ranges: &[Range<u64>], suffix: u64) -> Result<EncodeStats, DeltaError> {
+        let end = self.target.len - suffix;
+        self.emit.begin()?;
+        let mut at = 0;
+        for range in ranges {
+            self.copy_or_not(at, at, range.start - at)?;
+            self.emit.literal(range.start, range.end)?;
+            at = range.end;
+        }
+        self.copy_or_not(at, at, end - at)?;
+        self.copy_or_not(self.basis.len - suffix, end, suffix)?;
+        self.emit.finish()
+    }
+
+    /// Copies, unless the bytes are so few that a literal next to them is shorter.
+    fn copy_or_not(&mut self, basis: u64, target: u64, len: u64) -> Result<(), DeltaError> {
+        let alone = target == 0 && len == self.target.len;
+        if len < MIN_COPY && !alone {
+            self.emit.literal(target, target + len)
+        } else {
+            self.emit.copy(basis, len)
+        }
+    }
+
+    /// How many bytes are equal from the two offsets on, at most `max`.
+    fn extend_forward(&mut self, basis: u64, target: u64, max: u64) -> Result<u64, DeltaError> {
+        let max = max.min(self.basis.len - basis).min(self.target.len - target);
+        let mut done = 0;
+        while done < max {
+            let a = self.basis.at(basis + done, 1, max - done)?;
+            let b = self.target.at(target + done, 1, max - done)?;
+            let n = (a.len().min(b.len()) as u64).min(max - done) as usize;
+            let equal = common_prefix(&a[..n], &b[..n]);
+            done += equal as u64;
+            if equal < n {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// How many bytes are equal before the two offsets, at most `max`.
+    fn extend_backward(&mut self, basis: u64, target: u64, max: u64) -> Result<u64, DeltaError> {
+        let max = max.min(basis).min(target);
+        let (mut done, mut step) = (0, 512);
+        while done < max {
+            let n = step.min((max - done) as usize);
+            let back = done + n as u64;
+            let a = &self.basis.at(basis - back, n, n as u64)?[..n];
+            let b = &self.target.at(target - back, n, n as u64)?[..n];
+            let equal = common_suffix(a, b);
+            done += equal as u64;
+            if equal < n {
+                break;
+            }
+            step = (step * 4).min(WINDOW);
+        }
+        Ok(done)
+    }
+}
+
+/// The command that may still grow.
+enum Pending {
+    Nothing,
+    Copy { offset: u64, len: u64 },
+    Literal { from: u64, to: u64 },
+}
+
+/// Writes commands in their canonical form, joining those that continue each other.
+struct Emitter<'a, T: ?Sized, W: ?Sized> {
+    literals: View<'a, T>,
+    out: &'a mut W,
+    buf: &'a mut Vec<u8>,
+    pending: Pending,
+    stats: EncodeStats,
+}
+
+impl<T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'_, T, W> {
+    fn begin(&mut self) -> Result<(), DeltaError> {
+        self.put(&DELTA_MAGIC)
+    }
+
+    /// Bytes of the basis; none at all for a `len` of 0.
+    fn copy(&mut self, offset: u64, len: u64) -> Result<(), DeltaError> {
+        if len == 0 {
+            return Ok(());
+        }
+        if let Pending::Copy { offset: last, len: before } = &mut self.pending
+            && *last + *before == offset
+        {
+            *before += len;
+            return Ok(());
+        }
+        self.settle()?;
+        self.pending = Pending::Copy { offset, len };
+        Ok(())
+    }
+
+    /// Bytes `from..to` of the target, which start where the last command ended.
+    fn literal(&mut self, from: u64, to: u64) -> Result<(), DeltaError> {
+        if from == to {
+            return Ok(());
+        }
+        if let Pending::Literal { to: end, .. } = &mut self.pending {
+            *end = to;
+            return Ok(());
+        }
+        self.settle()?;
+        self.pending = Pending::Literal { from, to };
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<EncodeStats, DeltaError> {
+        self.settle()?;
+        self.put(&[OP_END])?;
+        write_all(self.out, self.buf)?;
+        Ok(self.stats)
+    }
+
+    /// Writes the pending command.
+    fn settle(&mut self) -> Result<(), DeltaError> {
+        match std::mem::replace(&mut self.pending, Pending::Nothing) {
+            Pending::Nothing => Ok(()),
+            Pending::Copy { offset, len } => {
+                let ((a, offset), (b, len_bytes)) = (parameter(offset), parameter(len));
+                self.stats.copies += 1;
+                self.stats.copied_bytes += len;
+                self.put(&[OP_COPY_1_1 + 4 * a + b])?;
+                self.put(&offset[8 - (1 << a)..])?;
+                self.put(&len_bytes[8 - (1 << b)..])
+            }
+            Pending::Literal { from, to } => self.write_literal(from, to),
+        }
+    }
+
+    fn write_literal(&mut self, mut from: u64, to: u64) -> Result<(), DeltaError> {
+        self.stats.literal_bytes += to - from;
+        while from < to {
+            let n = (to - from).min(MAX_LITERAL as u64);
+            self.stats.literals += 1;
+            if n <= OP_LITERAL_SHORT_LAST.into() {
+                self.put(&[n as u8])?;
+            } else {
+                let (a, len) = parameter(n);
+                self.put(&[OP_LITERAL_1 + a])?;
+                self.put(&len[8 - (1 << a)..])?;
+            }
+            let bytes = &self.literals.at(from, n as usize, to - from)?[..n as usize];
+            self.buf.extend_from_slice(bytes);
+            self.stats.delta_len += n;
+            from += n;
+        }
+        self.put(&[])
+    }
+
+    /// Adds to the output, and writes it when there is enough.
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) -> Result<(), DeltaError> {
+        self.buf.extend_from_slice(bytes);
+        self.stats.delta_len += bytes.len() as u64;
+        if self.buf.len() >= OUTPUT {
+            write_all(self.out, self.buf)?;
+            self.buf.clear();
+        }
+        Ok(())
+    }
+}
+
+/// A parameter's bytes, of which the last 1, 2, 4 or 8 are written: the logarithm says how many.
+fn parameter(value: u64) -> (u8, [u8; 8]) {
+    let width = match value {
+        0..=0xff => 0,
+        0x100..=0xffff => 1,
+        0x1_0000..=0xffff_ffff => 2,
+        _ => 3,
+    };
+    (width, value.to_be_bytes())
+}

@@ -1,0 +1,192 @@
+//! librsync delta streams: read, applied, composed and made.
+//!
+//! A delta says how to build one file (its *target*) from another (its *basis*) and some literal
+//! bytes. In a repository the basis is the newer file and the target the older one.
+//!
+//! Everything read here may be damaged or hostile: a wrong stream is a [`DeltaError`], never a panic,
+//! and nothing is allocated for a length that a stream merely declares.
+//!
+//! - [`Decoder`] and [`apply`] read one delta, in the strict profile: no command of length zero, no
+//!   COPY that leaves the basis, no parameter of 2^63 or more. Bytes after END are accepted.
+//! - [`Encoder`] makes one from two local files. It compares bytes, so a match cannot be a collision.
+//! - [`Composer`] turns a chain of deltas into one [`Plan`], so the file is written once.
+
+mod aligned;
+mod compose;
+mod decode;
+mod encode;
+mod window;
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+pub use aligned::AlignedScan;
+pub use compose::{ComposeLimits, Composer, Plan, PlanRange, PlanReader};
+pub use decode::{Command, Decoder, apply};
+pub use encode::{EncodeStats, Encoder, encode};
+
+/// The first four bytes of every delta: `rs`, 02, `6`.
+pub const DELTA_MAGIC: [u8; 4] = [0x72, 0x73, 0x02, 0x36];
+
+/// The longest literal an encoder emits, in bytes, and so what other decoders must buffer.
+///
+/// librsync cuts its literals at 64 KiB less the three bytes of the command.
+pub const MAX_LITERAL: usize = 65_533;
+
+/// The command that ends a delta.
+const OP_END: u8 = 0x00;
+/// Up to here the opcode is the length of a literal.
+const OP_LITERAL_SHORT_LAST: u8 = 0x40;
+/// Literals whose length takes 1, 2, 4 or 8 bytes start here.
+const OP_LITERAL_1: u8 = 0x41;
+/// Copies start here, four lengths for each of four offsets.
+const OP_COPY_1_1: u8 = 0x45;
+/// The last copy: eight bytes for each parameter.
+const OP_COPY_8_8: u8 = 0x54;
+
+/// Bytes at any offset, without a position that calls would have to share.
+pub trait ReadAt {
+    /// Reads some bytes at `offset` into `buf` and says how many; 0 only at the end or for an empty `buf`.
+    ///
+    /// # Errors
+    /// Whatever the file says. `Interrupted` is tried again by the callers in this module.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buf, offset)
+    }
+}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.get(at..)).unwrap_or(&[]);
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.as_slice().read_at(buf, offset)
+    }
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        (**self).read_at(buf, offset)
+    }
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for Arc<T> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        (**self).read_at(buf, offset)
+    }
+}
+
+/// Why a delta could not be read, applied, composed or made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeltaError {
+    /// Reading the delta, the basis or the target failed.
+    #[error("cannot read a delta or the file it is about")]
+    Io(#[from] io::Error),
+    /// Writing the result, or a temporary file, failed.
+    #[error("cannot write the result of a delta")]
+    Write(#[source] io::Error),
+    /// The stream does not start with [`DELTA_MAGIC`].
+    #[error("not a delta: wrong magic")]
+    BadMagic,
+    /// The stream stops before its END command.
+    #[error("the delta ends too early")]
+    Truncated,
+    /// A command of the reserved range, 0x55 to 0xff.
+    #[error("unknown command {0:#04x} in a delta")]
+    BadOpcode(u8),
+    /// A LITERAL or COPY of no bytes, which no encoder writes.
+    #[error("a command of length zero in a delta")]
+    ZeroLength,
+    /// A parameter of 2^63 or more, or a sum that passes 2^63.
+    #[error("a length or offset in a delta is too large")]
+    TooLong,
+    /// A COPY that reads beyond the basis: the delta is damaged or belongs to another file.
+    #[error("a delta copies {len} bytes from offset {offset} of a file of {basis} bytes")]
+    OutOfBasis {
+        /// Where the COPY starts, in bytes.
+        offset: u64,
+        /// How many bytes it asks for.
+        len: u64,
+        /// The length of the basis, in bytes.
+        basis: u64,
+    },
+    /// The result would be longer than the caller allows. Nothing beyond the limit was written.
+    #[error("the result of a delta is longer than {limit} bytes")]
+    OutputTooLarge {
+        /// What the caller allowed, in bytes.
+        limit: u64,
+    },
+    /// A composed chain has too many ranges. Apply its deltas one after the other instead.
+    #[error("a chain of deltas needs more than {limit} ranges")]
+    TooManyRanges {
+        /// What the caller allowed.
+        limit: usize,
+    },
+    /// A file is shorter than the caller said, so it changed meanwhile.
+    #[error("a file ended at {offset}, before its stated length of {len} bytes")]
+    ShortFile {
+        /// Where it ended, in bytes.
+        offset: u64,
+        /// The length it was said to have, in bytes.
+        len: u64,
+    },
+}
+
+impl From<DeltaError> for io::Error {
+    /// For readers, whose errors must be of this type: keeps the kind where there is one.
+    fn from(error: DeltaError) -> Self {
+        match error {
+            DeltaError::Io(e) | DeltaError::Write(e) => e,
+            other => io::Error::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+}
+
+/// Reads once, again after `Interrupted`.
+fn read_some<R: Read + ?Sized>(input: &mut R, buf: &mut [u8]) -> Result<usize, DeltaError> {
+    loop {
+        match input.read(buf) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// Fills all of `buf` from `offset` of a file said to be `len` bytes long.
+fn read_full_at<R: ReadAt + ?Sized>(
+    file: &R,
+    len: u64,
+    mut buf: &mut [u8],
+    mut offset: u64,
+) -> Result<(), DeltaError> {
+    while !buf.is_empty() {
+        match file.read_at(buf, offset) {
+            Ok(0) => return Err(DeltaError::ShortFile { offset, len }),
+            Ok(n) => {
+                buf = &mut buf[n..];
+                offset += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Writes all of `bytes`; a failure is the output's, not the input's.
+fn write_all<W: Write + ?Sized>(out: &mut W, bytes: &[u8]) -> Result<(), DeltaError> {
+    out.write_all(bytes).map_err(DeltaError::Write)
+}
