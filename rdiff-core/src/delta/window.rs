@@ -81,3 +81,23 @@ impl Window {
         Ok(())
     }
 }
+
+/// A file of known length, behind a window.
+pub(super) struct View<'a, R: ?Sized> {
+    file: &'a R,
+    pub(super) len: u64,
+    window: &'a mut Window,
+}
+
+impl<'a, R: ReadAt + ?Sized> View<'a, R> {
+    pub(super) fn new(file: &'a R, len: u64, window: &'a mut Window) -> Self {
+        window.reset();
+        Self { file, len, window }
+    }
+
+    /// See [`Window::at`].
+    #[inline]
+    pub(super) fn at(&mut self, offset: u64, need: usize, want: u64) -> Result<&[u8], DeltaError> {
+        self.window.at(self.file, self.len, offset, need, want)
+    }
+}

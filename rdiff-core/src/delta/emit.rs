@@ -1,0 +1,140 @@
+//! Writing the commands of a delta in their canonical form.
+
+use std::io::Write;
+
+use super::encode::EncodeStats;
+use super::window::View;
+use super::{
+    DELTA_MAGIC, DeltaError, MAX_LITERAL, OP_COPY_1_1, OP_END, OP_LITERAL_1, OP_LITERAL_SHORT_LAST, ReadAt,
+    write_all,
+};
+
+/// Commands collected before they are written, in bytes.
+const OUTPUT: usize = 64 * 1024;
+
+/// The command that may still grow.
+enum Pending {
+    Nothing,
+    Copy { offset: u64, len: u64 },
+    Literal { from: u64, to: u64 },
+}
+
+/// Writes commands in their canonical form, joining those that continue each other.
+pub(super) struct Emitter<'a, T: ?Sized, W: ?Sized> {
+    literals: View<'a, T>,
+    out: &'a mut W,
+    buf: &'a mut Vec<u8>,
+    pending: Pending,
+    stats: EncodeStats,
+}
+
+impl<'a, T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'a, T, W> {
+    /// Literals are bytes of `target`; `buf` is memory to use.
+    pub(super) fn new(target: View<'a, T>, out: &'a mut W, buf: &'a mut Vec<u8>) -> Self {
+        buf.clear();
+        let stats = EncodeStats::default();
+        Self { literals: target, out, buf, pending: Pending::Nothing, stats }
+    }
+
+    /// Writes the magic.
+    pub(super) fn begin(&mut self) -> Result<(), DeltaError> {
+        self.put(&DELTA_MAGIC)
+    }
+
+    /// Bytes of the basis; none at all for a `len` of 0.
+    pub(super) fn copy(&mut self, offset: u64, len: u64) -> Result<(), DeltaError> {
+        if len == 0 {
+            return Ok(());
+        }
+        if let Pending::Copy { offset: last, len: before } = &mut self.pending
+            && *last + *before == offset
+        {
+            *before += len;
+            return Ok(());
+        }
+        self.settle()?;
+        self.pending = Pending::Copy { offset, len };
+        Ok(())
+    }
+
+    /// Bytes `from..to` of the target, which start where the last command ended.
+    pub(super) fn literal(&mut self, from: u64, to: u64) -> Result<(), DeltaError> {
+        if from == to {
+            return Ok(());
+        }
+        if let Pending::Literal { to: end, .. } = &mut self.pending {
+            *end = to;
+            return Ok(());
+        }
+        self.settle()?;
+        self.pending = Pending::Literal { from, to };
+        Ok(())
+    }
+
+    /// Writes what is left, and END.
+    pub(super) fn finish(&mut self) -> Result<EncodeStats, DeltaError> {
+        self.settle()?;
+        self.put(&[OP_END])?;
+        write_all(self.out, self.buf)?;
+        Ok(self.stats)
+    }
+
+    /// Writes the pending command.
+    fn settle(&mut self) -> Result<(), DeltaError> {
+        match std::mem::replace(&mut self.pending, Pending::Nothing) {
+            Pending::Nothing => Ok(()),
+            Pending::Copy { offset, len } => {
+                let ((a, offset), (b, len_bytes)) = (parameter(offset), parameter(len));
+                self.stats.copies += 1;
+                self.stats.copied_bytes += len;
+                self.put(&[OP_COPY_1_1 + 4 * a + b])?;
+                self.put(&offset[8 - (1 << a)..])?;
+                self.put(&len_bytes[8 - (1 << b)..])
+            }
+            Pending::Literal { from, to } => self.write_literal(from, to),
+        }
+    }
+
+    fn write_literal(&mut self, mut from: u64, to: u64) -> Result<(), DeltaError> {
+        self.stats.literal_bytes += to - from;
+        while from < to {
+            let n = (to - from).min(MAX_LITERAL as u64);
+            self.stats.literals += 1;
+            if n <= OP_LITERAL_SHORT_LAST.into() {
+                self.put(&[n as u8])?;
+            } else {
+                let (a, len) = parameter(n);
+                self.put(&[OP_LITERAL_1 + a])?;
+                self.put(&len[8 - (1 << a)..])?;
+            }
+            let bytes = &self.literals.at(from, n as usize, to - from)?[..n as usize];
+            self.buf.extend_from_slice(bytes);
+            self.stats.delta_len += n;
+            from += n;
+        }
+        self.put(&[])
+    }
+
+    /// Adds to the output, and writes it when there is enough.
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) -> Result<(), DeltaError> {
+        self.buf.extend_from_slice(bytes);
+        self.stats.delta_len += bytes.len() as u64;
+        if self.buf.len() >= OUTPUT {
+            write_all(self.out, self.buf)?;
+            self.buf.clear();
+        }
+        Ok(())
+    }
+}
+
+/// A parameter's bytes, of which the last 1, 2, 4 or 8 are written: the logarithm says how many.
+fn parameter(value: u64) -> (u8, [u8; 8]) {
+    let width = match value {
+        0..=0xff => 0,
+        0x100..=0xffff => 1,
+        0x1_0000..=0xffff_ffff => 2,
+        _ => 3,
+    };
+    (width, value.to_be_bytes())
+}
