@@ -20,20 +20,21 @@ enum Pending {
 }
 
 /// Writes commands in their canonical form, joining those that continue each other.
-pub(super) struct Emitter<'a, T: ?Sized, W: ?Sized> {
-    literals: View<'a, T>,
+///
+/// A command is written when the next one cannot continue it: so each call brings the target.
+pub(super) struct Emitter<'a, W: ?Sized> {
     out: &'a mut W,
     buf: &'a mut Vec<u8>,
     pending: Pending,
     stats: EncodeStats,
 }
 
-impl<'a, T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'a, T, W> {
-    /// Literals are bytes of `target`; `buf` is memory to use.
-    pub(super) fn new(target: View<'a, T>, out: &'a mut W, buf: &'a mut Vec<u8>) -> Self {
+impl<'a, W: Write + ?Sized> Emitter<'a, W> {
+    /// `buf` is memory to use.
+    pub(super) fn new(out: &'a mut W, buf: &'a mut Vec<u8>) -> Self {
         buf.clear();
         let stats = EncodeStats::default();
-        Self { literals: target, out, buf, pending: Pending::Nothing, stats }
+        Self { out, buf, pending: Pending::Nothing, stats }
     }
 
     /// Writes the magic.
@@ -42,7 +43,12 @@ impl<'a, T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'a, T, W> {
     }
 
     /// Bytes of the basis; none at all for a `len` of 0.
-    pub(super) fn copy(&mut self, offset: u64, len: u64) -> Result<(), DeltaError> {
+    pub(super) fn copy<T: ReadAt + ?Sized>(
+        &mut self,
+        target: &mut View<'_, T>,
+        offset: u64,
+        len: u64,
+    ) -> Result<(), DeltaError> {
         if len == 0 {
             return Ok(());
         }
@@ -52,13 +58,18 @@ impl<'a, T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'a, T, W> {
             *before += len;
             return Ok(());
         }
-        self.settle()?;
+        self.settle(target)?;
         self.pending = Pending::Copy { offset, len };
         Ok(())
     }
 
     /// Bytes `from..to` of the target, which start where the last command ended.
-    pub(super) fn literal(&mut self, from: u64, to: u64) -> Result<(), DeltaError> {
+    pub(super) fn literal<T: ReadAt + ?Sized>(
+        &mut self,
+        target: &mut View<'_, T>,
+        from: u64,
+        to: u64,
+    ) -> Result<(), DeltaError> {
         if from == to {
             return Ok(());
         }
@@ -66,21 +77,24 @@ impl<'a, T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'a, T, W> {
             *end = to;
             return Ok(());
         }
-        self.settle()?;
+        self.settle(target)?;
         self.pending = Pending::Literal { from, to };
         Ok(())
     }
 
     /// Writes what is left, and END.
-    pub(super) fn finish(&mut self) -> Result<EncodeStats, DeltaError> {
-        self.settle()?;
+    pub(super) fn finish<T: ReadAt + ?Sized>(
+        &mut self,
+        target: &mut View<'_, T>,
+    ) -> Result<EncodeStats, DeltaError> {
+        self.settle(target)?;
         self.put(&[OP_END])?;
         write_all(self.out, self.buf)?;
         Ok(self.stats)
     }
 
     /// Writes the pending command.
-    fn settle(&mut self) -> Result<(), DeltaError> {
+    fn settle<T: ReadAt + ?Sized>(&mut self, target: &mut View<'_, T>) -> Result<(), DeltaError> {
         match std::mem::replace(&mut self.pending, Pending::Nothing) {
             Pending::Nothing => Ok(()),
             Pending::Copy { offset, len } => {
@@ -91,11 +105,16 @@ impl<'a, T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'a, T, W> {
                 self.put(&offset[8 - (1 << a)..])?;
                 self.put(&len_bytes[8 - (1 << b)..])
             }
-            Pending::Literal { from, to } => self.write_literal(from, to),
+            Pending::Literal { from, to } => self.write_literal(target, from, to),
         }
     }
 
-    fn write_literal(&mut self, mut from: u64, to: u64) -> Result<(), DeltaError> {
+    fn write_literal<T: ReadAt + ?Sized>(
+        &mut self,
+        target: &mut View<'_, T>,
+        mut from: u64,
+        to: u64,
+    ) -> Result<(), DeltaError> {
         self.stats.literal_bytes += to - from;
         while from < to {
             let n = (to - from).min(MAX_LITERAL as u64);
@@ -107,7 +126,7 @@ impl<'a, T: ReadAt + ?Sized, W: Write + ?Sized> Emitter<'a, T, W> {
                 self.put(&[OP_LITERAL_1 + a])?;
                 self.put(&len[8 - (1 << a)..])?;
             }
-            let bytes = &self.literals.at(from, n as usize, to - from)?[..n as usize];
+            let bytes = &target.at(from, n as usize, to - from)?[..n as usize];
             self.buf.extend_from_slice(bytes);
             self.stats.delta_len += n;
             from += n;

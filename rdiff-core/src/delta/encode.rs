@@ -37,7 +37,6 @@ pub struct EncodeStats {
 pub struct Encoder {
     of_basis: Window,
     of_target: Window,
-    of_literals: Window,
     output: Vec<u8>,
     scan: AlignedScan,
     index: Index,
@@ -75,7 +74,6 @@ impl Encoder {
         Self {
             of_basis: Window::default(),
             of_target: Window::default(),
-            of_literals: Window::default(),
             output: Vec::new(),
             scan: AlignedScan::new(0),
             index: Index::default(),
@@ -146,12 +144,12 @@ impl Encoder {
         T: ReadAt + ?Sized,
         W: Write + ?Sized,
     {
-        let literals = View::new(target, target_len, &mut self.of_literals);
         Job {
             basis: View::new(basis, basis_len, &mut self.of_basis),
             target: View::new(target, target_len, &mut self.of_target),
             index: &mut self.index,
-            emit: Emitter::new(literals, out, &mut self.output),
+            short_copies: 0,
+            emit: Emitter::new(out, &mut self.output),
         }
     }
 }
@@ -161,7 +159,9 @@ pub(super) struct Job<'a, B: ?Sized, T: ?Sized, W: ?Sized> {
     pub(super) basis: View<'a, B>,
     pub(super) target: View<'a, T>,
     pub(super) index: &'a mut Index,
-    pub(super) emit: Emitter<'a, T, W>,
+    /// How many COPYs were only just worth it.
+    pub(super) short_copies: u64,
+    pub(super) emit: Emitter<'a, W>,
 }
 
 impl<B, T, W> Job<'_, B, T, W>
@@ -218,22 +218,22 @@ where
             self.copy_or_not(at, at, range.start - at)?;
             match indexed && range.end - range.start >= SPAN as u64 {
                 true => self.search(range.clone())?,
-                false => self.emit.literal(range.start, range.end)?,
+                false => self.emit.literal(&mut self.target, range.start, range.end)?,
             }
             at = range.end;
         }
         self.copy_or_not(at, at, end - at)?;
         self.copy_or_not(self.basis.len - suffix, end, suffix)?;
-        self.emit.finish()
+        self.emit.finish(&mut self.target)
     }
 
     /// Copies, unless the bytes are so few that a literal next to them is shorter.
     fn copy_or_not(&mut self, basis: u64, target: u64, len: u64) -> Result<(), DeltaError> {
         let alone = target == 0 && len == self.target.len;
         if len < MIN_COPY && !alone {
-            self.emit.literal(target, target + len)
+            self.emit.literal(&mut self.target, target, target + len)
         } else {
-            self.emit.copy(basis, len)
+            self.emit.copy(&mut self.target, basis, len)
         }
     }
 

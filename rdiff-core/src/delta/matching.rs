@@ -24,6 +24,16 @@ const SPARSE: u64 = 8;
 /// Where ranges are short: so many bytes of the basis may be indexed in any case.
 const ALWAYS: u64 = 16 << 10;
 
+/// COPYs below this many bytes count as short.
+const SHORT: u64 = 512;
+
+/// After so many short COPYs the least length doubles, up to 32 times: each costs whoever makes
+/// or applies the delta a read at another place, and text of few words has one for each word.
+const SHORT_COPIES_LOG: u32 = 16;
+
+/// What is read before the bytes searched, for matches that reach back.
+const CONTEXT: u64 = 1024;
+
 /// A place of the target that the basis may have, too.
 struct Hit {
     target: u64,
@@ -99,31 +109,34 @@ where
             let before = self.extend_backward(hit.basis, hit.target, hit.target - written)?;
             let after = self.extend_forward(hit.basis, hit.target, range.end - hit.target)?;
             if before + after >= self.least(&hit)? {
-                self.emit.literal(written, hit.target - before)?;
-                self.emit.copy(hit.basis - before, before + after)?;
+                self.emit.literal(&mut self.target, written, hit.target - before)?;
+                self.emit.copy(&mut self.target, hit.basis - before, before + after)?;
                 (written, at) = (hit.target + after, hit.target + after);
                 (misses, quiet) = (0, 0);
+                self.short_copies += u64::from(before + after < SHORT);
             } else {
                 // A run too short is passed as a whole; false hits, ever faster.
                 misses += 1;
                 at = hit.target + after.saturating_sub(SPAN as u64 - 1).max(1 + misses / 64);
             }
         }
-        self.emit.literal(written, range.end)
+        self.emit.literal(&mut self.target, written, range.end)
     }
 
     /// How long a match must be, in bytes, to be worth a COPY.
     fn least(&mut self, hit: &Hit) -> Result<u64, DeltaError> {
         let first = self.target.at(hit.target, 1, 1)?[0];
-        Ok(if hit.hash == run_hash(first) { MIN_RUN } else { SPAN as u64 })
+        let least = (SPAN as u64) << (self.short_copies >> SHORT_COPIES_LOG).min(5);
+        Ok(if hit.hash == run_hash(first) { MIN_RUN.max(least) } else { least })
     }
 
     /// The first window, from `at` on and before `end`, whose hash is in the index.
     ///
     /// Looks through one stretch of the file, and says where the next one starts.
     fn next_hit(&mut self, at: u64, end: u64) -> Result<(u64, Option<Hit>), DeltaError> {
-        let bytes = self.target.at(at, SPAN, end - at)?;
-        let bytes = &bytes[..bytes.len().min((end - at) as usize)];
+        let before = at.min(CONTEXT);
+        let bytes = self.target.at(at - before, before as usize + SPAN, end - at)?;
+        let bytes = &bytes[before as usize..bytes.len().min((end - at + before) as usize)];
         let (head, mut rest) = bytes.split_at(SPAN - 1);
         let mut hash = search::hash(head);
         while let Some(n) = self.index.next_hit(&mut hash, rest) {

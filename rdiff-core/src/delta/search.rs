@@ -7,7 +7,7 @@
 /// How many bytes are hashed together. Shorter equal stretches are not worth a COPY.
 pub(super) const SPAN: usize = 32;
 
-/// The table's size is bounded by this many samples: 16 MiB, and 1 MiB for the filter.
+/// The table's size is bounded by this many samples: 16 MiB, and 2 MiB for the filter.
 const MAX_SAMPLES: u64 = 1 << 20;
 
 /// Samples are at least this far apart, in bytes.
@@ -55,7 +55,13 @@ fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(0x9fb2_1c65_1e98_df25)
 }
 
-/// The table, and a small filter before it that most misses do not pass.
+/// The two bits of its filter word that stand for a hash.
+#[inline(always)]
+fn filter_mask(spread: u64) -> u64 {
+    1 << (spread >> 24 & 63) | 1 << (spread >> 32 & 63)
+}
+
+/// The table, and a small filter before it that most misses do not pass: eight bits for a slot.
 #[derive(Default)]
 pub(super) struct Index {
     slots: Vec<u64>,
@@ -78,9 +84,9 @@ impl Index {
         }
         let samples = (total >> self.step_log).max(32) as usize;
         self.slot_bits = (samples * 3 / 2).next_power_of_two().trailing_zeros();
-        self.filter_bits = self.slot_bits + 2;
+        self.filter_bits = self.slot_bits - 3;
         clear(&mut self.slots, 1 << self.slot_bits);
-        clear(&mut self.filter, 1 << (self.filter_bits - 6));
+        clear(&mut self.filter, 1 << self.filter_bits);
         self.run = None;
         self.runs.clear();
     }
@@ -157,8 +163,7 @@ impl Index {
             let slot = &mut self.slots[(slot + probe) & ((1 << self.slot_bits) - 1)];
             if *slot == 0 {
                 *slot = tag | ((offset >> self.step_log) + 1);
-                let bit = spread >> (64 - self.filter_bits);
-                self.filter[(bit >> 6) as usize] |= 1 << (bit & 63);
+                self.filter[(spread >> (64 - self.filter_bits)) as usize] |= filter_mask(spread);
                 return;
             }
             if *slot & !OFFSET_MASK == tag {
@@ -197,13 +202,14 @@ impl Index {
     /// Rolls `hash` over `bytes` until it may be in the table: then how many bytes that took.
     #[inline]
     pub(super) fn next_hit(&self, hash: &mut u64, bytes: &[u8]) -> Option<usize> {
-        let filter = &self.filter[..1 << (self.filter_bits - 6)];
-        let (shift, mask) = (64 - self.filter_bits, filter.len() - 1);
+        let filter = &self.filter[..1 << self.filter_bits];
+        let (shift, last) = (64 - self.filter_bits, filter.len() - 1);
         let mut h = *hash;
         for (i, &byte) in bytes.iter().enumerate() {
             h = roll(h, byte);
-            let bit = spread(h) >> shift;
-            if filter[(bit >> 6) as usize & mask] >> (bit & 63) & 1 != 0 {
+            let spread = spread(h);
+            let mask = filter_mask(spread);
+            if filter[(spread >> shift) as usize & last] & mask == mask {
                 *hash = h;
                 return Some(i + 1);
             }
