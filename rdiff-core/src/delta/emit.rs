@@ -157,3 +157,28 @@ fn parameter(value: u64) -> (u8, [u8; 8]) {
     };
     (width, value.to_be_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::window::Window;
+    use super::*;
+
+    #[test]
+    fn commands_that_continue_each_other_are_one() {
+        let (mut window, mut out, mut buf) = (Window::default(), Vec::new(), Vec::new());
+        let target = &b"0123456789"[..];
+        let mut view = View::new(target, 10, &mut window);
+        let mut emit = Emitter::new(&mut out, &mut buf);
+        emit.begin().unwrap();
+        emit.copy(&mut view, 7, 1).unwrap();
+        emit.copy(&mut view, 8, 2).unwrap();
+        emit.copy(&mut view, 8, 0).unwrap();
+        emit.literal(&mut view, 3, 5).unwrap();
+        emit.literal(&mut view, 5, 7).unwrap();
+        emit.copy(&mut view, 0x1_0000_0000, 0x1_0000).unwrap();
+        let stats = emit.finish(&mut view).unwrap();
+        let expected = b"rs\x026\x45\x07\x03\x043456\x53\0\0\0\x01\0\0\0\0\0\x01\0\0\0";
+        assert_eq!(out, expected);
+        assert_eq!((stats.copies, stats.literals, stats.delta_len), (2, 1, out.len() as u64));
+    }
+}

@@ -214,13 +214,19 @@ where
         let indexed = self.index(ranges, tail)?;
         self.emit.begin()?;
         let mut at = 0;
-        for range in ranges {
-            self.copy_or_not(at, at, range.start - at)?;
-            match indexed && range.end - range.start >= SPAN as u64 {
-                true => self.search(range.clone())?,
-                false => self.emit.literal(&mut self.target, range.start, range.end)?,
+        for (i, range) in ranges.iter().enumerate() {
+            if range.end <= at {
+                continue;
             }
-            at = range.end;
+            let range = range.start.max(at)..range.end;
+            self.copy_or_not(at, at, range.start - at)?;
+            at = match indexed && range.end - range.start >= SPAN as u64 {
+                true => self.search(range, &ranges[i + 1..])?,
+                false => {
+                    self.emit.literal(&mut self.target, range.start, range.end)?;
+                    range.end
+                }
+            };
         }
         self.copy_or_not(at, at, end - at)?;
         self.copy_or_not(self.basis.len - suffix, end, suffix)?;

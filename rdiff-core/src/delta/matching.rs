@@ -31,6 +31,9 @@ const SHORT: u64 = 512;
 /// or applies the delta a read at another place, and text of few words has one for each word.
 const SHORT_COPIES_LOG: u32 = 16;
 
+/// So many bytes between two ranges a match may pass.
+const MOST_BETWEEN: u64 = 64 << 10;
+
 /// What is read before the bytes searched, for matches that reach back.
 const CONTEXT: u64 = 1024;
 
@@ -95,7 +98,9 @@ where
     }
 
     /// Writes `range` of the target: what the index finds as COPYs, the rest as literals.
-    pub(super) fn search(&mut self, range: Range<u64>) -> Result<(), DeltaError> {
+    ///
+    /// Says how far it wrote: a match can go on into `others`, the ranges that follow.
+    pub(super) fn search(&mut self, range: Range<u64>, others: &[Range<u64>]) -> Result<u64, DeltaError> {
         let mut written = range.start;
         let mut at = range.start;
         let (mut misses, mut quiet) = (0, 0);
@@ -114,13 +119,41 @@ where
                 (written, at) = (hit.target + after, hit.target + after);
                 (misses, quiet) = (0, 0);
                 self.short_copies += u64::from(before + after < SHORT);
+                if at == range.end {
+                    let more = self.overrun(hit.basis + after, at, others)?;
+                    self.emit.copy(&mut self.target, hit.basis + after, more)?;
+                    return Ok(at + more);
+                }
             } else {
                 // A run too short is passed as a whole; false hits, ever faster.
                 misses += 1;
                 at = hit.target + after.saturating_sub(SPAN as u64 - 1).max(1 + misses / 64);
             }
         }
-        self.emit.literal(&mut self.target, written, range.end)
+        self.emit.literal(&mut self.target, written, range.end)?;
+        Ok(range.end)
+    }
+
+    /// How far a match that reached the end of its range, at `end`, goes on in the next ones.
+    ///
+    /// What lies between is equal at equal offsets, too, often by chance: the padding in an archive.
+    /// One long COPY is then better than many, so a match that passes all of it may go on.
+    fn overrun(&mut self, basis: u64, end: u64, others: &[Range<u64>]) -> Result<u64, DeltaError> {
+        let mut at = end;
+        for next in others {
+            if next.start - at > MOST_BETWEEN {
+                break;
+            }
+            let more = self.extend_forward(basis + (at - end), at, next.end - at)?;
+            if at + more <= next.start {
+                break;
+            }
+            at += more;
+            if at < next.end {
+                break;
+            }
+        }
+        Ok(at - end)
     }
 
     /// How long a match must be, in bytes, to be worth a COPY.
