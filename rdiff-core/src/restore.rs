@@ -305,7 +305,7 @@ impl<I: Iterator<Item = Result<Recorded>>, F: Filter> Iterator for Filtered<I, F
             let wanted = if below.is_root() {
                 Wanted::Yes
             } else {
-                self.filter.wants(below, &stat_of(&recorded.entry), &|_| false)
+                self.filter.wants(below, &stat_of(&recorded.entry), &|_, _| false)
             };
             match wanted {
                 Wanted::No => self.excluded = Some(path.to_owned()),

@@ -3,8 +3,7 @@
 use super::{Candidate, Selection, Verdict};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::tree::Stat;
-use crate::tree::source::Source;
-use crate::tree::walk::{Filter, Wanted};
+use crate::tree::walk::{Filter, Holds, Wanted};
 
 /// Shows of a source what a [`Selection`] includes. The root is always shown.
 #[derive(Debug, Clone)]
@@ -21,15 +20,15 @@ impl Selected {
 }
 
 impl Filter for Selected {
-    fn wants(&mut self, source: &dyn Source, path: RepoPath<'_>, stat: &Stat) -> Wanted {
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
         let decision = self.selection.decide(&Candidate {
             path,
             kind: stat.kind,
             size: stat.size,
             device: stat.device,
             root_device: self.root_device,
-            has_entry: &|name| is_there(source, path, name),
-            parent_has_entry: &|name| path.parent().is_some_and(|parent| is_there(source, parent, name)),
+            has_entry: &|name| is_there(holds, path, name),
+            parent_has_entry: &|name| path.parent().is_some_and(|parent| is_there(holds, parent, name)),
         });
         match decision.verdict {
             Verdict::Include => Wanted::Yes,
@@ -40,9 +39,9 @@ impl Filter for Selected {
 }
 
 /// Is there such an entry? Not if the name leads out of the directory. An empty name is the directory.
-fn is_there(source: &dyn Source, directory: RepoPath<'_>, name: &[u8]) -> bool {
+fn is_there(holds: &Holds<'_>, directory: RepoPath<'_>, name: &[u8]) -> bool {
     let Ok(name) = RepoPathBuf::new(name) else { return false };
     let (Some(above), Some(last)) = (name.as_path().parent(), name.as_path().name()) else { return true };
     let holder = directory.join(above.as_bytes());
-    source.stat_in(holder.as_path(), &[last.into()]).first().is_some_and(Result::is_ok)
+    holds(holder.as_path(), last)
 }
