@@ -109,7 +109,7 @@ fn padding_does_not_split_what_moved() {
     let new = [&random(999, 1024)[..], &members, b"new"].concat();
     let old = [&members[..], b"old"].concat();
     let stats = delta(&new, &old);
-    assert!(stats.delta_len <= 600, "{stats:?}");
+    assert!(stats.delta_len <= 100, "{stats:?}");
 }
 
 #[test]
