@@ -73,13 +73,15 @@ struct Case {
     base: Vec<u8>,
     separator: Separator,
     lists: usize,
+    /// All paths of the tree, below the source.
+    paths: Vec<Vec<u8>>,
 }
 
 impl Case {
     fn new(number: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (random, base) = (Random(number), b"src".to_vec());
-        Self { number, random, directory, base, separator: Separator::Newline, lists: 0 }
+        Self { number, random, directory, base, separator: Separator::Newline, lists: 0, paths: Vec::new() }
     }
 
     /// Compares; true if both refuse the rules.
@@ -139,6 +141,9 @@ impl Case {
                 continue;
             }
             let path = directory.join(name);
+            self.paths.push(
+                path.strip_prefix(self.directory.path().join("src")).unwrap().as_os_str().as_bytes().into(),
+            );
             match self.random.below(12) {
                 0 => symlink("nowhere", &path).unwrap(),
                 1 => assert!(Command::new("mkfifo").arg("--").arg(&path).status().unwrap().success()),
@@ -154,7 +159,7 @@ impl Case {
 
     fn rules(&mut self) -> Vec<Rule> {
         let mut rules: Vec<_> = (0..=self.random.below(5)).map(|_| self.rule()).collect();
-        if self.random.one_in(2) {
+        if !self.random.one_in(4) {
             rules.push(Rule::Glob { sense: Sense::Exclude, pattern: b"**".to_vec() });
         }
         rules
@@ -193,9 +198,15 @@ impl Case {
         }
     }
 
+    /// Mostly one that exists, and often one of few, so that lines meet one another.
     fn path(&mut self) -> Vec<u8> {
         let mut path = self.start();
-        for _ in 0..self.random.below(4) {
+        let known = self.paths.len().min(if self.random.one_in(2) { 8 } else { usize::MAX });
+        if known > 0 && !self.random.one_in(4) {
+            path.push(b'/');
+            path.extend(&self.paths[self.random.below(known)]);
+        }
+        for _ in 0..self.random.below(3) * self.random.below(2) {
             path.push(b'/');
             path.extend(self.random.pick(&NAMES).bytes());
         }
@@ -238,7 +249,7 @@ impl Case {
     fn list(&mut self, globs: bool) -> List {
         let separator = self.separator;
         let mut contents = Vec::new();
-        for _ in 0..self.random.below(8) {
+        for _ in 0..self.random.below(10) {
             contents.extend(self.random.pick(&["", "", "+ ", "- "]).bytes());
             contents.extend(if globs { self.glob() } else { self.path() });
             contents.extend(self.random.pick(&["", "", "\r"]).bytes());
