@@ -124,6 +124,16 @@ pub struct Backup {
     pub file_statistics: bool,
     /// Print the statistics of the session.
     pub print_statistics: bool,
+    pub safety: Safety,
+}
+
+/// When to believe that files are gone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Safety {
+    /// Even if all are.
+    pub allow_empty_source: bool,
+    /// Up to this part of them, from 0 to 1; nothing for the usual part.
+    pub most_deletions: Option<f64>,
 }
 
 /// A directory against the repository.

@@ -2,6 +2,7 @@
 //!
 //! The older command line is in [`crate::legacy`]; [`parse`] chooses between them as rdiff-backup does.
 
+mod abbreviate;
 pub mod groups;
 pub mod selection;
 
@@ -27,7 +28,7 @@ pub const VERSION: &str = "2.2.2";
 pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
     if is_current(&words) {
         let words = splice(words, 0).map_err(|e| command().error(ErrorKind::Io, e))?;
-        read(&command().try_get_matches_from(with_name(words))?)
+        read(&matches(command(), words)?)
     } else {
         legacy::parse(words)
     }
@@ -70,16 +71,21 @@ fn splice(words: Vec<OsString>, depth: usize) -> Result<Vec<OsString>, String> {
     Ok(spliced)
 }
 
-/// clap wants the name of the program first.
-pub fn with_name(words: Vec<OsString>) -> impl Iterator<Item = OsString> {
-    std::iter::once(OsString::from("rdiff-backup")).chain(words)
+/// Lets clap read the words. It wants the name of the program first.
+///
+/// # Errors
+/// As [`parse`].
+pub fn matches(mut command: Command, words: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
+    // clap adds its own options when it builds, and they can be abbreviated as well.
+    command.build();
+    let words = abbreviate::spell_out(words, &command);
+    command.try_get_matches_from(std::iter::once(OsString::from("rdiff-backup")).chain(words))
 }
 
 /// What both command lines have in common.
 pub fn base_command() -> Command {
     Command::new("rdiff-backup")
         .version(VERSION)
-        .infer_long_args(true)
         .args_override_self(true)
         .disable_help_subcommand(true)
         .args(groups::generic_args())
@@ -109,11 +115,7 @@ pub fn command() -> Command {
 }
 
 fn action(name: &'static str, about: &'static str, examples: &'static str) -> Command {
-    let command = Command::new(name)
-        .about(about)
-        .disable_help_subcommand(true)
-        .infer_long_args(true)
-        .args_override_self(true);
+    let command = Command::new(name).about(about).disable_help_subcommand(true).args_override_self(true);
     if examples.is_empty() { command } else { command.after_help(format!("Examples:\n{examples}")) }
 }
 
@@ -139,6 +141,7 @@ fn backup() -> Command {
     .args(groups::filesystem_args())
     .args(groups::owner_args())
     .args(groups::statistics_args())
+    .args(groups::safety_args())
     .args([location("SOURCE_DIR"), location("REPOSITORY")])
 }
 
@@ -350,6 +353,7 @@ pub fn backup_of(m: &ArgMatches, source: OsString, repository: OsString) -> Resu
         owners: groups::owners(m)?,
         file_statistics: pair_of!(m, "file-statistics", default true),
         print_statistics: pair_of!(m, "print-statistics", default false),
+        safety: groups::safety(m),
     })
 }
 

@@ -5,7 +5,7 @@ use crate::action::{
     RestrictMode, Restriction, Verify,
 };
 use crate::args::groups::{self, flag, option, os, text};
-use crate::args::{backup_of, base_command, places, regress_of, restore_of, selection, with_name};
+use crate::args::{backup_of, base_command, matches, places, regress_of, restore_of, selection};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -58,6 +58,7 @@ pub fn command() -> Command {
         .args(groups::filesystem_args())
         .args(groups::owner_args())
         .args(groups::statistics_args())
+        .args(groups::safety_args())
         .args(groups::timestamp_args())
         .args(groups::restrict_args())
         .next_help_heading("Actions")
@@ -78,7 +79,7 @@ pub fn command() -> Command {
 /// # Errors
 /// As [`crate::args::parse`].
 pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
-    let m = command().try_get_matches_from(with_name(words))?;
+    let m = matches(command(), words)?;
     let bad = |e: String| command().error(ErrorKind::ValueValidation, e);
     let mut generic = groups::generic(&m).map_err(bad)?;
     if m.get_flag("ssh-no-compression") {

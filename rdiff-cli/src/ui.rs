@@ -79,6 +79,11 @@ impl Ui {
         self.file > 0
     }
 
+    /// Do messages go to a log file already?
+    pub fn has_log(&self) -> bool {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// From now on messages go to this file too.
     pub fn log_to(&self, file: File) {
         *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);

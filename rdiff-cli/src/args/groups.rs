@@ -2,7 +2,7 @@
 //! defines it and one that reads it.
 
 use crate::action::{
-    Compression, Filesystem, Generic, MappingFile, Owners, Remote, RestrictMode, Restriction,
+    Compression, Filesystem, Generic, MappingFile, Owners, Remote, RestrictMode, Restriction, Safety,
 };
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 use std::ffi::OsString;
@@ -227,6 +227,31 @@ pub fn statistics_args() -> Vec<Arg> {
     args.extend(pair!("file-statistics", default true, "Write no statistics of single files"));
     args.extend(pair!("print-statistics", default false, "Print the statistics of the session"));
     args
+}
+
+/// SAFETY, which the original doesn't have.
+pub fn safety_args() -> Vec<Arg> {
+    vec![
+        flag("allow-empty-source", "Believe it when the source is empty and the mirror is not"),
+        option("max-deletions", "PERCENT", "Fail if more of the files than this are gone; default: 50%")
+            .value_parser(percentage),
+    ]
+}
+
+/// Reads SAFETY.
+pub fn safety(m: &ArgMatches) -> Safety {
+    Safety {
+        allow_empty_source: m.get_flag("allow-empty-source"),
+        most_deletions: m.get_one("max-deletions").copied(),
+    }
+}
+
+/// Reads `50%` or `50` as a half.
+fn percentage(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim().parse::<f64>() {
+        Ok(n) if (0.0..=100.0).contains(&n) => Ok(n / 100.0),
+        _ => Err(format!("'{text}' is no percentage from 0 to 100")),
+    }
 }
 
 /// TIMESTAMP.
