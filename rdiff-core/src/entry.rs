@@ -23,12 +23,8 @@ impl Digest {
 
     /// Writes 40 lower-case hexadecimal digits.
     pub fn to_hex(self) -> String {
-        use std::fmt::Write;
-        self.0.iter().fold(String::with_capacity(40), |mut hex, b| {
-            // Writing to a String can't fail.
-            let _ = write!(hex, "{b:02x}").is_ok();
-            hex
-        })
+        let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+        self.0.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
     }
 }
 

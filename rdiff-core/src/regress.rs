@@ -661,11 +661,19 @@ struct FailedIncrements<'r> {
     long: BTreeMap<Vec<u8>, Vec<Increment>>,
 }
 
+/// What there is at one name in a directory of increments.
+#[derive(Default)]
+struct AtName {
+    increments: Vec<Increment>,
+    /// A directory of that name, as it is stored.
+    subdir: Option<Box<[u8]>>,
+}
+
 struct Frame {
     dir: RepoPathBuf,
     stored: StoredPath,
-    /// Names still to come, the last first: what increments each has, and whether it is a directory.
-    names: Vec<(Vec<u8>, Vec<Increment>, Option<Box<[u8]>>)>,
+    /// Names still to come, the last first.
+    names: Vec<(Vec<u8>, AtName)>,
 }
 
 impl<'r> FailedIncrements<'r> {
@@ -694,25 +702,24 @@ impl<'r> FailedIncrements<'r> {
             other => other.while_doing(Doing::List, shown)?,
         };
         let quoting = self.repo.layout().quoting();
-        let mut found: BTreeMap<Vec<u8>, (Vec<Increment>, Option<Box<[u8]>>)> = BTreeMap::new();
+        let mut found: BTreeMap<Vec<u8>, AtName> = BTreeMap::new();
         for (name, is_dir) in names {
             let unquoted = quoting.unquote(&name).into_owned();
             if is_dir {
-                found.entry(unquoted).or_default().1 = Some(name);
-            } else if let Some(parsed) = crate::format::names::TimedName::parse(&unquoted) {
-                if parsed.time >= self.good {
-                    let increment = Increment {
-                        time: parsed.time,
-                        kind: parsed.kind,
-                        gzipped: parsed.gzipped,
-                        place: stored.listed(&name),
-                    };
-                    found.entry(parsed.base.to_vec()).or_default().0.push(increment);
-                }
+                found.entry(unquoted).or_default().subdir = Some(name);
+            } else if let Some(parsed) = crate::format::names::TimedName::parse(&unquoted)
+                && parsed.time >= self.good
+            {
+                let increment = Increment {
+                    time: parsed.time,
+                    kind: parsed.kind,
+                    gzipped: parsed.gzipped,
+                    place: stored.listed(&name),
+                };
+                found.entry(parsed.base.to_vec()).or_default().increments.push(increment);
             }
         }
-        let names =
-            found.into_iter().rev().map(|(name, (increments, subdir))| (name, increments, subdir)).collect();
+        let names = found.into_iter().rev().collect();
         self.frames.push(Frame { dir, stored, names });
         Ok(())
     }
@@ -725,7 +732,7 @@ impl<'r> FailedIncrements<'r> {
             }
         }
         while let Some(frame) = self.frames.last_mut() {
-            let Some((name, increments, subdir)) = frame.names.pop() else {
+            let Some((name, AtName { increments, subdir })) = frame.names.pop() else {
                 self.frames.pop();
                 continue;
             };

@@ -113,7 +113,7 @@ impl Repository {
         files: &[DataFile],
         base: &[u8],
         time: SessionTime,
-        parse: fn(&[u8]) -> Result<(RepoPathBuf, T), FormatError>,
+        parse: ParseSide<T>,
     ) -> Result<Stream<(RepoPathBuf, T)>> {
         let Some(file) = files.iter().find(|f| f.base == base && f.time == time) else {
             return Ok(Box::new(std::iter::empty()));
@@ -159,6 +159,9 @@ impl Repository {
         Ok(Box::new(merged.filter_map(|item| item.map(|e| Some((e.path, *e.now?))).transpose())))
     }
 }
+
+/// Reads a record of a side file.
+type ParseSide<T> = fn(&[u8]) -> Result<(RepoPathBuf, T), FormatError>;
 
 /// The files from which the state at `time` can be put together: the one of that time, and newer ones up
 /// to the first snapshot. Nothing if there is a gap.

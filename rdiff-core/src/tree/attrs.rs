@@ -397,10 +397,10 @@ impl Applied<'_> {
     /// Those of the system.
     pub fn set_on(&self, fd: BorrowedFd<'_>, fresh: bool, made_by: (u32, u32)) -> io::Result<()> {
         use rustix::fs::{Gid, Mode, Uid};
-        if let Some((uid, gid)) = self.owner {
-            if !(fresh && (uid, gid) == made_by) {
-                rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-            }
+        if let Some((uid, gid)) = self.owner
+            && !(fresh && (uid, gid) == made_by)
+        {
+            rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }
         if let Some(xattrs) = self.xattrs {
             set_xattrs(fd, xattrs, fresh)?;

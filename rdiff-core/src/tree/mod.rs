@@ -87,11 +87,11 @@ impl Stat {
             gid: st.st_gid,
             size: u64::try_from(st.st_size).unwrap_or(0),
             allocated: u64::try_from(st.st_blocks).unwrap_or(0).saturating_mul(512),
-            mtime: (st.st_mtime as i64, nanos(st.st_mtime_nsec as i128)),
-            ctime: (st.st_ctime as i64, nanos(st.st_ctime_nsec as i128)),
+            mtime: (st.st_mtime, nanos(st.st_mtime_nsec as i128)),
+            ctime: (st.st_ctime, nanos(st.st_ctime_nsec as i128)),
             inode: st.st_ino,
             device: st.st_dev,
-            links: st.st_nlink as u64,
+            links: st.st_nlink,
             rdev: (rustix::fs::major(st.st_rdev), rustix::fs::minor(st.st_rdev)),
         })
     }
@@ -219,10 +219,7 @@ impl Root {
             }
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-        let fd = Arc::new(match self.open_path_or_readable(dir, flags) {
-            Ok(fd) => fd,
-            Err(e) => return Err(e),
-        });
+        let fd = Arc::new(self.open_path_or_readable(dir, flags)?);
         let mut parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
         if parents.len() >= OPEN_PARENTS {
             parents.remove(0);

@@ -212,10 +212,10 @@ impl<F: Filter> Walk<F> {
             None => self.source.list(dir.as_path()),
         };
         self.enter(dir, listing);
-        if wanted == Wanted::IfNotEmpty {
-            if let Some(frame) = self.frames.last_mut() {
-                frame.pending_before = before.min(self.pending.len());
-            }
+        if wanted == Wanted::IfNotEmpty
+            && let Some(frame) = self.frames.last_mut()
+        {
+            frame.pending_before = before.min(self.pending.len());
         }
     }
 
