@@ -2,6 +2,7 @@
 //!
 //! Times stay as typed until zone and clock are known; locations stay bytes.
 
+use rdiff_core::tree::select::Sense;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -317,14 +318,6 @@ impl Choice {
             Choice::Glob(..) | Choice::Regexp(..) | Choice::Filelist(..) | Choice::GlobbingFilelist(..)
         )
     }
-}
-
-/// In or out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Sense {
-    Include,
-    Exclude,
 }
 
 /// Where the lines of a list come from.

@@ -10,7 +10,7 @@ use crate::action::{Action, Filesystem, Generic, Invocation, Owners};
 use crate::exit::Exit;
 use crate::locate::DATA;
 use crate::ui::{Api, Ui};
-use rdiff_core::time::{BadTime, TimeSpec};
+use rdiff_core::time::{BadTime, TimeSeparator, TimeSpec};
 use rdiff_core::tree::attrs::Mapping;
 use std::error::Error;
 use std::fmt;
@@ -45,8 +45,8 @@ impl fmt::Display for Step {
 pub(crate) enum Failure {
     /// In this step.
     At(Step),
-    /// Nobody reads the output any more.
-    NotRead,
+    /// There is nothing more to say: it was said as fatal, or nobody reads the output any more.
+    Silent,
 }
 
 /// What an action returns.
@@ -83,7 +83,7 @@ pub fn run(invocation: &Invocation) -> Exit {
 fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
     let exit = match outcome {
         Ok(exit) => exit,
-        Err(Failure::NotRead) => return Exit::ERROR,
+        Err(Failure::Silent) => return Exit::ERROR,
         Err(Failure::At(step)) => {
             ui.error(&format!("Action {name} failed on step {step}"));
             return Exit::ERROR;
@@ -142,7 +142,7 @@ impl Context<'_> {
     /// Prints a result. A reader who went away is no reason for a message.
     fn print(&self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.ui.print(text.as_ref()).map_err(|e| match e.kind() {
-            io::ErrorKind::BrokenPipe => Failure::NotRead,
+            io::ErrorKind::BrokenPipe => Failure::Silent,
             _ => self.refuse(Step::Run, &format!("cannot write to standard output: {e}")),
         })
     }
@@ -152,6 +152,11 @@ impl Context<'_> {
         TimeSpec::parse(text, self.now, &self.ui.zone).map_err(|e: BadTime| {
             self.refuse(Step::Setup, &format!("Time string '{text}' couldn't be parsed: {e}"))
         })
+    }
+
+    /// How times are written in the names of files.
+    fn separator(&self) -> TimeSeparator {
+        if self.generic.use_compatible_timestamps { TimeSeparator::Dash } else { TimeSeparator::Colon }
     }
 
     /// Lets messages go to the log of an action too, as soon as the repository has room for one.
@@ -191,7 +196,7 @@ impl Context<'_> {
             let text = file.as_ref().map(|f| String::from_utf8_lossy(&f.contents)).unwrap_or_default();
             Mapping::parse(&text).map_err(|line| {
                 self.ui.fatal(&format!("Failed parsing user/group mapping file, bad line {line}"));
-                Failure::At(Step::Setup)
+                Failure::Silent
             })
         };
         Ok((read(&owners.users)?, read(&owners.groups)?))

@@ -1,9 +1,10 @@
 //! The options of the file selection. They keep their order across kinds, for the first rule that
 //! decides wins.
 
-use crate::action::{Choice, FileType, ListFile, Sense};
+use crate::action::{Choice, FileType, ListFile};
 use crate::args::groups::integer;
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
+use rdiff_core::tree::select::Sense;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 

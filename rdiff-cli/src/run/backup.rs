@@ -8,14 +8,16 @@ use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest, backup as run};
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::{LocalGuard, LocalSource};
+use rdiff_core::tree::source::Source;
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
     let path = locate::directory(&args.source).or_fail(cx, Step::Check)?;
     let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
     let request = request(args, cx)?;
-    let filter = cx.filter(&args.selection, &path)?;
     let source = LocalSource::open(&path, Arc::new(Names::default())).or_fail(cx, Step::Setup)?;
+    let root = source.root().or_fail(cx, Step::Setup)?;
+    let filter = cx.filter(&args.selection, &path, Some(&root))?;
     let guard = LocalGuard::new(&source).or_fail(cx, Step::Setup)?;
     cx.log("backup", &target);
     let on_start = || cx.log("backup", &target);

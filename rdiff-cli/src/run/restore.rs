@@ -17,7 +17,7 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     let target = locate::local(&args.target).or_fail(cx, Step::Check)?;
     check(args, &place, cx)?;
     let repo = Arc::new(Repository::open(&place.repository).or_fail(cx, Step::Check)?);
-    let filter = cx.filter(&args.selection, &target)?;
+    let filter = cx.filter(&args.selection, &target, None)?;
     let request = request(args, &place, &repo, cx)?;
     let mut exit = check_target(&target, cx)?;
     cx.log("restore", &place.repository);
