@@ -341,7 +341,7 @@ fn selected(selection: &Selection, root: &Path, directory: &[u8], paths: &mut BT
 /// The same by the walk of the core.
 fn walked(selection: &Selection, root: &Path) -> BTreeSet<Vec<u8>> {
     let source = Arc::new(LocalSource::open(root, Arc::new(Names::default())).unwrap());
-    let filter = Selected::new(selection.clone(), &source.root().unwrap());
+    let filter = Selected::new(selection.clone(), source.root().unwrap().device);
     let walk = Walk::new(source, Arc::new(Pool::new(0)), filter);
     walk.map(|found| found.path.as_bytes().to_vec()).filter(|path| !path.is_empty()).collect()
 }

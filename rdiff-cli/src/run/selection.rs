@@ -5,14 +5,12 @@ use crate::action::{Choice, FileType, ListFile};
 use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::path::RepoPath;
 use rdiff_core::tree::Stat;
-use rdiff_core::tree::local::LocalSource;
 use rdiff_core::tree::select::{List, Rule, Selected, Selection, Sense, Separator};
 use rdiff_core::tree::source::Source;
 use rdiff_core::tree::walk::{Everything, Filter, Holds, Wanted};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The filter that the options make.
 #[derive(Clone, Debug)]
@@ -60,10 +58,7 @@ impl Context<'_> {
         for warning in warnings {
             self.ui.warning(&warning.to_string());
         }
-        // Without rules on file systems any root will do.
-        let any = || LocalSource::open(Path::new("/"), Arc::default())?.root();
-        let root = root.map_or_else(any, |stat| Ok(*stat)).or_fail(self, Step::Setup)?;
-        Ok(Chosen::Some(Selected::new(selection, &root)))
+        Ok(Chosen::Some(Selected::new(selection, root.map_or(0, |stat| stat.device))))
     }
 
     fn rule(&self, choice: &Choice) -> Result<Rule, Failure> {

@@ -390,8 +390,8 @@ pub struct Applied<'e> {
 }
 
 impl Applied<'_> {
-    /// Sets them on an open file or directory. `fresh` says that it was just made, so that there is
-    /// nothing to take away.
+    /// Sets them on an open file or directory. `fresh` says that it was just made where nothing is
+    /// inherited, so that there is nothing to take away.
     ///
     /// # Errors
     /// Those of the system.
@@ -422,15 +422,11 @@ impl Applied<'_> {
                 Some(bytes) => {
                     rustix::fs::fsetxattr(fd, name, bytes, rustix::fs::XattrFlags::empty())?;
                 }
-                // Even a fresh file can have one, by its directory's default list.
+                None if fresh => {}
                 None => match rustix::fs::fremovexattr(fd, name) {
                     Err(Errno::NODATA | Errno::OPNOTSUPP) | Ok(()) => {}
-                    Err(e) if !fresh => return Err(e.into()),
-                    Err(_) => {}
+                    Err(e) => return Err(e.into()),
                 },
-            }
-            if fresh && access.is_none() && default.is_none() {
-                return Ok(());
             }
         }
         Ok(())

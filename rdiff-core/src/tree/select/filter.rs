@@ -13,9 +13,9 @@ pub struct Selected {
 }
 
 impl Selected {
-    /// For a walk over the source whose root is `root`.
-    pub fn new(selection: Selection, root: &Stat) -> Self {
-        Self { selection, root_device: root.device }
+    /// For a tree whose root is on `root_device`, as `stat` numbers it; 0 for one that isn't live.
+    pub fn new(selection: Selection, root_device: u64) -> Self {
+        Self { selection, root_device }
     }
 }
 
