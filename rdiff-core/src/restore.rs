@@ -615,34 +615,14 @@ impl Worker {
         tools: &mut Tools,
     ) -> Result<Option<Problem>> {
         let mut last = None;
-        for chain in self.candidates(job, chain) {
+        let mirror = self.repo.layout().mirror(job.entry.path.as_path(), job.entry.long_name.as_ref());
+        for chain in chain.candidates(&mirror, self.interrupted) {
             match self.rebuild(job, &chain, replaces, digest, tools)? {
                 None => return Ok(None),
                 problem => last = problem,
             }
         }
         Ok(last)
-    }
-
-    /// The chain, and for an interrupted repository the one without what the failed session wrote.
-    fn candidates(&self, job: &Job, chain: &Chain) -> Vec<Chain> {
-        let mut chains = vec![chain.clone()];
-        let Some(good) = self.interrupted else { return chains };
-        let mirror = || {
-            Base::Mirror(self.repo.layout().mirror(job.entry.path.as_path(), job.entry.long_name.as_ref()))
-        };
-        let of_failed = |time: SessionTime| time == good;
-        match &chain.base {
-            Base::Snapshot(increment) if of_failed(increment.time) => {
-                chains.push(Chain { base: mirror(), deltas: chain.deltas.clone() });
-            }
-            Base::Mirror(_) if chain.deltas.last().is_some_and(|d| of_failed(d.time)) => {
-                let deltas = chain.deltas[..chain.deltas.len() - 1].to_vec();
-                chains.push(Chain { base: mirror(), deltas });
-            }
-            _ => {}
-        }
-        chains
     }
 
     fn rebuild(

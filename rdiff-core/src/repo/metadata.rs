@@ -86,7 +86,7 @@ impl Repository {
         Ok(Box::new(joined))
     }
 
-    fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
+    pub(super) fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
         let content = self.open_side_file(&file.place)?;
         let path = self.path_of(&file.place);
         let name = path.display().to_string();
@@ -99,11 +99,19 @@ impl Repository {
         Ok(InOrder::new(Box::new(records) as Stream<Versioned>, name))
     }
 
-    fn xattrs_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Xattrs)>> {
+    pub(super) fn xattrs_at(
+        &self,
+        files: &[DataFile],
+        time: SessionTime,
+    ) -> Result<Stream<(RepoPathBuf, Xattrs)>> {
         self.side_records(files, b"extended_attributes", time, xattrs::parse)
     }
 
-    fn acls_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Acl)>> {
+    pub(super) fn acls_at(
+        &self,
+        files: &[DataFile],
+        time: SessionTime,
+    ) -> Result<Stream<(RepoPathBuf, Acl)>> {
         self.side_records(files, b"access_control_lists", time, acls::parse)
     }
 
@@ -183,9 +191,9 @@ pub(crate) fn chain<'f>(files: &'f [DataFile], base: &[u8], time: SessionTime) -
 }
 
 /// An entry of one file of a chain; nothing stands for: it was not there.
-struct Versioned {
-    path: RepoPathBuf,
-    now: Option<Box<Recorded>>,
+pub(super) struct Versioned {
+    pub(super) path: RepoPathBuf,
+    pub(super) now: Option<Box<Recorded>>,
 }
 
 struct IndexEntry {

@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod gz;
+pub mod history;
 pub mod increments;
 pub mod layout;
 pub mod lock;
