@@ -182,7 +182,7 @@ impl CompareReport {
                 return;
             }
             Verdict::Same => {
-                monitor.event(&Event::Path { path: done.path.as_path(), what: PathDone::Verified })
+                monitor.event(&Event::Path { path: done.path.as_path(), what: PathDone::Verified });
             }
             Verdict::Differs(reason) => {
                 self.differences += 1;

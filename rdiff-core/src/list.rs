@@ -16,7 +16,7 @@ use crate::repo::{MirrorState, Repository};
 use crate::time::SessionTime;
 use crate::tree::attrs::Names;
 use crate::tree::local::LocalSource;
-use crate::tree::walk::{Everything, Filter, Walk, Wanted, What};
+use crate::tree::walk::{Everything, Filter, Holds, Walk, Wanted, What};
 use crate::tree::{FileKind, Stat};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -272,7 +272,7 @@ struct WithoutData {
 }
 
 impl Filter for WithoutData {
-    fn wants(&mut self, path: RepoPath<'_>, _: &Stat, _: &dyn Fn(&[u8]) -> bool) -> Wanted {
+    fn wants(&mut self, path: RepoPath<'_>, _: &Stat, _: &Holds<'_>) -> Wanted {
         if self.is_root && path.as_bytes() == DATA.as_bytes() { Wanted::No } else { Wanted::Yes }
     }
 }

@@ -6,7 +6,6 @@ use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::path::RepoPath;
 use rdiff_core::tree::Stat;
 use rdiff_core::tree::select::{List, Rule, Selected, Selection, Sense, Separator};
-use rdiff_core::tree::source::Source;
 use rdiff_core::tree::walk::{Everything, Filter, Holds, Wanted};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
