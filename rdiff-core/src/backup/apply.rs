@@ -269,9 +269,9 @@ impl<'m> Recorder<'m> {
     fn keep(&mut self, old: &Recorded, newer: Option<&Entry>) -> Result<()> {
         let entry = &old.entry;
         self.files.metadata.text().extend_from_slice(&old.raw);
-        let precise = newer.map_or(entry.precise, |n| n.precise);
+        let precise = newer.map_or(entry.precise.as_ref(), |n| n.precise.as_ref());
         self.record_side(entry, precise);
-        self.index_diff(entry.path.as_path(), Some(entry.precise), precise);
+        self.index_diff(entry.path.as_path(), entry.precise.as_ref(), precise);
         self.met_link(entry);
         let size = entry.size();
         self.statistics.source_files += 1.0;
@@ -299,7 +299,7 @@ impl<'m> Recorder<'m> {
     }
 
     /// Records attributes, lists and times below the second.
-    fn record_side(&mut self, entry: &Entry, precise: Option<Precise>) {
+    fn record_side(&mut self, entry: &Entry, precise: Option<&Precise>) {
         if let Some(file) = self.files.xattrs.as_mut().filter(|_| !entry.xattrs.0.is_empty()) {
             xattrs::write(&entry.path, &entry.xattrs, file.text());
         }
@@ -307,16 +307,15 @@ impl<'m> Recorder<'m> {
             acls::write(&entry.path, &entry.acl, file.text());
         }
         if let Some(precise) = precise {
-            self.files.index_entries.entry(entry.path.as_path(), Some(&precise), self.files.index.text());
+            self.files.index_entries.entry(entry.path.as_path(), Some(precise), self.files.index.text());
         }
     }
 
     /// Records how the index of the previous session differs. `old` is nothing if the path wasn't there.
-    fn index_diff(&mut self, path: RepoPath<'_>, old: Option<Option<Precise>>, new: Option<Precise>) {
+    fn index_diff(&mut self, path: RepoPath<'_>, old: Option<&Precise>, new: Option<&Precise>) {
         let Some((file, entries)) = &mut self.files.index_diff else { return };
-        let old = old.flatten();
         if old != new {
-            entries.entry(path, old.as_ref(), file.text());
+            entries.entry(path, old, file.text());
         }
     }
 
@@ -367,8 +366,8 @@ impl<'m> Recorder<'m> {
                 None => write_absent(path, diff.text()),
             }
         }
-        self.record_side(&entry, entry.precise);
-        self.index_diff(path.as_path(), old.map(|o| o.entry.precise), entry.precise);
+        self.record_side(&entry, entry.precise.as_ref());
+        self.index_diff(path.as_path(), old.and_then(|o| o.entry.precise.as_ref()), entry.precise.as_ref());
         self.count_change(old, Some(&entry), changed.increment);
         self.monitor.event(&Event::Path {
             path: path.as_path(),
@@ -479,7 +478,7 @@ impl<'m> Recorder<'m> {
         if let Some(diff) = &mut self.files.diff {
             diff.text().extend_from_slice(&old.raw);
         }
-        self.index_diff(entry.path.as_path(), Some(entry.precise), None);
+        self.index_diff(entry.path.as_path(), entry.precise.as_ref(), None);
         self.count_change(Some(old), None, Some(increment));
         self.monitor.event(&Event::Path { path: entry.path.as_path(), what: PathDone::Removed });
         let place = self.shared.mirror(entry);

@@ -331,6 +331,10 @@ impl<R: Iterator<Item = Result<Recorded>>> Iterator for Joined<R> {
             entry.precise = take_at(&mut self.index, entry.path.as_path())?
                 // Somebody else may have rewritten the record since.
                 .filter(|p| entry.attrs.mtime.is_none_or(|t| t == p.mtime.0));
+            if let Some(names) = entry.precise.as_ref().and_then(|p| p.names.clone()) {
+                entry.attrs.uname = entry.attrs.uname.take().or_else(|| names.user.clone());
+                entry.attrs.gname = entry.attrs.gname.take().or_else(|| names.group.clone());
+            }
             Ok(())
         };
         let mut join = join;

@@ -366,7 +366,7 @@ impl Ownership {
         Applied {
             owner: (self.may_chown && caps.owners).then(|| self.of(&entry.attrs)),
             mode: (!is_link).then_some(entry.attrs.mode & caps.mode_mask),
-            mtime: entry.precise.map(|p| p.mtime).or(entry.attrs.mtime.map(|s| (s, 0))),
+            mtime: entry.precise.as_ref().map(|p| p.mtime).or(entry.attrs.mtime.map(|s| (s, 0))),
             xattrs: caps.xattrs.then_some(&entry.xattrs),
             acl,
         }
