@@ -1,5 +1,5 @@
 //! The rdiff-backup repository format and its jobs: back up a tree, restore it as it was at any session, undo
-//! a session that failed.
+//! a session that failed, list, compare, verify and thin out what there is.
 //!
 //! A repository is a plain copy of the newest state, the *mirror*, and a directory `rdiff-backup-data` with
 //! what is needed to go back, session by session. The real rdiff-backup reads and continues what this crate
@@ -14,7 +14,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | jobs | [`backup`], [`restore`], [`regress`] |
+//! | jobs | [`backup`], [`restore`], [`regress`]; [`list`], [`compare`], [`verify`], [`remove`] |
 //! | repo | [`repo`]: the files on disk, [`repo::session`] their protocol, [`repo::metadata`] and [`repo::increments`] what was there |
 //! | tree | [`tree`]: live trees. [`tree::source`] what a backup reads from, [`tree::walk`], [`tree::select`] |
 //! | stream | [`merge`], [`nest`], [`pool`], [`delta`] |

@@ -3,6 +3,7 @@
 //! The table is the one in `docs/architecture.md`. Every file of `src` has to stand in it, and every
 //! `crate::` path in the code is an arrow that has to point down or sideways. Doc comments may name
 //! anything: a map mentions what lies above.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs;
