@@ -581,3 +581,42 @@ fn looks_same(old: &Entry, new: &Entry) -> bool {
         a.uid == b.uid && a.gid == b.gid && same_name(&a.uname, &b.uname) && same_name(&a.gname, &b.gname);
     kinds && owners && a.mode == b.mode && a.mtime == b.mtime
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Attrs, Link};
+
+    fn linked(inode: u64, digest: Option<u8>) -> File {
+        let link = Some(Link { count: 2, inode, device: 1 });
+        File { size: 1, digest: digest.map(|d| Digest([d; 20])), link }
+    }
+
+    #[test]
+    fn later_links_have_the_digest_of_the_first() {
+        let mut groups = Groups::default();
+        assert_eq!(groups.digest(&linked(7, Some(1))), Some(Digest([1; 20])));
+        assert_eq!(groups.digest(&linked(8, None)), None);
+        assert_eq!(groups.digest(&linked(7, None)), Some(Digest([1; 20])));
+        // that was the last of the first group
+        assert_eq!(groups.0.len(), 1);
+        assert_eq!(groups.digest(&File { link: None, ..linked(0, Some(3)) }), Some(Digest([3; 20])));
+    }
+
+    #[test]
+    fn an_inode_counts_only_for_files_with_several_names() {
+        let entry = |file| {
+            Entry::new(
+                RepoPathBuf::new("f").unwrap(),
+                Kind::File(file),
+                Attrs { mtime: Some(1), ..Attrs::default() },
+            )
+        };
+        let single = || entry(File { link: None, ..linked(0, None) });
+        assert!(looks_same(&entry(linked(7, Some(1))), &entry(linked(7, None))));
+        assert!(!looks_same(&entry(linked(7, Some(1))), &entry(linked(8, None))));
+        assert!(!looks_same(&single(), &entry(linked(8, None))));
+        // its other names are gone
+        assert!(looks_same(&entry(linked(7, Some(1))), &single()));
+    }
+}

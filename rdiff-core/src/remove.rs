@@ -114,14 +114,7 @@ impl Remover<'_> {
     }
 
     fn directories(&self, dir: &StoredPath) -> Result<Vec<Box<[u8]>>> {
-        let names = self.repo.root().list(dir.as_bytes()).while_doing(Doing::List, self.repo.path_of(dir))?;
-        let mut dirs = Vec::new();
-        for name in names {
-            if self.find(&dir.listed(&name))?.is_some_and(|s| s.is_dir()) {
-                dirs.push(name);
-            }
-        }
-        Ok(dirs)
+        Ok(self.list(dir)?.into_iter().filter(|(_, is_dir)| *is_dir).map(|(name, _)| name).collect())
     }
 
     /// Removes the old increments in one directory, oldest first, and returns its directories.
@@ -129,20 +122,20 @@ impl Remover<'_> {
         if self.monitor.cancelled() {
             return Err(Error::Cancelled);
         }
-        let names = self.repo.root().list(dir.as_bytes()).while_doing(Doing::List, self.repo.path_of(dir))?;
         let (mut dirs, mut old) = (Vec::new(), Vec::new());
-        for name in names {
-            let time = TimedName::parse(&self.repo.layout().quoting().unquote(&name)).map(|p| p.time);
-            let place = dir.listed(&name);
-            match (self.find(&place)?, time) {
-                (Some(stat), _) if stat.is_dir() => dirs.push(name),
-                (Some(stat), Some(time)) if time < self.cut => old.push((time, place, stat.size)),
-                _ => {}
+        for (name, is_dir) in self.list(dir)? {
+            if is_dir {
+                dirs.push(name);
+                continue;
+            }
+            let unquoted = self.repo.layout().quoting().unquote(&name);
+            if let Some(parsed) = TimedName::parse(&unquoted).filter(|p| p.time < self.cut) {
+                old.push((parsed.time, dir.listed(&name)));
             }
         }
         old.sort_unstable();
-        for (_, place, size) in old {
-            self.unlink(&place, size)?;
+        for (_, place) in old {
+            self.unlink(&place)?;
         }
         Ok(dirs)
     }
@@ -154,22 +147,22 @@ impl Remover<'_> {
         // Attributes and statistics before the records that they belong to.
         files.sort_by_key(|f| (f.time, f.base == b"mirror_metadata", f.kind == IncrementKind::Snapshot));
         for file in files {
-            if let Some(stat) = self.find(&file.place)?.filter(|s| !s.is_dir()) {
-                self.unlink(&file.place, stat.size)?;
-            }
+            self.unlink(&file.place)?;
         }
         Ok(())
     }
 
-    fn find(&self, place: &StoredPath) -> Result<Option<crate::tree::Stat>> {
-        self.repo.root().find(place.as_bytes()).while_doing(Doing::Stat, self.repo.path_of(place))
+    fn list(&self, dir: &StoredPath) -> Result<Vec<(Box<[u8]>, bool)>> {
+        self.repo.root().list_kinds(dir.as_bytes()).while_doing(Doing::List, self.repo.path_of(dir))
     }
 
-    fn unlink(&mut self, place: &StoredPath, size: u64) -> Result<()> {
+    fn unlink(&mut self, place: &StoredPath) -> Result<()> {
         let path = self.repo.path_of(place);
+        let stat = self.repo.root().find(place.as_bytes()).while_doing(Doing::Stat, &path)?;
+        let Some(stat) = stat.filter(|s| !s.is_dir()) else { return Ok(()) };
         ignore_absent(self.disk.unlink(place)).while_doing(Doing::Remove, path)?;
         self.report.files += 1;
-        self.report.bytes += size;
+        self.report.bytes += stat.size;
         self.monitor.count(Counter::Increments, 1);
         if let Ok(path) = RepoPath::new(place.as_bytes()) {
             self.monitor.event(&Event::Path { path, what: PathDone::Removed });
@@ -179,7 +172,7 @@ impl Remover<'_> {
 
     fn rmdir_if_empty(&self, dir: &StoredPath) -> Result<()> {
         let path = self.repo.path_of(dir);
-        if self.repo.root().list(dir.as_bytes()).while_doing(Doing::List, &path)?.is_empty() {
+        if self.list(dir)?.is_empty() {
             ignore_absent(self.disk.rmdir(dir)).while_doing(Doing::Remove, path)?;
         }
         Ok(())

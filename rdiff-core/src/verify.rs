@@ -34,12 +34,16 @@ pub struct VerifyRequest {
     pub subtree: RepoPathBuf,
     /// Threads; 0 for as many as there are cores.
     pub workers: usize,
+    /// So many sessions are joined at once when all are verified: each needs one open file and about 100 KiB.
+    pub batch: usize,
+    /// Files up to this size, in bytes, are verified in memory when all sessions are.
+    pub in_memory: u64,
 }
 
 impl VerifyRequest {
     /// Everything at one session, or, with nothing, at all sessions.
     pub fn new(at: Option<SessionTime>) -> Self {
-        Self { at, subtree: RepoPathBuf::default(), workers: 0 }
+        Self { at, subtree: RepoPathBuf::default(), workers: 0, batch: 128, in_memory: 8 << 20 }
     }
 }
 
@@ -120,11 +124,6 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// So many sessions are joined at once: each needs one open file and about 100 KiB.
-const BATCH: usize = 128;
-/// Files up to this size are verified in memory, in bytes.
-const SMALL: u64 = 8 << 20;
-
 /// Checks the content of every regular file at a session, or at all of them. Nothing is written.
 ///
 /// # Errors
@@ -149,14 +148,14 @@ pub fn verify(
     };
     let mut run = Run {
         repo,
-        worker: Arc::new(Worker { repo: Arc::clone(repo), interrupted }),
+        worker: Arc::new(Worker { repo: Arc::clone(repo), interrupted, in_memory: request.in_memory }),
         pool: Arc::new(Pool::new(workers)),
         monitor,
         report: VerifyReport::default(),
     };
     match request.at {
         Some(at) => run.one(at, &request.subtree)?,
-        None => run.all(&sessions, &request.subtree)?,
+        None => run.all(&sessions, &request.subtree, request.batch.max(1))?,
     }
     Ok(run.report)
 }
@@ -189,14 +188,14 @@ impl Run<'_> {
 
     /// The batches go from new to old. Each begins with the session that the one before ended with, since a
     /// file without increments in between is at all its sessions what it was there.
-    fn all(&mut self, sessions: &[SessionTime], subtree: &RepoPathBuf) -> Result<()> {
+    fn all(&mut self, sessions: &[SessionTime], subtree: &RepoPathBuf, batch: usize) -> Result<()> {
         self.report.sessions = sessions.len() as u64;
         let mut end = sessions.len();
         while end > 0 {
-            let start = end.saturating_sub(BATCH);
+            let start = end.saturating_sub(batch);
             let known = end < sessions.len();
-            let batch = &sessions[start..sessions.len().min(end + usize::from(known))];
-            self.batch(batch, known, subtree)?;
+            let some = &sessions[start..sessions.len().min(end + usize::from(known))];
+            self.batch(some, known, subtree)?;
             end = start;
         }
         Ok(())
@@ -214,6 +213,7 @@ impl Run<'_> {
         let mut planner = Planner {
             increments: Increments::new(self.repo),
             sessions,
+            in_memory: self.worker.in_memory,
             border,
             bad_before: all_known.then_some(bad_before),
             groups: SpanGroups::default(),
@@ -340,6 +340,7 @@ fn chain_of(
 struct Planner<'r> {
     increments: Increments<'r>,
     sessions: &'r [SessionTime],
+    in_memory: u64,
     /// The last session, if the batch before has dealt with it.
     border: Option<SessionTime>,
     /// The bad files of that session, if all of them are known.
@@ -381,7 +382,7 @@ impl Planner<'_> {
         if known {
             return Ok(Some(Job { versions, how: How::Known }));
         }
-        let small = one_name && versions.iter().all(|v| v.entry.size() <= SMALL);
+        let small = one_name && versions.iter().all(|v| v.entry.size() <= self.in_memory);
         match chain_of(&mut self.increments, &entry, newest)? {
             Ok(chain) if small && versions.len() > 1 => {
                 Ok(Some(Job { versions, how: How::Stepwise(chain, of_path) }))
@@ -477,6 +478,7 @@ struct Worker {
     repo: Arc<Repository>,
     /// The last good session, if the one after it failed.
     interrupted: Option<SessionTime>,
+    in_memory: u64,
 }
 
 impl Worker {
@@ -555,7 +557,7 @@ impl Worker {
         let Some((newest, older)) = versions.split_first() else { return };
         let mut now = self.of_candidates(newest, chain, |content| {
             let mut bytes = Vec::new();
-            content.take(SMALL + 1).read_to_end(&mut bytes)?;
+            content.take(self.in_memory + 1).read_to_end(&mut bytes)?;
             let (digest, length) = (digest_of(&bytes), bytes.len() as u64);
             Ok((bytes, (digest, length)))
         });
@@ -586,14 +588,17 @@ impl Worker {
         now.content = match (increment.kind, &now.content) {
             (IncrementKind::Diff, Ok(basis)) => open().and_then(|delta| {
                 let mut out = Vec::with_capacity(basis.len());
-                delta::apply(basis, basis.len() as u64, delta, SMALL, &mut out)
+                delta::apply(basis, basis.len() as u64, delta, self.in_memory, &mut out)
                     .map_err(|e| format!("{}: {}", shown(), in_words(&e)))?;
                 Ok(out)
             }),
             (IncrementKind::Diff, Err(why)) => Err(why.clone()),
             (IncrementKind::Snapshot, _) => open().and_then(|content| {
                 let mut bytes = Vec::new();
-                content.take(SMALL + 1).read_to_end(&mut bytes).map_err(|e| format!("{}: {e}", shown()))?;
+                content
+                    .take(self.in_memory + 1)
+                    .read_to_end(&mut bytes)
+                    .map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(bytes)
             }),
             _ => Err(format!("{} says that it was no file, metadata say that it was", shown())),
@@ -628,4 +633,38 @@ fn summary(now: &Rebuilt<Vec<u8>>, tally: &mut Tally) -> Rebuilt<(Digest, u64)> 
     let content = now.content.as_ref().map(|bytes| (digest_of(bytes), bytes.len() as u64));
     tally.bytes += now.content.as_ref().map_or(0, |bytes| bytes.len() as u64);
     Rebuilt { content: content.map_err(Clone::clone), files: now.files.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Attrs, File, Kind, Link};
+
+    fn linked(path: &str, count: u64, digest: Option<u8>) -> Option<Arc<Entry>> {
+        let link = Some(Link { count, inode: 7, device: 1 });
+        let kind = Kind::File(File { size: 1, digest: digest.map(|d| Digest([d; 20])), link });
+        Some(Arc::new(Entry::new(RepoPathBuf::new(path).unwrap(), kind, Attrs::default())))
+    }
+
+    fn digests(groups: &mut SpanGroups, path: &str, states: Vec<Option<Arc<Entry>>>) -> Vec<Option<u8>> {
+        let lifeline = Lifeline { path: RepoPathBuf::new(path).unwrap(), states };
+        groups.digests(&lifeline).iter().map(|d| d.map(|d| d.0[0])).collect()
+    }
+
+    #[test]
+    fn each_session_has_its_own_groups() {
+        let mut groups = SpanGroups::default();
+        // the first name has other content from the third session on, and goes with the last
+        let (old, new) = (linked("a", 2, Some(1)), linked("a", 2, Some(2)));
+        let first = vec![old.clone(), old, new.clone(), new, None];
+        assert_eq!(digests(&mut groups, "a", first), [Some(1), Some(1), Some(2), Some(2), None]);
+        // the second name is then the first, of a group with a third
+        let (later, alone) = (linked("b", 2, None), linked("b", 2, Some(3)));
+        let second = vec![None, later.clone(), later.clone(), later, alone];
+        assert_eq!(digests(&mut groups, "b", second), [None, Some(1), Some(2), Some(2), Some(3)]);
+        let third = linked("c", 2, None);
+        let states = vec![third, None, None, None, linked("c", 2, None)];
+        assert_eq!(digests(&mut groups, "c", states), [Some(1), None, None, None, Some(3)]);
+        assert!(groups.0.is_empty(), "all names of all groups were met");
+    }
 }

@@ -299,3 +299,32 @@ impl Read for FileContent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_failed_session_wrote_is_left_out() {
+        let mirror = StoredPath::fixed("f");
+        let diff = |time, kind| Increment {
+            time: SessionTime(time),
+            kind,
+            gzipped: false,
+            place: StoredPath::fixed("rdiff-backup-data/increments/f").listed(&[time as u8]),
+        };
+        let (first, second) = (diff(1, IncrementKind::Diff), diff(2, IncrementKind::Diff));
+        let chain = Chain { base: Base::Mirror(mirror.clone()), deltas: vec![first.clone(), second] };
+        let candidates = |chain: &Chain, good: Option<i64>| chain.candidates(&mirror, good.map(SessionTime));
+        let as_it_is = std::slice::from_ref(&chain);
+        assert_eq!(candidates(&chain, None), as_it_is);
+        assert_eq!(candidates(&chain, Some(3)), as_it_is);
+        let without = Chain { base: Base::Mirror(mirror.clone()), deltas: vec![first.clone()] };
+        let both = candidates(&chain, Some(2));
+        assert_eq!((&both[..1], &both[1]), (as_it_is, &without));
+        let base = Base::Snapshot(diff(2, IncrementKind::Snapshot));
+        let whole = Chain { base, deltas: vec![first] };
+        assert_eq!(candidates(&whole, Some(2))[1], without);
+        assert_eq!(whole.files().count(), 2);
+    }
+}
