@@ -79,6 +79,8 @@ pub mod regress;
 pub mod remove;
 pub mod repo;
 pub mod restore;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 pub mod tree;
 pub mod verify;

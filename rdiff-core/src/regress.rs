@@ -242,7 +242,8 @@ impl Undo {
             self.set_attributes(entry, &ownership)?;
         }
         self.barrier()?;
-        for place in &increments {
+        // From the end: a directory's own increment stays until those in it are gone.
+        for place in increments.iter().rev() {
             self.io(Doing::Remove, place, ignore_absent(self.disk.unlink(place)))?;
         }
         Ok(restored)
@@ -255,6 +256,10 @@ impl Undo {
             Fix::Nothing => Ok(()),
             Fix::Attributes => self.set_attributes(&touched.entry, &Ownership::new(Arc::clone(&self.names))),
             Fix::Put(from) => self.io(Doing::Rename, to, self.in_opened(to, || self.disk.rename(from, to))),
+            // The first may have got its old content, and with it another inode, just before.
+            Fix::Link(first) if self.is_one_file(first, to) => {
+                self.set_attributes(&touched.entry, &Ownership::new(Arc::clone(&self.names)))
+            }
             Fix::Link(first) => {
                 let between = self.staged();
                 self.io(Doing::Link, first, self.disk.link(first, &between))?;
@@ -312,6 +317,11 @@ impl Undo {
                 Ok(Fix::Put(staged))
             }
         }
+    }
+
+    fn is_one_file(&self, a: &StoredPath, b: &StoredPath) -> bool {
+        let inode = |place: &StoredPath| self.repo.root().stat(place.as_bytes()).map(|s| (s.device, s.inode));
+        matches!((inode(a), inode(b)), (Ok(a), Ok(b)) if a == b)
     }
 
     fn same_target(&self, kind: &Kind, place: &StoredPath) -> bool {
@@ -485,7 +495,9 @@ impl Finder<'_> {
         if let Some(crate::entry::LongName::Increments(n) | crate::entry::LongName::Mirror(n)) =
             &entry.long_name
         {
-            increments.extend(self.long.remove(n).unwrap_or_default());
+            let long = self.long.remove(n).unwrap_or_default();
+            self.increments.extend(long.iter().map(|i| i.place.clone()));
+            increments.extend(long);
         }
         let place = self.undo.mirror(&entry);
         let (digest, link_to) = self.group_of(&entry, &place);

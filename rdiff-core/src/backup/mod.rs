@@ -364,7 +364,9 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
     }
     let data = StoredPath::fixed(DATA);
     if !has_data {
-        disk.mkdir(&data).while_doing(Doing::Create, root.path_of(data.as_bytes()))?;
+        // Durable before anything beside it: without it, what a power cut leaves looks like somebody else's.
+        let made = disk.mkdir(&data).and_then(|()| disk.sync(&StoredPath::root()));
+        made.while_doing(Doing::Create, root.path_of(data.as_bytes()))?;
     }
     let open = || Repository::in_root(Arc::clone(root), request.zone.clone(), separator).map(Arc::new);
     let mut repo = open()?;
