@@ -42,27 +42,32 @@ impl<L: AtPath, R: AtPath> AtPath for Pair<L, R> {
     }
 }
 
-/// Joins two streams that are each in path order. An error of either is passed on.
+/// Joins two streams that are each in path order. An error of either is passed on, and ends it: what the
+/// other still holds must not look as if the one that failed did not have it.
 pub fn merge_join<L: AtPath, R: AtPath>(
     left: impl Iterator<Item = Result<L>>,
     right: impl Iterator<Item = Result<R>>,
 ) -> impl Iterator<Item = Result<Pair<L, R>>> {
     let (mut left, mut right) = (left.peekable(), right.peekable());
+    let mut failed = false;
     std::iter::from_fn(move || {
         let order = match (left.peek(), right.peek()) {
+            _ if failed => return None,
             (None, None) => return None,
             (Some(Err(_)), _) | (Some(Ok(_)), None) => Ordering::Less,
             (_, Some(Err(_))) | (None, Some(Ok(_))) => Ordering::Greater,
             (Some(Ok(l)), Some(Ok(r))) => l.path().cmp(&r.path()),
         };
-        Some(match order {
+        let pair = match order {
             Ordering::Less => left.next()?.map(Pair::Left),
             Ordering::Greater => right.next()?.map(Pair::Right),
             Ordering::Equal => left.next()?.and_then(|l| match right.next() {
                 Some(r) => Ok(Pair::Both(l, r?)),
                 None => Ok(Pair::Left(l)),
             }),
-        })
+        };
+        failed = pair.is_err();
+        Some(pair)
     })
 }
 

@@ -205,18 +205,19 @@ where
 }
 
 /// Gathers items of a stream into chunks for [`Pool::map_ordered`], so that small ones don't each pay for
-/// a queue. A chunk ends at `most` items, when their weights reach `heavy`, or with an error.
+/// a queue. A chunk ends at `most` items, when their weights reach `heavy`, or with an error, which is the end.
 pub struct Chunks<I, W> {
     input: I,
     weight: W,
     most: usize,
     heavy: u64,
+    failed: bool,
 }
 
 impl<I, W> Chunks<I, W> {
     /// Cuts `input` into chunks.
     pub fn new(input: I, most: usize, heavy: u64, weight: W) -> Self {
-        Self { input, weight, most, heavy }
+        Self { input, weight, most, heavy, failed: false }
     }
 }
 
@@ -226,13 +227,16 @@ impl<T, E, I: Iterator<Item = Result<T, E>>, W: Fn(&T) -> u64> Iterator for Chun
     fn next(&mut self) -> Option<Self::Item> {
         let mut chunk = Vec::new();
         let mut weight = 0u64;
-        while chunk.len() < self.most && weight < self.heavy {
+        while !self.failed && chunk.len() < self.most && weight < self.heavy {
             match self.input.next() {
                 Some(Ok(item)) => {
                     weight = weight.saturating_add((self.weight)(&item));
                     chunk.push(item);
                 }
-                Some(Err(e)) => return Some((chunk, Some(e))),
+                Some(Err(e)) => {
+                    self.failed = true;
+                    return Some((chunk, Some(e)));
+                }
                 None => break,
             }
         }

@@ -625,6 +625,13 @@ impl Worker {
         Ok(last)
     }
 
+    fn path_of_base(&self, base: &Base) -> std::path::PathBuf {
+        match base {
+            Base::Mirror(place) => self.repo.path_of(place),
+            Base::Snapshot(increment) => self.repo.path_of(&increment.place),
+        }
+    }
+
     fn rebuild(
         &self,
         job: &Job,
@@ -658,7 +665,7 @@ impl Worker {
             Err(e) => {
                 self.disk.unlink(&beside).while_doing(Doing::Remove, &shown)?;
                 let why = match e {
-                    CopyError::Read(e) => e.to_string(),
+                    CopyError::Read(e) => format!("{}: {e}", self.path_of_base(&chain.base).display()),
                     _ => "there is more of it than its record says".to_owned(),
                 };
                 return Ok(Some(problem(ProblemKind::List, entry, why)));

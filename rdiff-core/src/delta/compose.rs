@@ -148,6 +148,12 @@ impl<F: FnMut() -> io::Result<File>> Composer<F> {
         Ok(Plan { pieces, base_len, literals: self.literals.finish()? })
     }
 
+    /// How many bytes of the base the chain uses.
+    #[must_use]
+    pub fn reach(&self) -> u64 {
+        self.farthest.map_or(0, |(offset, len)| offset.saturating_add(len))
+    }
+
     /// Checks that all COPYs of the delta read last lie inside a basis of `basis` bytes.
     fn check(&self, basis: u64) -> Result<(), DeltaError> {
         match self.farthest {

@@ -208,7 +208,7 @@ impl Repository {
                 .push(content, limit)
                 .map_err(|e| rebuild(format!("{}: {e}", self.path_of(&delta.place).display()).into()))?;
         }
-        let (base, length) = self.seekable(&chain.base)?;
+        let (base, length) = self.seekable(&chain.base, composer.reach())?;
         let plan = composer.finish(length).map_err(|e| rebuild(e.into()))?;
         Ok(FileContent::Composed(Box::new(plan.into_reader(base))))
     }
@@ -230,8 +230,8 @@ impl Repository {
         }
     }
 
-    /// A base that can be read at any offset, and its length.
-    fn seekable(&self, base: &Base) -> Result<(BaseFile, u64)> {
+    /// A base that can be read at any offset, and its length. No more than `reach` bytes are unpacked of it.
+    fn seekable(&self, base: &Base, reach: u64) -> Result<(BaseFile, u64)> {
         let increment = match base {
             Base::Mirror(place) => {
                 let path = self.path_of(place);
@@ -247,7 +247,7 @@ impl Repository {
             let length = file.metadata().while_doing(Doing::Stat, path)?.len();
             return Ok((BaseFile::File(file), length));
         }
-        let mut content = Content::by_name(file, true);
+        let mut content = Content::by_name(file, true).take(reach);
         let mut memory = Vec::new();
         content.by_ref().take(IN_MEMORY).read_to_end(&mut memory).while_doing(Doing::Read, &path)?;
         if (memory.len() as u64) < IN_MEMORY {

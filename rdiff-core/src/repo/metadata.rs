@@ -61,7 +61,15 @@ impl Repository {
             asked: Some(format!("{time} (no mirror_metadata for it is left)")),
         })?;
         let streams = chain.iter().map(|f| self.records(f)).collect::<Result<Vec<_>>>()?;
-        let merged = Oldest { streams: streams.into_iter().map(Iterator::peekable).collect() };
+        let mut streams: Vec<_> = streams.into_iter().map(Iterator::peekable).collect();
+        if let (Some(file), Some(snapshot)) = (chain.last(), streams.last_mut())
+            && snapshot.peek().is_none()
+        {
+            // Taken at its word, it would make all that there is new.
+            let source = FormatError::Other("a snapshot without any record".to_owned());
+            return Err(Error::Corrupt { file: self.path_of(&file.place), line: None, source });
+        }
+        let merged = Oldest { streams };
         let records = merged.filter_map(|item| match item {
             Ok(Versioned { now: Some(recorded), .. }) => Some(Ok(*recorded)),
             Ok(_) => None,

@@ -252,11 +252,24 @@ impl Root {
                 other => return other,
             }
         }
-        // Step by step: for long paths, and for kernels without openat2.
-        let mut components = dir.split(|&b| b == b'/');
-        let mut at = step(self.fd.as_fd(), components.next().unwrap_or(b"."))?;
-        for name in components {
-            at = step(at.as_fd(), name)?;
+        // In pieces that the kernel takes; where there is no openat2, step by step.
+        let mut at = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?;
+        let mut rest = dir;
+        while !rest.is_empty() {
+            let end = rest.len().min(LONGEST_PATH);
+            let slash = if end < rest.len() { rest[..=end].iter().rposition(|&b| b == b'/') } else { None };
+            let (piece, more) = rest.split_at(slash.unwrap_or(rest.len()));
+            rest = more.get(1..).unwrap_or_default();
+            let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            let through = if rest.is_empty() { flags } else { flags | OFlags::PATH } | OFlags::CLOEXEC;
+            let at_once = !self.no_openat2.load(Ordering::Relaxed) && piece.len() <= LONGEST_PATH;
+            if at_once && let Ok(fd) = rustix::fs::openat2(&at, piece, through, Mode::empty(), resolve) {
+                at = fd;
+                continue;
+            }
+            for name in piece.split(|&b| b == b'/') {
+                at = step(at.as_fd(), name)?;
+            }
         }
         Ok(at)
     }
