@@ -43,7 +43,7 @@ impl Victim {
         let long = "n".repeat(250);
         for (n, at) in (0u8..).zip(TIMES) {
             for name in ["f", "d/g", "d/sub/h", &long] {
-                let content: Vec<u8> = (0..2000u32).map(|i| (i * i >> 3) as u8).chain([n; 100]).collect();
+                let content: Vec<u8> = (0..2000u32).map(|i| ((i * i) >> 3) as u8).chain([n; 100]).collect();
                 fs::write(victim.at("source").join(name), content).expect("a file");
             }
             fs::write(victim.at("source/gone"), "removed later").expect("a file");
@@ -356,7 +356,7 @@ fn metadata_of_any_length_are_read_in_little_memory() {
     if let Some(repo) = std::env::var_os("LARGE_METADATA") {
         let repo = Repository::open(Path::new(&repo)).expect("a repository");
         let all = repo.metadata_at(SessionTime(TIMES[2]), RepoPath::ROOT, Detail::All).expect("metadata");
-        let count = all.map(|r| r.expect("a record")).count();
+        let count = all.inspect(|r| assert!(r.is_ok(), "{r:?}")).count();
         let status = fs::read_to_string("/proc/self/status").expect("Linux");
         let peak = status.lines().find(|l| l.starts_with("VmHWM")).expect("a peak");
         println!("records {count} {peak}");
@@ -421,11 +421,11 @@ fn a_tree_of_any_depth_is_backed_up_and_restored() {
         (dir.path().join("source"), dir.path().join("repo"), dir.path().join("target"));
     fs::create_dir(&source).expect("a directory");
     let deepest = descend(&source, DEEP, true);
-    for (at, content) in TIMES.iter().zip(["one", "two", "three"]) {
+    for (at, content) in TIMES.iter().zip(["one", "two"]) {
         write_at(&deepest, content);
         ours::back_up(&source, &repo, *at);
     }
-    for (at, content) in TIMES.iter().zip(["one", "two", "three"]) {
+    for (at, content) in TIMES.iter().zip(["one", "two"]) {
         ours::try_restore_over(&repo, *at, &target, &Problems::default()).expect("a restore");
         assert_eq!(read_at(&descend(&target, DEEP, false)), content);
     }

@@ -132,6 +132,8 @@ const OPEN_PARENTS: usize = 24;
 
 /// The kernel takes no path longer than 4095 bytes at once.
 const LONGEST_PATH: usize = 4000;
+/// From this length on, in bytes, a path is opened by its open parent: the kernel walks all of a path each time.
+const LONG_PATH: usize = 1000;
 
 impl Root {
     /// Opens a directory. Its own path may lead over symbolic links.
@@ -180,7 +182,7 @@ impl Root {
         if path.is_empty() {
             return Ok(rustix::fs::openat(&self.fd, c".", flags, mode)?);
         }
-        if path.len() < LONGEST_PATH && !self.no_openat2.load(Ordering::Relaxed) {
+        if path.len() < LONG_PATH && !self.no_openat2.load(Ordering::Relaxed) {
             let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
             match rustix::fs::openat2(&self.fd, path, flags, mode, resolve) {
                 // Before Linux 5.6, and in some containers.
@@ -231,6 +233,15 @@ impl Root {
         Ok(fd)
     }
 
+    /// The innermost open directory above `dir`, and the way from there.
+    fn nearest<'p>(&self, dir: &'p [u8]) -> Option<(Arc<OwnedFd>, &'p [u8])> {
+        let parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
+        let above = parents.iter().filter(|(path, _)| !path.is_empty() && dir.starts_with(path));
+        let above = above.filter(|(path, _)| dir.get(path.len()) == Some(&b'/'));
+        let (path, fd) = above.max_by_key(|(path, _)| path.len())?;
+        Some((Arc::clone(fd), &dir[path.len() + 1..]))
+    }
+
     /// Opens a directory to work in it; one that may be entered but not read will do.
     fn open_path_or_readable(&self, dir: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
         let step = |from: BorrowedFd<'_>, name: &[u8]| {
@@ -244,7 +255,7 @@ impl Root {
         if dir.is_empty() {
             return Ok(rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?);
         }
-        if dir.len() < LONGEST_PATH && !self.no_openat2.load(Ordering::Relaxed) {
+        if dir.len() < LONG_PATH && !self.no_openat2.load(Ordering::Relaxed) {
             match self.open_at(dir, flags, 0) {
                 Err(e) if e.raw_os_error() == Some(rustix::io::Errno::ACCESS.raw_os_error()) => {
                     return self.open_at(dir, flags | OFlags::PATH, 0);
@@ -252,9 +263,12 @@ impl Root {
                 other => return other,
             }
         }
-        // In pieces that the kernel takes; where there is no openat2, step by step.
-        let mut at = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?;
-        let mut rest = dir;
+        // From the nearest open directory above it, in pieces that the kernel takes; where there is no
+        // openat2, step by step.
+        let (mut at, mut rest) = match self.nearest(dir) {
+            Some((above, rest)) => (rustix::io::fcntl_dupfd_cloexec(&*above, 0)?, rest),
+            None => (rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?, dir),
+        };
         while !rest.is_empty() {
             let end = rest.len().min(LONGEST_PATH);
             let slash = if end < rest.len() { rest[..=end].iter().rposition(|&b| b == b'/') } else { None };
