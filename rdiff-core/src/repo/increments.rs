@@ -230,7 +230,8 @@ impl Repository {
         }
     }
 
-    /// A base that can be read at any offset, and its length. No more than `reach` bytes are unpacked of it.
+    /// A base that can be read at any offset, and its length. No more than `reach` bytes of a packed one are
+    /// kept; the rest is read to see whether it is whole.
     fn seekable(&self, base: &Base, reach: u64) -> Result<(BaseFile, u64)> {
         let increment = match base {
             Base::Mirror(place) => {
@@ -251,6 +252,7 @@ impl Repository {
         let mut memory = Vec::new();
         content.by_ref().take(IN_MEMORY).read_to_end(&mut memory).while_doing(Doing::Read, &path)?;
         if (memory.len() as u64) < IN_MEMORY {
+            io::copy(content.get_mut(), &mut io::sink()).while_doing(Doing::Read, &path)?;
             let length = memory.len() as u64;
             return Ok((BaseFile::Memory(memory), length));
         }
@@ -258,6 +260,7 @@ impl Repository {
             let mut file = tempfile::tempfile()?;
             file.write_all(&memory)?;
             let more = io::copy(&mut content, &mut file)?;
+            io::copy(content.get_mut(), &mut io::sink())?;
             file.rewind()?;
             Ok((file, memory.len() as u64 + more))
         };
