@@ -344,12 +344,32 @@ impl Undo {
                 None => Some(stat.mtime.0) == entry.attrs.mtime,
             };
             // A file that other names share must not be changed under them.
-            if same && (stat.links == 1 || entry.file().is_some_and(|f| f.link.is_some())) {
+            let names = entry.file().and_then(|f| f.link).map_or(1, |link| link.count);
+            if same && stat.links <= names {
                 return Ok(Fix::Attributes);
             }
+            if same {
+                return self.put_content(
+                    touched,
+                    &Chain { base: Base::Mirror(touched.place.clone()), deltas: Vec::new() },
+                    ownership,
+                    buf,
+                );
+            }
         }
-        let chain = self.way_back(touched)?;
-        let mut content = self.repo.open_chain(entry, &chain, self.good)?;
+        self.put_content(touched, &self.way_back(touched)?, ownership, buf)
+    }
+
+    /// Rebuilds a file in staging.
+    fn put_content(
+        &self,
+        touched: &Touched,
+        chain: &Chain,
+        ownership: &Ownership,
+        buf: &mut [u8],
+    ) -> Result<Fix> {
+        let entry = &touched.entry;
+        let mut content = self.repo.open_chain(entry, chain, self.good)?;
         let staged = self.staged();
         let mut file = self.io(Doing::Create, &staged, self.disk.create(&staged))?;
         let wrong =
