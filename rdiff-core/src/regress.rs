@@ -561,7 +561,10 @@ impl Finder<'_> {
     /// record go: temporary files, and new ones whose increment has a name of its own.
     fn passes_stranger(&mut self, path: RepoPath<'_>) -> Result<bool> {
         let undo = self.undo;
-        let Some((_, Some(dir))) = self.nest.innermost() else { return Ok(false) };
+        let Some((at, Some(dir))) = self.nest.innermost() else { return Ok(false) };
+        if path.parent() != Some(at.as_path()) {
+            return Ok(false);
+        }
         let known = path.name().unwrap_or_default();
         let mut strangers = Vec::new();
         while let Some(seen) = dir.names.next_if(|n| n.name[..] <= *known) {
