@@ -25,13 +25,13 @@ use crate::repo::layout::{DATA, INCREMENTS, LONG_NAMES, STAGING, StoredPath};
 use crate::repo::lock::Writer;
 use crate::repo::metadata::{Detail, Recorded};
 use crate::repo::put::{BUFFER, CopyError, Hasher, copy_sparse, make_special, read_full};
+use crate::repo::session::write_marker;
 use crate::repo::{DataFile, MirrorState, Repository, markers, state_of};
 use crate::time::SessionTime;
 use crate::tree::attrs::{Applied, Names, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::{FileKind, Stat};
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -72,13 +72,7 @@ pub fn undo_newest(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressRepo
             )));
         };
         let place = repo.layout().data("current_mirror", before, IncrementKind::Data, false);
-        let mark = || -> std::io::Result<()> {
-            let mut file = writer.disk().create(&place)?;
-            file.write_all(format!("PID {}\n", std::process::id()).as_bytes())?;
-            file.sync()?;
-            writer.disk().sync(&StoredPath::fixed(DATA))
-        };
-        mark().while_doing(Doing::Create, repo.path_of(&place))?;
+        write_marker(&**writer.disk(), &place, false).while_doing(Doing::Create, repo.path_of(&place))?;
     }
     undo_failed(writer, monitor)
 }
