@@ -526,3 +526,19 @@ fn an_undo_of_a_good_session() {
     scenario.open = scenario.sessions.pop_last();
     scenario.ready().all_points();
 }
+
+#[test]
+fn a_file_that_is_lost_costs_its_names_and_no_more() {
+    let mut scenario = Scenario::new("lost file", Job::Backup).0;
+    scenario.session();
+    let (repo, target) = (scenario.at("base"), scenario.at("restored"));
+    for name in ["group-a", "group-b"] {
+        std::fs::remove_file(repo.join(name)).expect("a file of the mirror");
+    }
+    let repo = Arc::new(Repository::open(&repo).expect("a repository"));
+    let request = RestoreRequest::new(SessionTime(scenario.time));
+    let report = restore(&repo, &target, &request, Everything, &Silent).expect("a restore");
+    assert_eq!(report.problems, 2);
+    let wrong = differences(&scenario.sessions[&scenario.time], &Manifest::scan(&target), IGNORED);
+    assert_eq!(wrong, ["group-a: reg is missing", "group-b: reg is missing"]);
+}
