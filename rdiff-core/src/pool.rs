@@ -205,7 +205,8 @@ where
 }
 
 /// Gathers items of a stream into chunks for [`Pool::map_ordered`], so that small ones don't each pay for
-/// a queue. A chunk ends at `most` items, when their weights reach `heavy`, or with an error, which is the end.
+/// a queue. A chunk ends at `most` items, when their weights reach `heavy`, or with an error. After the first
+/// error nothing more is taken: what an input does on the way may be wrong once a path was missed.
 pub struct Chunks<I, W> {
     input: I,
     weight: W,
@@ -225,9 +226,12 @@ impl<T, E, I: Iterator<Item = Result<T, E>>, W: Fn(&T) -> u64> Iterator for Chun
     type Item = (Vec<T>, Option<E>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
         let mut chunk = Vec::new();
         let mut weight = 0u64;
-        while !self.failed && chunk.len() < self.most && weight < self.heavy {
+        while chunk.len() < self.most && weight < self.heavy {
             match self.input.next() {
                 Some(Ok(item)) => {
                     weight = weight.saturating_add((self.weight)(&item));
@@ -313,6 +317,15 @@ mod tests {
                 .collect();
             assert_eq!(out, (0..500).map(|n| n * n).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn nothing_is_taken_after_an_error() {
+        let mut taken = 0;
+        let input = (0..100).map(|n| if n % 10 == 7 { Err(n) } else { Ok(n) }).inspect(|_| taken += 1);
+        let chunks: Vec<_> = Chunks::new(input, 5, 1000, |_: &i32| 1).collect();
+        assert_eq!(chunks, [(vec![0, 1, 2, 3, 4], None), (vec![5, 6], Some(7))]);
+        assert_eq!(taken, 8);
     }
 
     #[test]

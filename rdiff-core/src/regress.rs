@@ -25,13 +25,13 @@ use crate::repo::layout::{DATA, INCREMENTS, LONG_NAMES, STAGING, StoredPath};
 use crate::repo::lock::Writer;
 use crate::repo::metadata::{Detail, Recorded};
 use crate::repo::put::{BUFFER, CopyError, Hasher, copy_sparse, make_special, read_full};
+use crate::repo::session::write_marker;
 use crate::repo::{DataFile, MirrorState, Repository, markers, state_of};
 use crate::time::SessionTime;
 use crate::tree::attrs::{Applied, Names, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::{FileKind, Stat};
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -72,13 +72,7 @@ pub fn undo_newest(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressRepo
             )));
         };
         let place = repo.layout().data("current_mirror", before, IncrementKind::Data, false);
-        let mark = || -> std::io::Result<()> {
-            let mut file = writer.disk().create(&place)?;
-            file.write_all(format!("PID {}\n", std::process::id()).as_bytes())?;
-            file.sync()?;
-            writer.disk().sync(&StoredPath::fixed(DATA))
-        };
-        mark().while_doing(Doing::Create, repo.path_of(&place))?;
+        write_marker(&**writer.disk(), &place, false).while_doing(Doing::Create, repo.path_of(&place))?;
     }
     undo_failed(writer, monitor)
 }
@@ -344,12 +338,32 @@ impl Undo {
                 None => Some(stat.mtime.0) == entry.attrs.mtime,
             };
             // A file that other names share must not be changed under them.
-            if same && (stat.links == 1 || entry.file().is_some_and(|f| f.link.is_some())) {
+            let names = entry.file().and_then(|f| f.link).map_or(1, |link| link.count);
+            if same && stat.links <= names {
                 return Ok(Fix::Attributes);
             }
+            if same {
+                return self.put_content(
+                    touched,
+                    &Chain { base: Base::Mirror(touched.place.clone()), deltas: Vec::new() },
+                    ownership,
+                    buf,
+                );
+            }
         }
-        let chain = self.way_back(touched)?;
-        let mut content = self.repo.open_chain(entry, &chain, self.good)?;
+        self.put_content(touched, &self.way_back(touched)?, ownership, buf)
+    }
+
+    /// Rebuilds a file in staging.
+    fn put_content(
+        &self,
+        touched: &Touched,
+        chain: &Chain,
+        ownership: &Ownership,
+        buf: &mut [u8],
+    ) -> Result<Fix> {
+        let entry = &touched.entry;
+        let mut content = self.repo.open_chain(entry, chain, self.good)?;
         let staged = self.staged();
         let mut file = self.io(Doing::Create, &staged, self.disk.create(&staged))?;
         let wrong =
@@ -541,7 +555,10 @@ impl Finder<'_> {
     /// record go: temporary files, and new ones whose increment has a name of its own.
     fn passes_stranger(&mut self, path: RepoPath<'_>) -> Result<bool> {
         let undo = self.undo;
-        let Some((_, Some(dir))) = self.nest.innermost() else { return Ok(false) };
+        let Some((at, Some(dir))) = self.nest.innermost() else { return Ok(false) };
+        if path.parent() != Some(at.as_path()) {
+            return Ok(false);
+        }
         let known = path.name().unwrap_or_default();
         let mut strangers = Vec::new();
         while let Some(seen) = dir.names.next_if(|n| n.name[..] <= *known) {

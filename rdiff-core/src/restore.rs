@@ -707,7 +707,7 @@ struct Finisher<'a> {
 }
 
 impl Finisher<'_> {
-    fn finish(&mut self, done: Done) -> Result<()> {
+    fn finish(&mut self, mut done: Done) -> Result<()> {
         while let Some((_, job)) = self.nest.leave_for(done.job.entry.path.as_path()) {
             self.worker.set_attributes(&job)?;
         }
@@ -717,7 +717,13 @@ impl Finisher<'_> {
             if *there {
                 disk.unlink(&done.job.place).while_doing(Doing::Remove, &shown)?;
             }
-            disk.link(to, &done.job.place).while_doing(Doing::Link, &shown)?;
+            match disk.link(to, &done.job.place) {
+                Err(e) if crate::tree::is_absent(&e) => {
+                    let why = "the file that this is another name of could not be restored";
+                    done.problem = Some(problem(ProblemKind::List, &done.job.entry, why));
+                }
+                other => other.while_doing(Doing::Link, &shown)?,
+            }
         }
         let path = done.job.entry.path.as_path();
         match &done.problem {

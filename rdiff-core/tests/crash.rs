@@ -16,6 +16,7 @@ use rdiff_core::backup::{BackupRequest, backup};
 use rdiff_core::error::{Error, chain};
 use rdiff_core::monitor::Silent;
 use rdiff_core::regress::{regress, undo_newest};
+use rdiff_core::remove::remove_older_than;
 use rdiff_core::repo::disk::Disk;
 use rdiff_core::repo::lock::Writer;
 use rdiff_core::repo::{MirrorState, Repository};
@@ -93,6 +94,8 @@ enum Job {
     Backup,
     Regress,
     Undo,
+    /// Removes all sessions but the newest two.
+    Remove,
 }
 
 /// A repository before the job, and what is known of it.
@@ -104,6 +107,8 @@ struct Scenario {
     sessions: BTreeMap<i64, Manifest>,
     /// A session that may be there or not: the one that the job makes, or undoes.
     open: Option<(i64, Manifest)>,
+    /// Sessions that are to go; nothing is asked of them.
+    old: Vec<i64>,
     now: Manifest,
     time: i64,
 }
@@ -132,6 +137,7 @@ impl Scenario {
             job,
             sessions: BTreeMap::new(),
             open: None,
+            old: Vec::new(),
             now: Manifest::default(),
             time: START,
         };
@@ -193,17 +199,23 @@ impl Scenario {
                 let (source, guard) = self.source();
                 backup_on(source, &guard, shared, &request(self.time), &Silent).map(|_| ())
             }
-            Job::Regress | Job::Undo => self.undo(repo, shared),
+            _ => self.change(repo, shared),
         };
         (disk, done)
     }
 
-    fn undo(&self, repo: &Path, disk: Arc<dyn Disk>) -> Result<(), Error> {
+    fn change(&self, repo: &Path, disk: Arc<dyn Disk>) -> Result<(), Error> {
         let writer = Writer::with_disk(Arc::new(Repository::open(repo)?), disk, true, false)?;
         match self.job {
             Job::Undo => undo_newest(&writer, &Silent).map(|_| ()),
+            Job::Remove => remove_older_than(&writer, self.cut(), &Silent).map(|_| ()),
             _ => regress(&writer, &Silent).map(|_| ()),
         }
+    }
+
+    /// The oldest session that stays.
+    fn cut(&self) -> SessionTime {
+        SessionTime(*self.sessions.keys().next().expect("a session"))
     }
 
     fn try_point(&self, mode: Mode, n: u64) -> Result<(), String> {
@@ -213,7 +225,7 @@ impl Scenario {
         if done.is_ok() {
             match self.job {
                 Job::Backup => must.extend(self.open.clone()),
-                Job::Regress | Job::Undo => {
+                Job::Regress | Job::Undo | Job::Remove => {
                     let there = Repository::open(&repo).and_then(|r| r.sessions());
                     let there = there.map_err(|e| chain(&e))?;
                     if there.iter().any(|t| !must.contains_key(&t.0)) {
@@ -229,6 +241,9 @@ impl Scenario {
         self.read_all(&repo, &must).map_err(|e| format!("before repair ({}): {e}", said(&done)))?;
         if n % 2 == 1 && is_interrupted(&repo) {
             self.regress_alone(&repo, &mut must)?;
+        }
+        if let Job::Remove = self.job {
+            self.remove_again(&repo)?;
         }
         self.back_up(&repo, self.time + STEP)?;
         must.insert(self.time + STEP, self.now.clone());
@@ -253,6 +268,14 @@ impl Scenario {
         self.read_all(repo, must).map_err(|e| format!("after regress: {e}")).map(|_| ())
     }
 
+    /// What a stopped removal left is for the next one.
+    fn remove_again(&self, repo: &Path) -> Result<(), String> {
+        let open = Repository::open(repo).map_err(|e| chain(&e))?;
+        let writer = Writer::new(Arc::new(open), false).map_err(|e| chain(&e))?;
+        remove_older_than(&writer, self.cut(), &Silent).map_err(|e| chain(&e))?;
+        judge(repo).map_err(|e| format!("after the second removal: {e}"))
+    }
+
     /// Only sessions that someone made are there.
     fn without_strangers(&self, read: &[i64], must: &BTreeMap<i64, Manifest>) -> Result<(), String> {
         let known = |t: &i64| must.contains_key(t) || self.open.as_ref().is_some_and(|(at, _)| at == t);
@@ -274,7 +297,7 @@ impl Scenario {
         if let Some(lost) = must.keys().find(|t| !sessions.contains(t)) {
             return Err(format!("session {lost} is not listed: {sessions:?}"));
         }
-        for &at in &sessions {
+        for &at in sessions.iter().filter(|t| !self.old.contains(t)) {
             let open = self.open.as_ref().filter(|(t, _)| *t == at).map(|(_, m)| m);
             let Some(manifest) = must.get(&at).or(open) else { continue };
             self.read(repo, at, manifest)?;
@@ -481,6 +504,18 @@ fn a_regress_of_a_session_that_had_begun_to_apply() {
 }
 
 #[test]
+fn a_removal_of_old_sessions() {
+    let (mut scenario, mut story) = Scenario::new("remove", Job::Remove);
+    for n in 0..4 {
+        scenario.session();
+        if n % 2 == 0 { story.second() } else { story.first() }
+    }
+    scenario.old = scenario.sessions.keys().copied().take(2).collect();
+    scenario.sessions.retain(|t, _| !scenario.old.contains(t));
+    scenario.ready().all_points();
+}
+
+#[test]
 fn an_undo_of_a_good_session() {
     let (mut scenario, mut story) = Scenario::new("undo", Job::Undo);
     scenario.session();
@@ -490,4 +525,20 @@ fn an_undo_of_a_good_session() {
     scenario.session();
     scenario.open = scenario.sessions.pop_last();
     scenario.ready().all_points();
+}
+
+#[test]
+fn a_file_that_is_lost_costs_its_names_and_no_more() {
+    let mut scenario = Scenario::new("lost file", Job::Backup).0;
+    scenario.session();
+    let (repo, target) = (scenario.at("base"), scenario.at("restored"));
+    for name in ["group-a", "group-b"] {
+        std::fs::remove_file(repo.join(name)).expect("a file of the mirror");
+    }
+    let repo = Arc::new(Repository::open(&repo).expect("a repository"));
+    let request = RestoreRequest::new(SessionTime(scenario.time));
+    let report = restore(&repo, &target, &request, Everything, &Silent).expect("a restore");
+    assert_eq!(report.problems, 2);
+    let wrong = differences(&scenario.sessions[&scenario.time], &Manifest::scan(&target), IGNORED);
+    assert_eq!(wrong, ["group-a: reg is missing", "group-b: reg is missing"]);
 }

@@ -831,7 +831,10 @@ impl<'m> Recorder<'m> {
         let write = || -> io::Result<()> {
             make_dirs(&**disk, &dir)?;
             make_dirs(&**disk, &new.parent())?;
-            disk.create(&new)?.write_all(next.to_string().as_bytes())?;
+            let mut file = disk.create(&new)?;
+            file.write_all(next.to_string().as_bytes())?;
+            // Numbers in use may stand nowhere but in the metadata: the old content must not be lost.
+            file.sync()?;
             disk.rename(&new, &place)
         };
         session.io(Doing::Write, &place, write())

@@ -68,8 +68,8 @@ impl Session {
         session.io(Doing::Create, &increments, make_dirs(&*session.disk, &increments))?;
         if previous.is_some() {
             session.fill_increments()?;
-            session.write_marker()?;
             session.io(Doing::Create, &staging, session.disk.mkdir(&staging))?;
+            session.write_marker()?;
         }
         Ok(session)
     }
@@ -87,13 +87,7 @@ impl Session {
 
     fn write_marker(&self) -> Result<()> {
         let place = self.repo.layout().data("current_mirror", self.time, IncrementKind::Data, false);
-        let write = || {
-            let mut file = self.disk.create(&place)?;
-            file.write_all(format!("PID {}\n", std::process::id()).as_bytes())?;
-            file.sync()?;
-            self.disk.sync(&StoredPath::fixed(DATA))
-        };
-        self.io(Doing::Create, &place, write())
+        self.io(Doing::Create, &place, write_marker(&*self.disk, &place, self.previous.is_none()))
     }
 
     /// Turns a failure into an error and remembers it: a session that failed once can't be made good.
@@ -168,4 +162,23 @@ impl Session {
         self.io(Doing::Sync, &data, self.disk.sync(&data))?;
         Ok(self.time)
     }
+}
+
+/// Makes a marker with our process number, and makes it durable. Of half a number another process could be
+/// alive, so it is whole from the start, but for the first of all: nobody asks for its number, and nothing of
+/// ours may stand beside it if the original is to go on from there.
+pub(crate) fn write_marker(disk: &dyn Disk, place: &StoredPath, is_first: bool) -> std::io::Result<()> {
+    let staging = StoredPath::fixed(STAGING);
+    let new = if is_first { place.clone() } else { staging.listed(b"marker") };
+    if !is_first {
+        make_dirs(disk, &staging)?;
+        ignore_absent(disk.unlink(&new))?;
+    }
+    let mut file = disk.create(&new)?;
+    file.write_all(format!("PID {}\n", std::process::id()).as_bytes())?;
+    file.sync()?;
+    if !is_first {
+        disk.rename(&new, place)?;
+    }
+    disk.sync(&StoredPath::fixed(DATA))
 }

@@ -71,6 +71,10 @@ impl Story {
         self.file(&"L".repeat(240), "a long name that goes");
         self.remove(&"M".repeat(240));
         self.symlink("o-link-changes", "old target");
+        self.file("twin-a", "two pairs, or one file of four names");
+        for other in ["twin-b", "twin-c", "twin-d"] {
+            self.link("twin-a", other);
+        }
         self.file("links-0", &format!("three names, version {}", self.version));
     }
 
@@ -103,6 +107,10 @@ impl Story {
         self.remove(&"L".repeat(240));
         self.file(&"M".repeat(240), "a long name that comes");
         self.symlink("o-link-changes", "new target");
+        self.remove("twin-c");
+        self.file("twin-c", "two pairs, or one file of four names");
+        self.mode("twin-c", 0o604);
+        self.link("twin-c", "twin-d");
     }
 
     /// What changes each time.

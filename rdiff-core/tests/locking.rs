@@ -1,0 +1,85 @@
+//! Two writers never run at once on one repository.
+
+mod support;
+
+use rdiff_core::backup::{BackupRequest, backup};
+use rdiff_core::error::Error;
+use rdiff_core::monitor::Silent;
+use rdiff_core::repo::Repository;
+use rdiff_core::repo::lock::Writer;
+use rdiff_core::tree::attrs::Names;
+use rdiff_core::tree::local::{LocalGuard, LocalSource};
+use rdiff_core::tree::walk::Everything;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+fn back_up(place: &Path, time: i64) -> Result<(), Error> {
+    let source = LocalSource::open(&place.join("source"), Arc::new(Names::default())).expect("the source");
+    let guard = LocalGuard::new(&source).expect("a guard");
+    let request = BackupRequest { time: Some(time), durable: false, ..BackupRequest::default() };
+    backup(Arc::new(source), &guard, &place.join("repo"), &request, Everything, &Silent).map(|_| ())
+}
+
+/// A repository with one session, and its root.
+fn repository() -> (TempDir, PathBuf) {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    std::fs::create_dir(place.path().join("source")).expect("a directory");
+    std::fs::write(place.path().join("source/file"), "content").expect("a file");
+    back_up(place.path(), 1_000_000_000).expect("a backup");
+    let repo = place.path().join("repo");
+    (place, repo)
+}
+
+fn writer(repo: &Path, force: bool) -> Result<Writer, Error> {
+    Writer::new(Arc::new(Repository::open(repo).expect("a repository")), force)
+}
+
+fn holder(result: Result<Writer, Error>) -> String {
+    match result {
+        Err(Error::Locked { by, .. }) => by,
+        Err(e) => panic!("{e}"),
+        Ok(_) => panic!("a second writer"),
+    }
+}
+
+#[test]
+fn the_second_writer_is_told_of_the_first() {
+    let (place, repo) = repository();
+    let first = writer(&repo, false).expect("a lock");
+    let by = holder(writer(&repo, false));
+    assert!(by.contains(&std::process::id().to_string()), "{by}");
+    assert!(matches!(back_up(place.path(), 1_000_001_000), Err(Error::Locked { .. })));
+    assert!(writer(&repo, true).is_ok(), "with force");
+    drop(first);
+    writer(&repo, false).expect("the lock is free");
+    back_up(place.path(), 1_000_001_000).expect("a backup");
+}
+
+/// A process that lives until it is dropped.
+struct Living(Child);
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.kill().expect("it can be killed");
+        self.0.wait().expect("it has ended");
+    }
+}
+
+#[test]
+fn a_living_process_in_a_marker_is_respected_and_a_dead_one_is_not() {
+    let (place, repo) = repository();
+    let living = Living(Command::new("sleep").arg("1000").spawn().expect("a process"));
+    let pid = living.0.id();
+    let marker = repo.join("rdiff-backup-data/current_mirror.2001-09-09T02:46:40Z.data");
+    std::fs::write(marker, format!("PID {pid}\n")).expect("a marker");
+    let by = holder(writer(&repo, false));
+    assert!(by.contains(&pid.to_string()), "{by}");
+    assert!(matches!(back_up(place.path(), 1_000_009_000), Err(Error::Locked { .. })));
+    assert!(writer(&repo, true).is_ok(), "with force");
+    drop(living);
+    writer(&repo, false).expect("nobody lives");
+    back_up(place.path(), 1_000_009_000).expect("a backup, after a regress");
+    assert_eq!(Repository::open(&repo).and_then(|r| r.sessions()).expect("sessions").len(), 2);
+}
