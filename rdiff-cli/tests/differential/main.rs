@@ -26,6 +26,7 @@ const SAMPLE: usize = 6;
 #[test]
 fn both_programs_do_the_same() {
     let chosen = chosen();
+    assert!(!chosen.is_empty(), "no command line contains $DIFFERENTIAL");
     let bench = Bench { ours: ours(), world: World::new(&real()), real: real(), started: SystemTime::now() };
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let workers = std::thread::available_parallelism().map_or(2, usize::from);

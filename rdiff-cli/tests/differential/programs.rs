@@ -20,7 +20,7 @@ pub(crate) fn real() -> PathBuf {
         .map(PathBuf::from)
         .or_else(|| std::env::split_paths(&path).map(|d| d.join("rdiff-backup")).find(|p| p.is_file()));
     let program = found.expect("rdiff-backup must be installed: these tests compare with it");
-    let text = std::fs::read(&program).unwrap();
+    let text = std::fs::read(&program).unwrap_or_else(|e| panic!("{}: {e}", program.display()));
     let is_python = text.starts_with(b"#!") && text[..text.len().min(100)].windows(6).any(|w| w == b"python");
     assert!(is_python, "{} is not the Python program; set REAL_RDIFF_BACKUP", program.display());
     program
