@@ -2,7 +2,8 @@
 
 use crate::ui::{Level, Ui};
 use rdiff_core::format::stats::error_log_line;
-use rdiff_core::monitor::{Event, Monitor, PathDone};
+use rdiff_core::monitor::{Event, Monitor, PathDone, Phase};
+use rdiff_core::time::SessionTime;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,6 +34,7 @@ pub struct Terminal<'a> {
     ui: &'a Ui,
     job: Job<'a>,
     is_first: AtomicBool,
+    is_regressing: AtomicBool,
 }
 
 impl<'a> Terminal<'a> {
@@ -42,14 +44,18 @@ impl<'a> Terminal<'a> {
         if let (Job::Restore { source, target }, Api::V201) = (&job, ui.api) {
             ui.note(&starting("restore operation", source, target));
         }
-        Self { ui, job, is_first: AtomicBool::new(false) }
+        Self { ui, job, is_first: AtomicBool::new(false), is_regressing: AtomicBool::new(false) }
     }
 
-    fn session_started(&self, is_first: bool) {
+    fn session_started(&self, previous: Option<SessionTime>) {
         use crate::ui::Api;
+        let is_first = previous.is_none();
         self.is_first.store(is_first, Ordering::Relaxed);
         let Job::Backup { source, target, on_start } = &self.job else { return };
         on_start();
+        if let Some(good) = previous.filter(|_| self.is_regressing.load(Ordering::Relaxed)) {
+            self.ui.note(&format!("Regressing to date/time {}", good.asctime(&self.ui.zone)));
+        }
         let what = match (self.ui.api, is_first) {
             (Api::V201, _) => "backup operation",
             (Api::V200, true) => "mirror",
@@ -76,7 +82,7 @@ fn starting(what: &str, source: &Path, target: &Path) -> String {
 impl Monitor for Terminal<'_> {
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::SessionStarted { previous, .. } => self.session_started(previous.is_none()),
+            Event::SessionStarted { previous, .. } => self.session_started(*previous),
             Event::Path { path, what } => self.path(path, *what),
             Event::Problem(problem) => {
                 let line = error_log_line(problem, b'\n');
@@ -84,6 +90,7 @@ impl Monitor for Terminal<'_> {
             }
             Event::Warning(text) => self.ui.warning(text),
             Event::Note(text) => self.ui.note(text),
+            Event::Phase(Phase::Regressing) => self.is_regressing.store(true, Ordering::Relaxed),
             other => self.ui.say(Level::Debug, &format!("{other:?}")),
         }
     }

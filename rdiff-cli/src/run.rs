@@ -5,6 +5,7 @@ mod compare;
 mod lines;
 mod list;
 mod open;
+mod options;
 mod other;
 mod regress;
 mod remove;
@@ -12,12 +13,11 @@ mod restore;
 mod selection;
 mod verify;
 
-use crate::action::{Action, Filesystem, Generic, Invocation, Owners};
+use crate::action::{Action, Generic, Invocation};
 use crate::exit::Exit;
 use crate::locate::DATA;
 use crate::ui::{Api, Ui};
 use rdiff_core::time::{BadTime, TimeSeparator, TimeSpec};
-use rdiff_core::tree::attrs::Mapping;
 use std::error::Error;
 use std::fmt;
 use std::fs::OpenOptions;
@@ -132,6 +132,7 @@ impl Context<'_> {
 
     /// Checks what no action needs a file for.
     fn check_generic(&self) -> Result<(), Failure> {
+        self.generic_without_effect();
         match &self.generic.tempdir {
             Some(dir) if !dir.is_dir() => Err(self
                 .refuse(Step::PreCheck, &format!("Temporary directory '{}' doesn't exist.", dir.display()))),
@@ -180,32 +181,9 @@ impl Context<'_> {
         match opened {
             Ok(file) => self.ui.log_to(file),
             // A first session makes the directory, and then asks again.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(e) => self.ui.warning(&format!("Unable to open logfile '{}' due to '{e}'", path.display())),
         }
-    }
-
-    /// Says at -v5 which options mean nothing here.
-    fn without_effect(&self, filesystem: &Filesystem) {
-        for (given, option) in
-            [(!filesystem.carbonfile, "--no-carbonfile"), (!filesystem.resource_forks, "--no-resource-forks")]
-        {
-            if given {
-                self.ui.info(&format!("{option} has no effect: there are no such files here"));
-            }
-        }
-    }
-
-    /// Reads the lines of the mapping files, for users and for groups.
-    fn mappings(&self, owners: &Owners) -> Result<(Mapping, Mapping), Failure> {
-        let read = |file: &Option<crate::action::MappingFile>| {
-            let text = file.as_ref().map(|f| String::from_utf8_lossy(&f.contents)).unwrap_or_default();
-            Mapping::parse(&text).map_err(|line| {
-                self.ui.fatal(&format!("Failed parsing user/group mapping file, bad line {line}"));
-                Failure::Silent
-            })
-        };
-        Ok((read(&owners.users)?, read(&owners.groups)?))
     }
 }
 

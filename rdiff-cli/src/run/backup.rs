@@ -32,13 +32,17 @@ pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
 fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
     let usual = BackupRequest::default();
     let (user_map, group_map) = cx.mappings(&args.owners)?;
-    cx.without_effect(&args.filesystem);
+    cx.filesystem_without_effect(&args.filesystem);
+    if !args.filesystem.compare_inode {
+        cx.ui.info("--no-compare-inode has no effect yet: a linked file with a new inode counts as changed");
+    }
     Ok(BackupRequest {
         time: cx.generic.current_time,
         force: cx.generic.force,
         create_parents: args.create_full_path,
         compression: args.compression.enabled,
-        not_compressed: args.compression.except.as_ref().map(|re| re.to_string_lossy().into_owned()),
+        // It must match from the start of the path.
+        not_compressed: args.compression.except.as_ref().map(|re| format!("^(?:{})", re.to_string_lossy())),
         hard_links: args.filesystem.hard_links,
         acls: args.filesystem.acls,
         xattrs: args.filesystem.eas,

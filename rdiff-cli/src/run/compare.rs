@@ -22,7 +22,8 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     let request = CompareRequest {
         subtree: place.path.clone(),
         method: method(args.method),
-        hard_links: args.compare_inode,
+        // The newer interface never looks at inodes.
+        hard_links: args.compare_inode && cx.ui.api == Api::V200,
         ..CompareRequest::new(cx.session(&place.repo, &args.at)?)
     };
     let source: Arc<dyn Source> = Arc::new(source);
@@ -55,7 +56,8 @@ fn method(method: action::Method) -> Method {
 fn exit(done: &CompareReport, cx: &Context<'_>) -> Exit {
     let mut exit = if done.problems > 0 { Exit::FILE_ERROR } else { Exit::OK };
     match (done.differences, cx.ui.api) {
-        (0, _) => cx.ui.note("No changes found. Directory matches archive data."),
+        (0, Api::V200) => cx.ui.note("No changes found. Directory matches archive data."),
+        (0, Api::V201) => cx.ui.note("No changes found. Directory matches backup data"),
         (_, Api::V200) => exit |= Exit::ERROR,
         (n, Api::V201) => {
             cx.ui.warning(&format!("Directory has {n} file differences to backup"));

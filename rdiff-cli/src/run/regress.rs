@@ -9,6 +9,12 @@ use rdiff_core::regress as run;
 use rdiff_core::repo::MirrorState;
 
 pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
+    cx.compression_without_effect(&args.compression);
+    cx.owners_without_effect(&args.owners);
+    cx.without_effect(
+        "what a file of metadata says twice is never trouble",
+        &[(args.allow_duplicate_timestamps, "--allow-duplicate-timestamps")],
+    );
     let writer = cx.writer(&args.repository, "regress")?;
     let terminal = Terminal::new(cx.ui, Job::Other);
     let is_failed = matches!(writer.repo().state().or_fail(cx, Step::Run)?, MirrorState::Interrupted { .. });

@@ -22,7 +22,7 @@ pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
     let sizes = args.size.then(|| sizes(writer.repo(), &old, cx)).transpose()?;
     let shown = report::removal_list(&old, sizes.as_deref(), &cx.ui.zone);
     if old.len() > 1 && !cx.generic.force {
-        return Err(cx.refuse(Step::Run, &report::removal_refused(old.len(), &shown)));
+        return Err(cx.refuse(Step::Setup, &report::removal_refused(old.len(), &shown)));
     }
     cx.ui.note(&report::removal_note(old.len(), &shown));
     remove::remove_older_than(&writer, cut, &Terminal::new(cx.ui, Job::Other)).or_fail(cx, Step::Run)?;

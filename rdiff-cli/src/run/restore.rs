@@ -50,24 +50,26 @@ fn check(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<(), Failure
 
 /// A target with something in it is for those who say so.
 fn check_target(target: &Path, cx: &Context<'_>) -> Outcome {
+    let is_other = target.symlink_metadata().is_ok() && !target.is_dir();
     let is_full = std::fs::read_dir(target).is_ok_and(|mut dir| dir.next().is_some());
-    if !is_full {
+    let is_in_the_way = is_full || (is_other && !cx.generic.force);
+    if !is_in_the_way {
         return Ok(Exit::OK);
     }
-    let shown = target.display();
+    let what = if is_full { "exists and isn't empty" } else { "exists and is not a directory" };
+    let target = format!("Target path {} {what}", target.display());
     if !cx.generic.force {
-        let message = format!("Target path {shown} exists and isn't empty, call with '--force' to overwrite");
-        return Err(cx.refuse(Step::Check, &message));
+        return Err(cx.refuse(Step::Check, &format!("{target}, call with '--force' to overwrite")));
     }
-    cx.ui.warning(&format!(
-        "Target path {shown} exists and isn't empty, content might be force overwritten by restore"
-    ));
+    cx.ui.warning(&format!("{target}, content might be force overwritten by restore"));
     Ok(Exit::WARNING)
 }
 
 fn request(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<RestoreRequest, Failure> {
     let (user_map, group_map) = cx.mappings(&args.owners)?;
-    cx.without_effect(&args.filesystem);
+    cx.filesystem_without_effect(&args.filesystem);
+    cx.compression_without_effect(&args.compression);
+    cx.without_effect("inodes are not restored", &[(!args.filesystem.compare_inode, "--no-compare-inode")]);
     let at = match place.increment {
         Some(at) => at,
         None => cx.session(&place.repo, args.at.as_deref().unwrap_or("now"))?,

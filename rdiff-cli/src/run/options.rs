@@ -1,0 +1,70 @@
+//! Options that several actions share: what they mean, or that they mean nothing here.
+
+use super::{Context, Failure};
+use crate::action::{Compression, Filesystem, MappingFile, Owners};
+use rdiff_core::tree::attrs::Mapping;
+
+impl Context<'_> {
+    /// Says at -v5 that options which were given change nothing.
+    pub(super) fn without_effect(&self, why: &str, options: &[(bool, &str)]) {
+        for (_, option) in options.iter().filter(|(is_given, _)| *is_given) {
+            self.ui.info(&format!("{option} has no effect: {why}"));
+        }
+    }
+
+    pub(super) fn generic_without_effect(&self) {
+        let remote = &self.generic.remote;
+        self.without_effect(
+            "other hosts are not reached by a command there",
+            &[
+                (remote.schema.is_some(), "--remote-schema"),
+                (remote.tempdir.is_some(), "--remote-tempdir"),
+                (!remote.ssh_compression, "--no-ssh-compression"),
+            ],
+        );
+        let tempdir = self.generic.tempdir.is_some();
+        self.without_effect("temporary files are made where they are needed", &[(tempdir, "--tempdir")]);
+    }
+
+    pub(super) fn filesystem_without_effect(&self, given: &Filesystem) {
+        self.without_effect(
+            "there are no such files here",
+            &[(!given.carbonfile, "--no-carbonfile"), (!given.resource_forks, "--no-resource-forks")],
+        );
+        if given.never_drop_acls {
+            // It is there for safety, so this is said to all who ask for it.
+            self.ui
+                .warning("--never-drop-acls has no effect yet: what can't be set is reported file by file");
+        }
+    }
+
+    pub(super) fn compression_without_effect(&self, given: &Compression) {
+        self.without_effect(
+            "nothing is compressed here",
+            &[(!given.enabled, "--no-compression"), (given.except.is_some(), "--not-compressed-regexp")],
+        );
+    }
+
+    pub(super) fn owners_without_effect(&self, given: &Owners) {
+        self.without_effect(
+            "owners come back as they were in the repository",
+            &[
+                (given.users.is_some(), "--user-mapping-file"),
+                (given.groups.is_some(), "--group-mapping-file"),
+                (given.numerical, "--preserve-numerical-ids"),
+            ],
+        );
+    }
+
+    /// Reads the lines of the mapping files, for users and for groups.
+    pub(super) fn mappings(&self, owners: &Owners) -> Result<(Mapping, Mapping), Failure> {
+        let read = |file: &Option<MappingFile>| {
+            let text = file.as_ref().map(|f| String::from_utf8_lossy(&f.contents)).unwrap_or_default();
+            Mapping::parse(&text).map_err(|line| {
+                self.ui.fatal(&format!("Failed parsing user/group mapping file, bad line {line}"));
+                Failure::Silent
+            })
+        };
+        Ok((read(&owners.users)?, read(&owners.groups)?))
+    }
+}

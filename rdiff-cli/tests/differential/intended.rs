@@ -1,0 +1,297 @@
+//! The differences that are meant, with their reasons; `docs/compatibility.md` is made of them.
+
+use Because::*;
+
+/// Why the programs differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Because {
+    Unreadable,
+    Vanished,
+    Interrupted,
+    Refused,
+    Crash,
+    Server,
+    Names,
+    OwnFiles,
+    SubPath,
+    Inodes,
+    Links,
+    Sizes,
+    LinkedDigest,
+    Notes,
+    Verbose,
+    Help,
+    Silent,
+    Files,
+    NotYet,
+}
+
+impl Because {
+    pub(crate) const ALL: &[Because] = &[
+        Unreadable,
+        Vanished,
+        Interrupted,
+        Refused,
+        Crash,
+        Server,
+        Names,
+        OwnFiles,
+        SubPath,
+        Inodes,
+        Links,
+        Sizes,
+        LinkedDigest,
+        Notes,
+        Verbose,
+        Help,
+        Silent,
+        Files,
+        NotYet,
+    ];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Unreadable => "Files that can't be read give exit code 4",
+            Vanished => "A source that lost its files is not believed",
+            Interrupted => "An interrupted repository can be read",
+            Refused => "What is refused leaves nothing behind",
+            Crash => "What makes the original crash works, or is an error in one line",
+            Server => "There is no server",
+            Names => "Files of yours may be named like increments",
+            OwnFiles => "The repository's own files can't be restored",
+            SubPath => "API 201: a list of files below a path is that",
+            Inodes => "`--no-compare-inode` holds for comparisons too",
+            Links => "`--no-hard-links` separates names at once",
+            Sizes => "Increments are smaller",
+            LinkedDigest => "Digests of files with several names are all used",
+            Notes => "Notes on quoting and locking are not printed",
+            Verbose => "Messages above verbosity 3 are other ones",
+            Help => "Help, usage messages and `info` speak of this program",
+            Silent => "The older command line is not deprecated",
+            Files => "A repository has two more files",
+            NotYet => "Still to be done",
+        }
+    }
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Unreadable => {
+                "The original ends with 0 when files or directories of the source can't be read. That is the \
+                 kind of failure nobody notices until the restore, so it is told: bit 4, as the original's \
+                 own list of exit codes says."
+            }
+            Vanished => {
+                "When the source is empty, or more than half of its files are gone and these are a hundred or more, the \
+                 backup is refused \
+                 with 1: more often a disk is not mounted. `--allow-empty-source` and `--max-deletions` allow it."
+            }
+            Interrupted => {
+                "After a backup that did not finish, the original's `restore` refuses, its `list increments` \
+                 prints wrong sessions, and its other actions read what is half written. Here they all read \
+                 the sessions up to the last good one, and say on standard error that `regress` repairs the \
+                 repository. A restore then ends with 2. `remove increments` is refused until that is done. \
+                 After a first backup that did not finish there is no session to list."
+            }
+            Refused => {
+                "The original makes the target directory, a data directory in it or a log before it checks \
+                 the selection, the times and the mapping files. Then it fails, and the next call finds a \
+                 directory that is neither empty nor a repository."
+            }
+            Crash => "The original ends with a Python traceback and 1.",
+            Server => {
+                "The original's protocol is Python's own between equal versions. `server` says so and ends \
+                 with 1."
+            }
+            Names => {
+                "The original refuses a path in the mirror whose name looks like that of an increment, and \
+                 counts directories with such names as increments in `list increments --size`, with a last row \
+                 that may not be the mirror. Here only files of the data directory are increments."
+            }
+            OwnFiles => {
+                "The original restores nothing and ends with 0, or with 1 if the name has a time in it."
+            }
+            SubPath => "The original lists the whole repository.",
+            Inodes => "The original reads the option and compares inodes all the same.",
+            Links => {
+                "With `--no-hard-links` the original leaves names that are one file in the mirror as they are \
+                 until the file changes. Here they become separate files in the first such session."
+            }
+            Sizes => {
+                "The original writes the name of each increment into its compressed header; here it is left \
+                 out. So `IncrementFileSize`, and what is derived from it, is smaller for the same increments."
+            }
+            LinkedDigest => {
+                "The original records the digest only for the first name of a file with several. If that name \
+                 is gone, it calls the content of the others the same, whatever it is."
+            }
+            Notes => {
+                "The original prints notes on standard output when characters are quoted, and with API 201 \
+                 when a repository was never locked; the latter in the midst of what is meant for programs."
+            }
+            Verbose => "They are for people, and tell what this program does.",
+            Help => "The keys of `info` are the same; the values of `python` say that there is none.",
+            Silent => {
+                "The original warns on standard error with each call; scripts have nothing to do about it."
+            }
+            Files => {
+                "`lock.yml`, which the original has with API 201 only, and `source_index.TIME.snapshot`, with \
+                 which unchanged files are told faster. The original ignores both, and removes the latter with \
+                 its session. Empty directories below `increments` are only made when they are needed."
+            }
+            NotYet => "These are defects.",
+        }
+    }
+
+    /// Can no line show it, because it is on standard error, or needs another user or other files?
+    pub(crate) fn is_beyond_the_cases(self) -> bool {
+        matches!(self, Unreadable | Server | LinkedDigest | Silent | Files)
+    }
+}
+
+pub(crate) const PREFACE: &str = "\
+# Where this program differs from rdiff-backup 2.2.2
+
+Everything else is meant to be the same: standard output, exit code and what is done, in both command lines.
+COUNT command lines are tried with both programs in `rdiff-cli/tests/differential`, and this page is made
+from the differences listed there. Under each heading are the lines that show it.
+";
+
+/// The lines for each reason.
+pub(crate) const LINES: &[(Because, &str)] = &[
+    (
+        Vanished,
+        "
+        --current-time 1800000000 backup none r
+        --current-time 1800000000 none r
+    ",
+    ),
+    (
+        Interrupted,
+        "
+        list files failed
+        list files --at 2B failed
+        list files --changed-since 2B failed
+        verify --at 1B failed
+        list increments begun
+        list increments failed
+        list increments --size failed
+        --parsable-output list increments failed
+        -l failed
+        restore failed out
+        restore --at 1B failed out
+        -r now failed out
+        remove increments --older-than 1700000001 failed
+    ",
+    ),
+    (
+        Refused,
+        "
+        backup --user-mapping-file badmap now new
+        backup --include s3/d s3 new
+        backup --exclude elsewhere/x s3 new
+        backup --exclude 'elsewhere/*' s3 new
+        backup --exclude 's3//d*' s3 new
+        backup --include-filelist list s3 new
+        backup --exclude-globbing-filelist off s3 new
+        backup --max-file-size 0 s3 new
+        backup --max-file-size -1 s3 new
+        restore --exclude elsewhere r out
+        restore --at bogus r out
+        restore --user-mapping-file badmap r out
+    ",
+    ),
+    (
+        Crash,
+        "
+        complete -- rdiff-backup
+        complete -- rdiff-backup list f
+        complete -- rdiff-backup backup --exc
+        complete --no-unique -- rdiff-backup --force --fo
+        complete -- rdiff-backup compare --method
+        list increments --size r/none/such
+        --chars-to-quote A-Z list files r
+        backup --include-fifos --exclude '**' s3 new
+        backup --include-sockets --exclude '**' s3 new
+        --api-version 201 restore --at 3B r201 out
+        --api-version 201 --force restore r201 full
+    ",
+    ),
+    (
+        Names,
+        "
+        list files r/x.2033-09-09T01:46:40Z.diff.gz
+        restore r/x.2033-09-09T01:46:40Z.diff.gz out
+    ",
+    ),
+    (
+        OwnFiles,
+        "
+        restore r/rdiff-backup-data/backup.log out
+    ",
+    ),
+    (
+        SubPath,
+        "
+        --api-version 201 list files r201/d
+    ",
+    ),
+    (
+        Inodes,
+        "
+        --no-compare-inode --compare now r
+    ",
+    ),
+    (
+        Links,
+        "
+        --current-time 1800000000 backup --no-hard-links later r
+    ",
+    ),
+    (
+        Sizes,
+        "
+        --current-time 1800000000 backup --print-statistics later r
+        --current-time 1800000000 --print-statistics later r
+    ",
+    ),
+    (
+        Notes,
+        "
+        --api-version 201 list increments r
+        --api-version 201 --parsable-output list increments r
+        --current-time 1800000000 backup later quoted
+        --current-time 1800000000 --chars-to-quote A-Z backup later new
+        --current-time 1800000000 --override-chars-to-quote A-Z backup later quoted
+    ",
+    ),
+    (
+        Verbose,
+        "
+        -v5 nowhere new
+        -v5 verify r
+        -v5 --current-time 1800000000 backup later r
+    ",
+    ),
+    (
+        Help,
+        "
+        -h
+        --help
+        -h x --nope
+        list --help
+        backup --help
+        info
+    ",
+    ),
+    (
+        NotYet,
+        "
+        --current-time 1800000000 --chars-to-quote a backup later quoted
+        --current-time 1800000000 backup --no-compression later r
+        --current-time 1800000000 backup --no-compare-inode --no-carbonfile --no-resource-forks later r
+        --api-version 201 --current-time 1800000000 backup later r201
+        --api-version 201 --current-time 1800000000 backup --print-statistics later r201
+        restore --create-full-path r deep/er/out
+    ",
+    ),
+];
