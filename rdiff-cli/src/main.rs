@@ -1,3 +1,16 @@
-//! `rdiff-backup`: arguments become requests, requests become reports.
+//! `rdiff-backup`: read the command line, carry it out, exit.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use rdiff_cli::{args, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match args::parse(std::env::args_os().skip(1).collect()) {
+        Ok(invocation) => run::run(&invocation).into(),
+        Err(message) => {
+            // Nobody may be reading; the exit code says it all.
+            drop(message.print());
+            ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
+        }
+    }
+}

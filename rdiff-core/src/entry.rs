@@ -23,12 +23,8 @@ impl Digest {
 
     /// Writes 40 lower-case hexadecimal digits.
     pub fn to_hex(self) -> String {
-        use std::fmt::Write;
-        self.0.iter().fold(String::with_capacity(40), |mut hex, b| {
-            // Writing to a String can't fail.
-            let _ = write!(hex, "{b:02x}").is_ok();
-            hex
-        })
+        let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+        self.0.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
     }
 }
 
@@ -248,15 +244,36 @@ pub enum LongName {
     Mirror(Vec<u8>),
 }
 
-/// What our side index adds to a record: times below the second, and the marks of an edit that put
-/// its size and time back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// What our side index adds to a record: times below the second, the marks of an edit that put its size
+/// and time back, and names that metadata can't hold.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Precise {
     /// Modification time: seconds since 1970 and nanoseconds. Symbolic links have one too.
     pub mtime: (i64, u32),
     /// Change time and inode number, where the file system keeps both dependably and the entry was
     /// not so young that a later edit could share its time.
     pub unchanged_while: Option<ChangeMark>,
+    /// Names of owner and group that aren't ASCII: rdiff-backup drops the whole record of a path that has
+    /// one.
+    pub names: Option<Arc<OwnerNames>>,
+}
+
+/// Names of owner and group.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct OwnerNames {
+    /// The owner's.
+    pub user: Option<Name>,
+    /// The group's.
+    pub group: Option<Name>,
+}
+
+impl OwnerNames {
+    /// Those of `attrs` that metadata can't hold, if there are any.
+    pub fn unwritable(attrs: &Attrs) -> Option<Arc<Self>> {
+        let unwritable = |name: &Option<Name>| name.clone().filter(|n| !n.iter().all(u8::is_ascii_graphic));
+        let names = Self { user: unwritable(&attrs.uname), group: unwritable(&attrs.gname) };
+        (names != Self::default()).then(|| Arc::new(names))
+    }
 }
 
 /// Two equal marks mean that neither content nor attributes were touched in between.

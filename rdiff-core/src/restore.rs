@@ -45,6 +45,14 @@ pub struct RestoreRequest {
     pub user_map: Mapping,
     /// Groups to be replaced.
     pub group_map: Mapping,
+    /// Make files that were one become one again.
+    pub hard_links: bool,
+    /// Set access control lists.
+    pub acls: bool,
+    /// Set extended attributes.
+    pub xattrs: bool,
+    /// Return only when everything is durable.
+    pub durable: bool,
     /// Threads that rebuild files; 0 for as many as there are cores.
     pub workers: usize,
 }
@@ -60,6 +68,10 @@ impl RestoreRequest {
             numeric_ids: false,
             user_map: Mapping::default(),
             group_map: Mapping::default(),
+            hard_links: true,
+            acls: true,
+            xattrs: true,
+            durable: true,
             workers: 0,
         }
     }
@@ -104,7 +116,8 @@ pub fn restore(
     };
     let pool = Arc::new(Pool::new(workers));
     let names = Arc::new(Names::default());
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(Arc::clone(&target.root), false));
+    let disk = RealDisk::new(Arc::clone(&target.root), request.durable);
+    let disk: Arc<dyn Disk> = Arc::new(if target.is_empty { disk } else { disk.over_existing() });
     let found = target.walk(&pool, &names, &request.subtree, filter.clone())?;
     let mut ownership = Ownership::new(names);
     ownership.numeric = request.numeric_ids;
@@ -118,7 +131,7 @@ pub fn restore(
         repo: Arc::clone(repo),
         disk: Arc::clone(&disk),
         ownership,
-        caps: Capabilities::full(),
+        caps: Capabilities { acls: request.acls, xattrs: request.xattrs, ..Capabilities::full() },
         at: request.at,
         interrupted,
     };
@@ -131,6 +144,7 @@ pub fn restore(
         target: &target,
         at: request.at,
         subtree: request.subtree.as_path(),
+        hard_links: request.hard_links,
         links: HashMap::new(),
         gone: None,
         removed: 0,
@@ -159,6 +173,7 @@ pub fn restore(
         }
     }
     finisher.end()?;
+    disk.barrier().while_doing(Doing::Sync, target.root.path())?;
     let removed = planner.borrow().removed;
     Ok(RestoreReport { removed, ..finisher.report })
 }
@@ -305,7 +320,7 @@ impl<I: Iterator<Item = Result<Recorded>>, F: Filter> Iterator for Filtered<I, F
             let wanted = if below.is_root() {
                 Wanted::Yes
             } else {
-                self.filter.wants(below, &stat_of(&recorded.entry), &|_| false)
+                self.filter.wants(below, &stat_of(&recorded.entry), &|_, _| false)
             };
             match wanted {
                 Wanted::No => self.excluded = Some(path.to_owned()),
@@ -387,6 +402,7 @@ struct Planner<'r> {
     target: &'r Target,
     at: SessionTime,
     subtree: RepoPath<'r>,
+    hard_links: bool,
     /// The first file of each group of hard links that was met, and the group's digest.
     links: HashMap<(u64, u64), (StoredPath, Option<Digest>)>,
     /// A directory of the target that was removed with all that the walk still finds in it.
@@ -441,14 +457,15 @@ impl Planner<'_> {
         let file = entry.file().cloned().unwrap_or_default();
         let mut digest = file.digest;
         if let Some(link) = file.link {
-            if let Some((to, _)) = self.links.get(&link.group()) {
-                return Ok(Work::Link { to: to.clone(), there: there.is_some() });
+            match self.links.get(&link.group()) {
+                Some((to, _)) if self.hard_links => {
+                    return Ok(Work::Link { to: to.clone(), there: there.is_some() });
+                }
+                Some((_, of_group)) => digest = *of_group,
+                None => {
+                    self.links.insert(link.group(), (place.clone(), digest));
+                }
             }
-            if digest.is_none() {
-                // The first of its group that is restored need not be the first of its group.
-                digest = None;
-            }
-            self.links.insert(link.group(), (place.clone(), digest));
         }
         let chain = match &mut self.increments {
             Some(increments) => increments.chain(entry, self.at)?,
@@ -598,34 +615,14 @@ impl Worker {
         tools: &mut Tools,
     ) -> Result<Option<Problem>> {
         let mut last = None;
-        for chain in self.candidates(job, chain) {
+        let mirror = self.repo.layout().mirror(job.entry.path.as_path(), job.entry.long_name.as_ref());
+        for chain in chain.candidates(&mirror, self.interrupted) {
             match self.rebuild(job, &chain, replaces, digest, tools)? {
                 None => return Ok(None),
                 problem => last = problem,
             }
         }
         Ok(last)
-    }
-
-    /// The chain, and for an interrupted repository the one without what the failed session wrote.
-    fn candidates(&self, job: &Job, chain: &Chain) -> Vec<Chain> {
-        let mut chains = vec![chain.clone()];
-        let Some(good) = self.interrupted else { return chains };
-        let mirror = || {
-            Base::Mirror(self.repo.layout().mirror(job.entry.path.as_path(), job.entry.long_name.as_ref()))
-        };
-        let of_failed = |time: SessionTime| time == good;
-        match &chain.base {
-            Base::Snapshot(increment) if of_failed(increment.time) => {
-                chains.push(Chain { base: mirror(), deltas: chain.deltas.clone() });
-            }
-            Base::Mirror(_) if chain.deltas.last().is_some_and(|d| of_failed(d.time)) => {
-                let deltas = chain.deltas[..chain.deltas.len() - 1].to_vec();
-                chains.push(Chain { base: mirror(), deltas });
-            }
-            _ => {}
-        }
-        chains
     }
 
     fn rebuild(

@@ -130,6 +130,8 @@ fn parameters_of_2_to_the_63() {
     ];
     for commands in long {
         assert!(matches!(refusal(commands), DeltaError::TooLong), "{commands:02x?}");
+        let error = Decoder::new(&stream(commands)[..]).next_command().unwrap_err();
+        assert!(matches!(error, DeltaError::TooLong), "{commands:02x?}");
     }
 }
 

@@ -264,6 +264,16 @@ fn a_chain_keeps_only_the_literals_that_are_wanted() {
 }
 
 #[test]
+fn commands_that_make_nothing_wanted_take_no_range() {
+    let scattered: Vec<u8> = (0..100).flat_map(|i| [0x45, 2 * i, 1]).collect();
+    let first = [&b"rs\x026"[..], &scattered, &[0]].concat();
+    let deltas = [first, b"rs\x026\x45\x32\x01\0".to_vec()];
+    let base: Vec<u8> = (0..200).collect();
+    let plan = composed(&base, &deltas, ComposeLimits { memory: 0, ranges: 1 }).unwrap();
+    assert_eq!(written(&plan, &base), [100]);
+}
+
+#[test]
 fn no_delta_at_all_is_the_base() {
     let plan = composed(b"base", &[], ComposeLimits::default()).unwrap();
     assert_eq!(written(&plan, b"base"), b"base");

@@ -4,7 +4,7 @@
 use super::plan::{LinkRole, Planned};
 use super::stage::{Changed, Outcome, Place};
 use super::{BackupRequest, Shared};
-use crate::entry::{Digest, Entry, Kind, Precise};
+use crate::entry::{Acl, Digest, Entry, Kind, Precise, Xattrs};
 use crate::error::{Doing, Error, Problem, ProblemKind, Result};
 use crate::format::attrs::{write_absent, write_record};
 use crate::format::index::IndexWriter;
@@ -71,6 +71,8 @@ struct Dir {
 struct First {
     place: StoredPath,
     digest: Option<Digest>,
+    /// Attributes belong to the file, not to one of its names.
+    attributes: (Xattrs, Acl),
     remaining: u64,
 }
 
@@ -267,17 +269,10 @@ impl<'m> Recorder<'m> {
     fn keep(&mut self, old: &Recorded, newer: Option<&Entry>) -> Result<()> {
         let entry = &old.entry;
         self.files.metadata.text().extend_from_slice(&old.raw);
-        let precise = newer.map_or(entry.precise, |n| n.precise);
+        let precise = newer.map_or(entry.precise.as_ref(), |n| n.precise.as_ref());
         self.record_side(entry, precise);
-        self.index_diff(entry.path.as_path(), Some(entry.precise), precise);
-        if let Some(link) = entry.file().and_then(|f| f.link) {
-            self.met_link(
-                link.group(),
-                link.count,
-                &self.shared.mirror(entry),
-                entry.file().and_then(|f| f.digest),
-            );
-        }
+        self.index_diff(entry.path.as_path(), entry.precise.as_ref(), precise);
+        self.met_link(entry);
         let size = entry.size();
         self.statistics.source_files += 1.0;
         self.statistics.source_file_size += size as f64;
@@ -304,7 +299,7 @@ impl<'m> Recorder<'m> {
     }
 
     /// Records attributes, lists and times below the second.
-    fn record_side(&mut self, entry: &Entry, precise: Option<Precise>) {
+    fn record_side(&mut self, entry: &Entry, precise: Option<&Precise>) {
         if let Some(file) = self.files.xattrs.as_mut().filter(|_| !entry.xattrs.0.is_empty()) {
             xattrs::write(&entry.path, &entry.xattrs, file.text());
         }
@@ -312,39 +307,43 @@ impl<'m> Recorder<'m> {
             acls::write(&entry.path, &entry.acl, file.text());
         }
         if let Some(precise) = precise {
-            self.files.index_entries.entry(entry.path.as_path(), Some(&precise), self.files.index.text());
+            self.files.index_entries.entry(entry.path.as_path(), Some(precise), self.files.index.text());
         }
     }
 
     /// Records how the index of the previous session differs. `old` is nothing if the path wasn't there.
-    fn index_diff(&mut self, path: RepoPath<'_>, old: Option<Option<Precise>>, new: Option<Precise>) {
+    fn index_diff(&mut self, path: RepoPath<'_>, old: Option<&Precise>, new: Option<&Precise>) {
         let Some((file, entries)) = &mut self.files.index_diff else { return };
-        let old = old.flatten();
         if old != new {
-            entries.entry(path, old.as_ref(), file.text());
+            entries.entry(path, old, file.text());
         }
     }
 
-    fn met_link(&mut self, group: (u64, u64), count: u64, place: &StoredPath, digest: Option<Digest>) {
-        match self.firsts.get_mut(&group) {
+    /// Remembers the first name of a group of hard links, until all its names have come.
+    fn met_link(&mut self, entry: &Entry) {
+        let Some(link) = entry.file().and_then(|f| f.link) else { return };
+        match self.firsts.get_mut(&link.group()) {
             Some(first) => {
                 first.remaining -= 1;
                 if first.remaining == 0 {
-                    self.firsts.remove(&group);
+                    self.firsts.remove(&link.group());
                 }
             }
             None => {
-                self.firsts.insert(
-                    group,
-                    First { place: place.clone(), digest, remaining: count.saturating_sub(1).max(1) },
-                );
+                let first = First {
+                    place: self.shared.mirror(entry),
+                    digest: entry.file().and_then(|f| f.digest),
+                    attributes: (entry.xattrs.clone(), entry.acl.clone()),
+                    remaining: link.count.saturating_sub(1).max(1),
+                };
+                self.firsts.insert(link.group(), first);
             }
         }
     }
 
     fn change(&mut self, path: &RepoPathBuf, old: Option<&Recorded>, mut changed: Changed) -> Result<()> {
         let place = self.shared.mirror(&changed.entry);
-        let link_to = match self.join_group(&mut changed, &place) {
+        let link_to = match self.join_group(&mut changed) {
             Ok(link_to) => link_to,
             Err(problem) => {
                 self.problem(&problem);
@@ -367,8 +366,8 @@ impl<'m> Recorder<'m> {
                 None => write_absent(path, diff.text()),
             }
         }
-        self.record_side(&entry, entry.precise);
-        self.index_diff(path.as_path(), old.map(|o| o.entry.precise), entry.precise);
+        self.record_side(&entry, entry.precise.as_ref());
+        self.index_diff(path.as_path(), old.and_then(|o| o.entry.precise.as_ref()), entry.precise.as_ref());
         self.count_change(old, Some(&entry), changed.increment);
         self.monitor.event(&Event::Path {
             path: path.as_path(),
@@ -390,23 +389,21 @@ impl<'m> Recorder<'m> {
     }
 
     /// For a later name of a file: which one it becomes a link to.
-    fn join_group(
-        &mut self,
-        changed: &mut Changed,
-        place: &StoredPath,
-    ) -> Result<Option<StoredPath>, Problem> {
+    fn join_group(&mut self, changed: &mut Changed) -> Result<Option<StoredPath>, Problem> {
         let Some(link) = changed.entry.file().and_then(|f| f.link) else { return Ok(None) };
-        let digest = changed.entry.file().and_then(|f| f.digest);
         if changed.role != LinkRole::Later {
-            self.met_link(link.group(), link.count, place, digest);
+            self.met_link(&changed.entry);
             return Ok(None);
         }
-        let first = self.firsts.get(&link.group()).map(|f| (f.place.clone(), f.digest));
         let read = changed.content;
-        match first {
-            Some((first, of_first)) if read.is_none() || read == of_first => {
-                self.met_link(link.group(), link.count, place, None);
-                Ok(Some(first))
+        match self.firsts.get(&link.group()) {
+            Some(first) if read.is_none() || read == first.digest => {
+                let place = first.place.clone();
+                if read.is_none() {
+                    (changed.entry.xattrs, changed.entry.acl) = first.attributes.clone();
+                }
+                self.met_link(&changed.entry);
+                Ok(Some(place))
             }
             _ if read.is_some() => {
                 // Its group has other content or could not be read: it stands alone.
@@ -481,7 +478,7 @@ impl<'m> Recorder<'m> {
         if let Some(diff) = &mut self.files.diff {
             diff.text().extend_from_slice(&old.raw);
         }
-        self.index_diff(entry.path.as_path(), Some(entry.precise), None);
+        self.index_diff(entry.path.as_path(), entry.precise.as_ref(), None);
         self.count_change(Some(old), None, Some(increment));
         self.monitor.event(&Event::Path { path: entry.path.as_path(), what: PathDone::Removed });
         let place = self.shared.mirror(entry);

@@ -25,7 +25,7 @@ use crate::time::{SessionTime, TimeSeparator, Zone};
 use crate::tree::attrs::{Mapping, Names, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::source::{Source, SourceGuard};
-use crate::tree::walk::{Filter, Found, Walk, Wanted, What};
+use crate::tree::walk::{Filter, Found, Holds, Walk, Wanted, What};
 use crate::tree::{Root, Stat};
 use apply::Recorder;
 use plan::{Planned, Planner};
@@ -470,12 +470,12 @@ struct NotTheRepository<F> {
 }
 
 impl<F: Filter> Filter for NotTheRepository<F> {
-    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, has: &dyn Fn(&[u8]) -> bool) -> Wanted {
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
         let is_repo = stat.is_dir() && self.repo == Some((stat.device, stat.inode));
         if is_repo || path.as_bytes() == DATA.as_bytes() {
             return Wanted::No;
         }
-        self.inner.wants(path, stat, has)
+        self.inner.wants(path, stat, holds)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Planning: what is to be done with each path, decided in path order from its record and its stat.
 
 use super::Options;
-use crate::entry::{ChangeMark, Entry, Kind, LongName, Precise};
+use crate::entry::{ChangeMark, Entry, Kind, LongName, OwnerNames, Precise};
 use crate::error::{Error, Problem, ProblemKind, Result};
 use crate::merge::{AtPath, Pair};
 use crate::path::{RepoPath, RepoPathBuf};
@@ -147,7 +147,8 @@ impl Planner {
         new.long_name = self.long_name(&new, old);
         let mark = ChangeMark { ctime: stat.ctime, inode: stat.inode };
         let settled = self.source.traits().change_marks && stat.ctime < self.options.settled_before;
-        new.precise = Some(Precise { mtime: stat.mtime, unchanged_while: settled.then_some(mark) });
+        let names = OwnerNames::unwritable(&new.attrs);
+        new.precise = Some(Precise { mtime: stat.mtime, unchanged_while: settled.then_some(mark), names });
         let looks_same = old.is_some_and(|old| {
             let links_agree = match role {
                 LinkRole::First => old_group_agrees && old.entry.file().is_some_and(|f| f.digest.is_some()),
@@ -155,7 +156,7 @@ impl Planner {
             };
             links_agree && looks_same(&old.entry, &new)
         });
-        let old_precise = old.and_then(|o| o.entry.precise);
+        let old_precise = old.and_then(|o| o.entry.precise.as_ref());
         let old_mark = old_precise.and_then(|p| p.unchanged_while);
         if looks_same && old_mark == Some(mark) && old_precise.is_some_and(|p| p.mtime == stat.mtime) {
             return Action::Keep;

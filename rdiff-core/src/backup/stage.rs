@@ -60,16 +60,11 @@ pub(super) enum Place {
 }
 
 /// Working memory of a worker.
+#[derive(Default)]
 pub(super) struct Tools {
     new: Vec<u8>,
     old: Vec<u8>,
     encoder: Encoder,
-}
-
-impl Default for Tools {
-    fn default() -> Self {
-        Self { new: Vec::new(), old: Vec::new(), encoder: Encoder::new() }
-    }
 }
 
 /// Content that was read from the source.
@@ -153,10 +148,11 @@ impl Shared {
             *target = self.source.read_link(new.path.as_path()).map_err(listing)?;
         }
         (new.xattrs, new.acl) = self.source.attributes(new.path.as_path(), &stat).map_err(listing)?;
-        if let Some(old) = old.filter(|_| looks_same) {
-            if old.entry.kind == new.kind && same_attributes(&old.entry, &new) {
-                return Ok(Outcome::Kept(Some(Box::new(new))));
-            }
+        if let Some(old) = old.filter(|_| looks_same)
+            && old.entry.kind == new.kind
+            && same_attributes(&old.entry, &new)
+        {
+            return Ok(Outcome::Kept(Some(Box::new(new))));
         }
         let increment = self.keep_previous(old, &new, &Content::Memory, None, tools)?;
         let mut problem = None;
@@ -212,13 +208,12 @@ impl Shared {
                 self.adopt(&mut new, &now);
             }
             (new.xattrs, new.acl) = file.attributes().map_err(listing)?;
-            if let Some(old) = old.filter(|_| looks_same && !doubt_content) {
-                if same_attributes(&old.entry, &new)
-                    && old.entry.size() == now.size
-                    && old.entry.attrs.mtime == Some(now.mtime.0)
-                {
-                    return Ok(Outcome::Kept(Some(Box::new(new))));
-                }
+            if let Some(old) = old.filter(|_| looks_same && !doubt_content)
+                && same_attributes(&old.entry, &new)
+                && old.entry.size() == now.size
+                && old.entry.attrs.mtime == Some(now.mtime.0)
+            {
+                return Ok(Outcome::Kept(Some(Box::new(new))));
             }
             let read = self.read_content(&mut *file, &new, &now, old, tools)?;
             let after = file.stat().map_err(listing)?;
@@ -277,11 +272,11 @@ impl Shared {
         if let Kind::File(file) = &mut new.kind {
             file.digest = (role != LinkRole::Later).then_some(read.digest);
         }
-        if let Some(old) = old.filter(|_| looks_same && same_content) {
-            if same_attributes(&old.entry, &new) {
-                self.discard(read.content, &new)?;
-                return Ok(Outcome::Kept(Some(Box::new(new))));
-            }
+        if let Some(old) = old.filter(|_| looks_same && same_content)
+            && same_attributes(&old.entry, &new)
+        {
+            self.discard(read.content, &new)?;
+            return Ok(Outcome::Kept(Some(Box::new(new))));
         }
         // Only attributes differ, and the mirror file has no other name that would change with it.
         let alone = old.is_some_and(|o| o.entry.file().is_some_and(|f| f.link.is_none()));

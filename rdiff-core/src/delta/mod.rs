@@ -14,7 +14,10 @@
 mod aligned;
 mod compose;
 mod decode;
+mod emit;
 mod encode;
+mod matching;
+mod search;
 mod window;
 
 use std::fs::File;

@@ -8,7 +8,10 @@ use super::{DeltaError, ReadAt, read_full_at};
 pub(super) const WINDOW: usize = 256 * 1024;
 
 /// What a read at a new place fetches at least, in bytes.
-const FIRST: usize = 8 * 1024;
+const FIRST: usize = 4 * 1024;
+
+/// A read that starts so near the last one, in bytes, goes on with it.
+const GAP: u64 = 8 * 1024;
 
 /// The buffer: a stretch of the one file it was last used for.
 #[derive(Default)]
@@ -64,8 +67,13 @@ impl Window {
         want: u64,
     ) -> Result<(), DeltaError> {
         let end = self.start + self.filled as u64;
-        let near = offset >= self.start && offset <= end.saturating_add(self.ahead as u64);
-        self.ahead = if near { (self.ahead * 2).clamp(FIRST, WINDOW) } else { FIRST };
+        self.ahead = if offset > end.saturating_add(GAP) || offset.saturating_add(GAP) < self.start {
+            FIRST
+        } else if offset < self.start {
+            self.ahead.max(FIRST)
+        } else {
+            (self.ahead * 2).clamp(FIRST, WINDOW)
+        };
         let (start, size) = if len <= WINDOW as u64 {
             (0, len as usize)
         } else {
@@ -79,5 +87,25 @@ impl Window {
         read_full_at(file, len, &mut self.buf[..size], start)?;
         (self.start, self.filled) = (start, size);
         Ok(())
+    }
+}
+
+/// A file of known length, behind a window.
+pub(super) struct View<'a, R: ?Sized> {
+    file: &'a R,
+    pub(super) len: u64,
+    window: &'a mut Window,
+}
+
+impl<'a, R: ReadAt + ?Sized> View<'a, R> {
+    pub(super) fn new(file: &'a R, len: u64, window: &'a mut Window) -> Self {
+        window.reset();
+        Self { file, len, window }
+    }
+
+    /// See [`Window::at`].
+    #[inline]
+    pub(super) fn at(&mut self, offset: u64, need: usize, want: u64) -> Result<&[u8], DeltaError> {
+        self.window.at(self.file, self.len, offset, need, want)
     }
 }

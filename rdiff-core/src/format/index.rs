@@ -9,7 +9,7 @@
 //! then entries in path order: bytes shared with the path before, the other bytes, flags, and as flags
 //! say times and an inode number. All numbers are LEB128, signed ones in zigzag.
 
-use crate::entry::{ChangeMark, Precise};
+use crate::entry::{ChangeMark, Name, OwnerNames, Precise};
 use crate::error::FormatError;
 use crate::path::{RepoPath, RepoPathBuf};
 use std::io::{self, Read};
@@ -21,6 +21,11 @@ pub const MAGIC: &[u8; 8] = b"rdiffix1";
 
 const ABSENT: u64 = 1;
 const MARK: u64 = 2;
+const USER: u64 = 4;
+const GROUP: u64 = 8;
+
+/// Longer names are refused.
+const MAX_NAME: u64 = 4096;
 
 /// Longer paths are refused: no system call takes them.
 const MAX_PATH: u64 = 1 << 20;
@@ -48,11 +53,21 @@ impl IndexWriter {
         self.last.truncate(shared);
         self.last.extend_from_slice(&bytes[shared..]);
         let Some(precise) = precise else { return unsigned(ABSENT, out) };
-        unsigned(if precise.unchanged_while.is_some() { MARK } else { 0 }, out);
+        let user = precise.names.as_ref().and_then(|n| n.user.as_ref());
+        let group = precise.names.as_ref().and_then(|n| n.group.as_ref());
+        let flag = |set: bool, flag: u64| if set { flag } else { 0 };
+        let flags = flag(precise.unchanged_while.is_some(), MARK)
+            | flag(user.is_some(), USER)
+            | flag(group.is_some(), GROUP);
+        unsigned(flags, out);
         time(precise.mtime, out);
         if let Some(mark) = precise.unchanged_while {
             time(mark.ctime, out);
             unsigned(mark.inode, out);
+        }
+        for name in [user, group].into_iter().flatten() {
+            unsigned(name.len() as u64, out);
+            out.extend_from_slice(name);
         }
     }
 }
@@ -133,7 +148,20 @@ impl<R: Read> IndexReader<R> {
         } else {
             Some(ChangeMark { ctime: self.time()?, inode: self.unsigned()? })
         };
-        Ok(Some((path, Some(Precise { mtime, unchanged_while }))))
+        let user = if flags & USER == 0 { None } else { Some(self.name()?) };
+        let group = if flags & GROUP == 0 { None } else { Some(self.name()?) };
+        let names = (user.is_some() || group.is_some()).then(|| OwnerNames { user, group }.into());
+        Ok(Some((path, Some(Precise { mtime, unchanged_while, names }))))
+    }
+
+    fn name(&mut self) -> Result<Name, RecordError> {
+        let length = self.unsigned()?;
+        if length > MAX_NAME {
+            return Err(FormatError::Other("an index entry with an impossible name".to_owned()).into());
+        }
+        let mut name = vec![0; length as usize];
+        self.input.read_exact(&mut name)?;
+        Ok(name.into())
     }
 
     fn time(&mut self) -> io::Result<(i64, u32)> {
@@ -180,6 +208,7 @@ mod tests {
                 .filter_map(|(p, e)| Some((RepoPathBuf::new(p).ok()?, e.map(|(s, n, mark)| Precise {
                     mtime: (s, n),
                     unchanged_while: mark.map(|(s, n, inode)| ChangeMark { ctime: (s, n), inode }),
+                    names: (n % 2 == 0).then(|| OwnerNames { user: Some(Name::from("\u{e9}".as_bytes())), group: None }.into()),
                 }))))
                 .collect();
             let mut text = Vec::new();

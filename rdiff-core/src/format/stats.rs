@@ -4,7 +4,6 @@ use super::quote::quote_record;
 use crate::error::{Problem, chain};
 use crate::path::RepoPath;
 use crate::time::{SessionTime, Zone};
-use std::fmt::Write;
 
 /// The totals of one session, or the averages of several. Sizes are in bytes and count regular files
 /// only; numbers of files count every path.
@@ -77,7 +76,7 @@ impl SessionStatistics {
                 text.push_str(&format!("{name} {t:.2} ({words})\n"));
             }
         }
-        if let Some(t) = self.elapsed_time {
+        if let Some(t) = self.elapsed_time.filter(|t| *t != 0.0) {
             text.push_str(&format!("ElapsedTime {t:.2} ({})\n", duration_words(t)));
         }
         let mut values = self.clone();
@@ -122,22 +121,22 @@ impl SessionStatistics {
         Ok(stats)
     }
 
-    /// The averages of several sessions. Times of start and end have none.
+    /// The averages of several sessions. Times of start and end have none; what one of them lacks is left
+    /// out.
     pub fn average(all: &[SessionStatistics]) -> Self {
         let count = all.len().max(1) as f64;
-        let mut average = Self::default();
-        for mut stats in all.iter().cloned() {
-            for (.., place) in LINES {
-                *place(&mut average) += *place(&mut stats) / count;
-            }
-            let add = |to: &mut Option<f64>, from: Option<f64>| {
-                if let Some(n) = from {
-                    *to = Some(to.unwrap_or(0.0) + n / count);
-                }
-            };
-            add(&mut average.elapsed_time, stats.elapsed_time);
-            add(&mut average.total_destination_size_change, stats.total_destination_size_change);
-            add(&mut average.errors, stats.errors);
+        let mean = |value: fn(&SessionStatistics) -> Option<f64>| {
+            let values: Option<Vec<f64>> = all.iter().map(value).collect();
+            values.map(|v| v.iter().sum::<f64>() / count)
+        };
+        let mut average = Self {
+            elapsed_time: mean(|s| s.elapsed_time),
+            total_destination_size_change: mean(|s| s.total_destination_size_change),
+            errors: mean(|s| s.errors),
+            ..Self::default()
+        };
+        for (.., place) in LINES {
+            *place(&mut average) = all.iter().map(|s| *place(&mut s.clone())).sum::<f64>() / count;
         }
         average
     }
@@ -159,7 +158,7 @@ pub fn human_size(bytes: f64) -> String {
             return format!("{sign}{count:.digits$} {unit}");
         }
     }
-    match size.floor() {
+    match size.round_ties_even() {
         1.0 => format!("{sign}1 byte"),
         n => format!("{sign}{n:.0} bytes"),
     }
@@ -172,19 +171,18 @@ pub fn duration_words(seconds: f64) -> String {
     for (length, unit) in [(3600.0, "hour"), (60.0, "minute")] {
         if rest >= length {
             let count = (rest / length).floor();
-            // Writing to a String can't fail.
-            let _ = write!(text, "{count:.0} {unit}{} ", if count == 1.0 { "" } else { "s" }).is_ok();
+            text.push_str(&format!("{count:.0} {unit}{} ", if count == 1.0 { "" } else { "s" }));
             rest -= count * length;
         }
     }
+    // Behind hours or minutes the original leaves out up to one second, but for exactly one.
     if rest == 1.0 {
         text.push_str("1 second");
-    } else if rest == rest.floor() {
-        text.push_str(&format!("{rest:.0} seconds"));
-    } else {
-        text.push_str(&format!("{rest:.2} seconds"));
+    } else if text.is_empty() || rest > 1.0 {
+        let whole = rest == rest.floor();
+        text.push_str(&if whole { format!("{rest:.0} seconds") } else { format!("{rest:.2} seconds") });
     }
-    text
+    text.trim_end().to_owned()
 }
 
 /// The first two lines of file statistics, each with the separator of the file.
@@ -267,7 +265,7 @@ mod tests {
         assert_eq!(duration_words(3723.45), "1 hour 2 minutes 3.45 seconds");
         assert_eq!(duration_words(0.92), "0.92 seconds");
         assert_eq!(duration_words(1.0), "1 second");
-        assert_eq!(duration_words(120.0), "2 minutes 0 seconds");
+        assert_eq!(duration_words(120.0), "2 minutes");
     }
 
     #[test]

@@ -141,19 +141,28 @@ pub struct RealDisk {
     root: Arc<Root>,
     made_by: (u32, u32),
     durable: bool,
+    /// Do new files get an access control list from the root's default one?
+    inherits: bool,
 }
 
 impl RealDisk {
     /// Works below `root`. Without `durable` nothing is synced: for targets that can be made again.
     pub fn new(root: Arc<Root>, durable: bool) -> Self {
         let made_by = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        Self { root, made_by, durable }
+        let default = rustix::fs::fgetxattr(root.fd(), c"system.posix_acl_default", &mut [0u8; 0][..]);
+        Self { root, made_by, durable, inherits: default.is_ok() }
+    }
+
+    /// The same for a target with directories of its own, which may have default lists.
+    #[must_use]
+    pub fn over_existing(self) -> Self {
+        Self { inherits: true, ..self }
     }
 
     fn open(&self, path: &StoredPath, flags: OFlags) -> io::Result<Box<dyn DiskFile>> {
         let flags = flags | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = File::from(self.root.open_at(path.as_bytes(), flags, 0o600)?);
-        Ok(Box::new(RealFile { file, made_by: self.made_by }))
+        Ok(Box::new(RealFile { file, made_by: self.made_by, fresh: !self.inherits }))
     }
 }
 
@@ -303,6 +312,7 @@ impl RealDisk {
 struct RealFile {
     file: File,
     made_by: (u32, u32),
+    fresh: bool,
 }
 
 impl Write for RealFile {
@@ -325,7 +335,7 @@ impl DiskFile for RealFile {
     }
 
     fn set_attributes(&mut self, attributes: &Applied<'_>) -> io::Result<()> {
-        attributes.set_on(self.file.as_fd(), true, self.made_by)
+        attributes.set_on(self.file.as_fd(), self.fresh, self.made_by)
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -70,7 +70,7 @@ const PIECE: usize = 1 << 20;
 const WINDOW: usize = 4;
 
 /// Metadata is text of few words: a low level already gets most of it.
-const TEXT_LEVEL: u32 = 4;
+const TEXT_LEVEL: u32 = 2;
 
 /// Writes a side file: `name.gz` if there is anything to write and compression is on, else the plain
 /// name. Nothing is made before the first piece is full or the file is finished.

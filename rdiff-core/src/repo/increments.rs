@@ -38,11 +38,15 @@ impl Repository {
     /// [`Error::Io`].
     pub fn increments_in(&self, dir: &StoredPath) -> Result<IncrementDir> {
         let mut found = IncrementDir::new();
-        let names = match self.root().list_files(dir.as_bytes()) {
+        let names = match self.root().list_kinds(dir.as_bytes()) {
             Err(e) if crate::tree::is_absent(&e) => return Ok(found),
             other => other.while_doing(Doing::List, self.path_of(dir))?,
         };
-        for name in names {
+        for (name, is_dir) in names {
+            // A directory of the source can be named like an increment; an increment is never a directory.
+            if is_dir {
+                continue;
+            }
             let unquoted = self.layout().quoting().unquote(&name);
             let Some(parsed) = TimedName::parse(&unquoted) else { continue };
             let increment = Increment {
@@ -140,6 +144,33 @@ pub struct Chain {
     pub deltas: Vec<Increment>,
 }
 
+impl Chain {
+    /// This chain, and, where the session after `good` failed, the one without what that session wrote: its
+    /// increment may be there while the mirror file is still the old one. The recorded digest decides.
+    pub fn candidates(&self, mirror: &StoredPath, failed_after: Option<SessionTime>) -> Vec<Chain> {
+        let mut chains = vec![self.clone()];
+        let Some(good) = failed_after else { return chains };
+        let mut without = |deltas: &[Increment]| {
+            chains.push(Chain { base: Base::Mirror(mirror.clone()), deltas: deltas.to_vec() });
+        };
+        match (&self.base, self.deltas.split_last()) {
+            (Base::Snapshot(increment), _) if increment.time == good => without(&self.deltas),
+            (Base::Mirror(_), Some((last, others))) if last.time == good => without(others),
+            _ => {}
+        }
+        chains
+    }
+
+    /// The files that it reads, the base first.
+    pub fn files(&self) -> impl Iterator<Item = &StoredPath> {
+        let base = match &self.base {
+            Base::Mirror(place) => place,
+            Base::Snapshot(increment) => &increment.place,
+        };
+        std::iter::once(base).chain(self.deltas.iter().rev().map(|d| &d.place))
+    }
+}
+
 /// Whole content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
@@ -182,7 +213,7 @@ impl Repository {
         Ok(FileContent::Composed(Box::new(plan.into_reader(base))))
     }
 
-    fn open_increment(&self, increment: &Increment) -> Result<Content> {
+    pub(crate) fn open_increment(&self, increment: &Increment) -> Result<Content> {
         let path = self.path_of(&increment.place);
         let file = self.root().open_file(increment.place.as_bytes()).while_doing(Doing::Open, &path)?;
         Ok(Content::by_name(file, increment.gzipped))

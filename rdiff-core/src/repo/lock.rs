@@ -68,10 +68,8 @@ impl Writer {
         if let Some(lock) = &lock {
             take(lock)?;
         }
-        if !force {
-            if let Some(pid) = living_writer(&repo)? {
-                return Err(locked(format!("process {pid}")));
-            }
+        if !force && let Some(pid) = living_writer(&repo)? {
+            return Err(locked(format!("process {pid}")));
         }
         let writer = Self { repo, disk, lock, _dir: dir };
         writer.sign().while_doing(Doing::Write, path)?;
@@ -133,10 +131,11 @@ fn living_writer(repo: &Repository) -> Result<Option<u32>> {
         return Ok(None);
     }
     for marker in markers {
-        if let Some(pid) = pid_of(repo, marker)? {
-            if pid != std::process::id() && is_alive(pid) {
-                return Ok(Some(pid));
-            }
+        if let Some(pid) = pid_of(repo, marker)?
+            && pid != std::process::id()
+            && is_alive(pid)
+        {
+            return Ok(Some(pid));
         }
     }
     Ok(None)

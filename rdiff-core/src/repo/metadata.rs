@@ -86,7 +86,7 @@ impl Repository {
         Ok(Box::new(joined))
     }
 
-    fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
+    pub(super) fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
         let content = self.open_side_file(&file.place)?;
         let path = self.path_of(&file.place);
         let name = path.display().to_string();
@@ -99,11 +99,19 @@ impl Repository {
         Ok(InOrder::new(Box::new(records) as Stream<Versioned>, name))
     }
 
-    fn xattrs_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Xattrs)>> {
+    pub(super) fn xattrs_at(
+        &self,
+        files: &[DataFile],
+        time: SessionTime,
+    ) -> Result<Stream<(RepoPathBuf, Xattrs)>> {
         self.side_records(files, b"extended_attributes", time, xattrs::parse)
     }
 
-    fn acls_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Acl)>> {
+    pub(super) fn acls_at(
+        &self,
+        files: &[DataFile],
+        time: SessionTime,
+    ) -> Result<Stream<(RepoPathBuf, Acl)>> {
         self.side_records(files, b"access_control_lists", time, acls::parse)
     }
 
@@ -113,7 +121,7 @@ impl Repository {
         files: &[DataFile],
         base: &[u8],
         time: SessionTime,
-        parse: fn(&[u8]) -> Result<(RepoPathBuf, T), FormatError>,
+        parse: ParseSide<T>,
     ) -> Result<Stream<(RepoPathBuf, T)>> {
         let Some(file) = files.iter().find(|f| f.base == base && f.time == time) else {
             return Ok(Box::new(std::iter::empty()));
@@ -160,6 +168,9 @@ impl Repository {
     }
 }
 
+/// Reads a record of a side file.
+type ParseSide<T> = fn(&[u8]) -> Result<(RepoPathBuf, T), FormatError>;
+
 /// The files from which the state at `time` can be put together: the one of that time, and newer ones up
 /// to the first snapshot. Nothing if there is a gap.
 pub(crate) fn chain<'f>(files: &'f [DataFile], base: &[u8], time: SessionTime) -> Option<Vec<&'f DataFile>> {
@@ -180,9 +191,9 @@ pub(crate) fn chain<'f>(files: &'f [DataFile], base: &[u8], time: SessionTime) -
 }
 
 /// An entry of one file of a chain; nothing stands for: it was not there.
-struct Versioned {
-    path: RepoPathBuf,
-    now: Option<Box<Recorded>>,
+pub(super) struct Versioned {
+    pub(super) path: RepoPathBuf,
+    pub(super) now: Option<Box<Recorded>>,
 }
 
 struct IndexEntry {
@@ -320,6 +331,10 @@ impl<R: Iterator<Item = Result<Recorded>>> Iterator for Joined<R> {
             entry.precise = take_at(&mut self.index, entry.path.as_path())?
                 // Somebody else may have rewritten the record since.
                 .filter(|p| entry.attrs.mtime.is_none_or(|t| t == p.mtime.0));
+            if let Some(names) = entry.precise.as_ref().and_then(|p| p.names.clone()) {
+                entry.attrs.uname = entry.attrs.uname.take().or_else(|| names.user.clone());
+                entry.attrs.gname = entry.attrs.gname.take().or_else(|| names.group.clone());
+            }
             Ok(())
         };
         let mut join = join;

@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod gz;
+pub mod history;
 pub mod increments;
 pub mod layout;
 pub mod lock;
@@ -9,9 +10,10 @@ pub mod metadata;
 pub mod put;
 pub mod session;
 
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::error::{Doing, Error, FormatError, IoContext, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};
 use crate::format::quote::Quoting;
+use crate::path::RepoPathBuf;
 use crate::time::{SessionTime, TimeSeparator, Zone};
 use crate::tree::Root;
 use crate::tree::caps::Capabilities;
@@ -172,6 +174,30 @@ impl Repository {
             .collect();
         sessions.insert(last);
         Ok(sessions.into_iter().collect())
+    }
+
+    /// What an increment file that was named by its host path is: the path in the tree, and the session
+    /// whose state it holds. Nothing if it is no increment of this repository.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a name that could lead out of the tree.
+    pub fn increment_at(&self, file: &Path) -> Result<Option<(RepoPathBuf, SessionTime)>> {
+        use std::os::unix::ffi::OsStrExt;
+        let Ok(inside) = file.strip_prefix(self.path().join(DATA)) else { return Ok(None) };
+        let quoting = self.layout.quoting();
+        let bytes = quoting.unquote(inside.as_os_str().as_bytes()).into_owned();
+        let name_at = bytes.iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1);
+        let Some(parsed) = TimedName::parse(&bytes[name_at..]) else { return Ok(None) };
+        let Some(dir) = bytes[..name_at].strip_prefix(b"increments/") else {
+            let is_root = name_at == 0 && parsed.base == b"increments";
+            return Ok(is_root.then(|| (RepoPathBuf::default(), parsed.time)));
+        };
+        let path = RepoPathBuf::new([dir, parsed.base].concat()).map_err(|source| Error::Corrupt {
+            file: file.to_path_buf(),
+            line: None,
+            source: FormatError::Path { path: String::from_utf8_lossy(dir).into_owned(), source },
+        })?;
+        Ok(Some((path, parsed.time)))
     }
 
     /// Has the directory `increments` anything in it?

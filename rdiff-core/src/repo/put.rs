@@ -77,7 +77,7 @@ pub enum CopyError {
 }
 
 /// Copies `input` to the end, at most `limit` bytes, and leaves holes where it is all zeros. `buf` is
-/// working memory of [`BUFFER`] bytes.
+/// working memory, of 256 KiB in this program.
 ///
 /// # Errors
 /// [`CopyError`] says which side.

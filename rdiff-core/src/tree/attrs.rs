@@ -366,7 +366,7 @@ impl Ownership {
         Applied {
             owner: (self.may_chown && caps.owners).then(|| self.of(&entry.attrs)),
             mode: (!is_link).then_some(entry.attrs.mode & caps.mode_mask),
-            mtime: entry.precise.map(|p| p.mtime).or(entry.attrs.mtime.map(|s| (s, 0))),
+            mtime: entry.precise.as_ref().map(|p| p.mtime).or(entry.attrs.mtime.map(|s| (s, 0))),
             xattrs: caps.xattrs.then_some(&entry.xattrs),
             acl,
         }
@@ -390,17 +390,17 @@ pub struct Applied<'e> {
 }
 
 impl Applied<'_> {
-    /// Sets them on an open file or directory. `fresh` says that it was just made, so that there is
-    /// nothing to take away.
+    /// Sets them on an open file or directory. `fresh` says that it was just made where nothing is
+    /// inherited, so that there is nothing to take away.
     ///
     /// # Errors
     /// Those of the system.
     pub fn set_on(&self, fd: BorrowedFd<'_>, fresh: bool, made_by: (u32, u32)) -> io::Result<()> {
         use rustix::fs::{Gid, Mode, Uid};
-        if let Some((uid, gid)) = self.owner {
-            if !(fresh && (uid, gid) == made_by) {
-                rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-            }
+        if let Some((uid, gid)) = self.owner
+            && !(fresh && (uid, gid) == made_by)
+        {
+            rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }
         if let Some(xattrs) = self.xattrs {
             set_xattrs(fd, xattrs, fresh)?;
@@ -422,15 +422,11 @@ impl Applied<'_> {
                 Some(bytes) => {
                     rustix::fs::fsetxattr(fd, name, bytes, rustix::fs::XattrFlags::empty())?;
                 }
-                // Even a fresh file can have one, by its directory's default list.
+                None if fresh => {}
                 None => match rustix::fs::fremovexattr(fd, name) {
                     Err(Errno::NODATA | Errno::OPNOTSUPP) | Ok(()) => {}
-                    Err(e) if !fresh => return Err(e.into()),
-                    Err(_) => {}
+                    Err(e) => return Err(e.into()),
                 },
-            }
-            if fresh && access.is_none() && default.is_none() {
-                return Ok(());
             }
         }
         Ok(())

@@ -49,10 +49,8 @@ impl LocalSource {
 fn traits_of(root: &Root) -> io::Result<SourceTraits> {
     let kind = rustix::fs::fstatfs(root.fd())?.f_type as u64;
     let waits = super::caps::is_network(kind);
-    let xattrs = match rustix::fs::flistxattr(root.fd(), &mut [0u8; 0][..]) {
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => false,
-        _ => true,
-    };
+    let asked = rustix::fs::flistxattr(root.fd(), &mut [0u8; 0][..]);
+    let xattrs = !matches!(asked, Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(SourceTraits {
         xattrs,

@@ -6,6 +6,7 @@
 pub mod attrs;
 pub mod caps;
 pub mod local;
+pub mod select;
 pub mod source;
 pub mod walk;
 
@@ -86,11 +87,11 @@ impl Stat {
             gid: st.st_gid,
             size: u64::try_from(st.st_size).unwrap_or(0),
             allocated: u64::try_from(st.st_blocks).unwrap_or(0).saturating_mul(512),
-            mtime: (st.st_mtime as i64, nanos(st.st_mtime_nsec as i128)),
-            ctime: (st.st_ctime as i64, nanos(st.st_ctime_nsec as i128)),
+            mtime: (st.st_mtime, nanos(st.st_mtime_nsec as i128)),
+            ctime: (st.st_ctime, nanos(st.st_ctime_nsec as i128)),
             inode: st.st_ino,
             device: st.st_dev,
-            links: st.st_nlink as u64,
+            links: st.st_nlink,
             rdev: (rustix::fs::major(st.st_rdev), rustix::fs::minor(st.st_rdev)),
         })
     }
@@ -218,10 +219,7 @@ impl Root {
             }
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-        let fd = Arc::new(match self.open_path_or_readable(dir, flags) {
-            Ok(fd) => fd,
-            Err(e) => return Err(e),
-        });
+        let fd = Arc::new(self.open_path_or_readable(dir, flags)?);
         let mut parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
         if parents.len() >= OPEN_PARENTS {
             parents.remove(0);
@@ -315,11 +313,11 @@ impl Root {
         Ok(file)
     }
 
-    /// The names in a directory that aren't directories themselves, in no useful order.
+    /// The names in a directory, in no useful order, and whether each is a directory itself.
     ///
     /// # Errors
     /// Those of `open` and `readdir`.
-    pub fn list_files(&self, path: &[u8]) -> io::Result<Vec<Box<[u8]>>> {
+    pub fn list_kinds(&self, path: &[u8]) -> io::Result<Vec<(Box<[u8]>, bool)>> {
         let fd = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
         let mut names = Vec::new();
         for_each_name(&fd, |name, kind| {
@@ -329,9 +327,7 @@ impl Root {
                 FileType::Unknown => stat_in(&fd, name).is_ok_and(|s| s.is_dir()),
                 _ => false,
             };
-            if !is_dir {
-                names.push(Box::from(name));
-            }
+            names.push((Box::from(name), is_dir));
         })?;
         Ok(names)
     }

@@ -34,11 +34,13 @@ impl AtPath for Found {
     }
 }
 
+/// Says whether a directory of the tree holds an entry of some name.
+pub type Holds<'a> = dyn Fn(RepoPath<'_>, &[u8]) -> bool + 'a;
+
 /// Says of each path whether a stream of paths shows it and goes into it.
 pub trait Filter: Send {
-    /// Is it shown? A directory that isn't is not entered either. `has` says whether a directory holds
-    /// an entry of some name.
-    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, has: &dyn Fn(&[u8]) -> bool) -> Wanted;
+    /// Is it shown? A directory that isn't is not entered either.
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted;
 }
 
 /// The answer of a [`Filter`].
@@ -57,7 +59,7 @@ pub enum Wanted {
 pub struct Everything;
 
 impl Filter for Everything {
-    fn wants(&mut self, _: RepoPath<'_>, _: &Stat, _: &dyn Fn(&[u8]) -> bool) -> Wanted {
+    fn wants(&mut self, _: RepoPath<'_>, _: &Stat, _: &Holds<'_>) -> Wanted {
         Wanted::Yes
     }
 }
@@ -204,11 +206,11 @@ impl<F: Filter> Walk<F> {
 
     fn found(&mut self, path: RepoPathBuf, stat: Stat, branch: Option<Branch>) {
         let source = Arc::clone(&self.source);
-        let has = |name: &[u8]| {
-            let found = source.stat_in(path.as_path(), &[Box::from(name)]);
+        let holds = |dir: RepoPath<'_>, name: &[u8]| {
+            let found = source.stat_in(dir, &[Box::from(name)]);
             found.first().is_some_and(Result::is_ok)
         };
-        let wanted = self.filter.wants(path.as_path(), &stat, &has);
+        let wanted = self.filter.wants(path.as_path(), &stat, &holds);
         let found = Found { path, what: What::Here(stat) };
         match wanted {
             Wanted::No => return,
@@ -233,10 +235,10 @@ impl<F: Filter> Walk<F> {
         };
         let listing = listing.unwrap_or_else(|| self.source.list(dir.as_path()));
         self.enter(dir, listing, branches, asked);
-        if wanted == Wanted::IfNotEmpty {
-            if let Some(frame) = self.frames.last_mut() {
-                frame.pending_before = before.min(self.pending.len());
-            }
+        if wanted == Wanted::IfNotEmpty
+            && let Some(frame) = self.frames.last_mut()
+        {
+            frame.pending_before = before.min(self.pending.len());
         }
     }
 
@@ -455,7 +457,7 @@ mod tests {
 
     struct OnlyKeep;
     impl Filter for OnlyKeep {
-        fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, _: &dyn Fn(&[u8]) -> bool) -> Wanted {
+        fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, _: &Holds<'_>) -> Wanted {
             match path.name() {
                 Some(b"keep") => Wanted::Yes,
                 _ if stat.is_dir() => Wanted::IfNotEmpty,

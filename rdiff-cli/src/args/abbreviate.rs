@@ -1,0 +1,116 @@
+//! Options may be shortened to what no other option begins with.
+//!
+//! Done here and not by clap, so that an option that is new with us never makes an abbreviation ambiguous
+//! that somebody's script has used for years.
+
+use clap::{Arg, Command};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// The options that rdiff-backup doesn't have.
+const OURS: [&str; 2] = ["allow-empty-source", "max-deletions"];
+
+/// Writes out the abbreviated options of a command line. What is no option, or fits several, stays.
+pub(super) fn spell_out(words: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let mut level = command;
+    let mut is_value = false;
+    let mut rest_is_plain = false;
+    let mut spelled = Vec::with_capacity(words.len());
+    for word in words {
+        rest_is_plain |= !is_value && word == "--";
+        if is_value || rest_is_plain {
+            is_value = false;
+            spelled.push(word);
+            continue;
+        }
+        let bytes = word.as_bytes();
+        if let Some(long) = bytes.strip_prefix(b"--") {
+            let (name, value) = split_value(long);
+            let arg = find(level, name);
+            is_value = value.is_none() && arg.is_some_and(|(_, arg)| takes_value(arg));
+            spelled.push(arg.map_or_else(|| word.clone(), |(name, _)| join(name, value)));
+            continue;
+        }
+        match bytes.strip_prefix(b"-") {
+            Some(cluster) => is_value = ends_with_option_of_value(level, cluster),
+            None => level = level.find_subcommand(&word).unwrap_or(level),
+        }
+        spelled.push(word);
+    }
+    spelled
+}
+
+fn split_value(long: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match long.iter().position(|&b| b == b'=') {
+        Some(at) => (&long[..at], Some(&long[at + 1..])),
+        None => (long, None),
+    }
+}
+
+fn join(name: &str, value: Option<&[u8]>) -> OsString {
+    let value = value.map(|v| [b"=", v].concat()).unwrap_or_default();
+    OsString::from_vec([b"--", name.as_bytes(), &value].concat())
+}
+
+/// The option of that name, or the only one that begins so.
+fn find<'a>(level: &'a Command, name: &[u8]) -> Option<(&'a str, &'a Arg)> {
+    let spellings = level.get_arguments().flat_map(|arg| {
+        let aliases = arg.get_all_aliases().unwrap_or_default();
+        arg.get_long().into_iter().chain(aliases).map(move |name| (name, arg))
+    });
+    let found: Vec<_> = spellings.filter(|(full, _)| full.as_bytes().starts_with(name)).collect();
+    let exact = found.iter().find(|(full, _)| full.as_bytes() == name);
+    let theirs = || only(found.iter().filter(|(full, _)| !OURS.contains(full)));
+    exact.or_else(theirs).or_else(|| only(found.iter())).copied()
+}
+
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
+}
+
+fn takes_value(arg: &Arg) -> bool {
+    arg.get_num_args().is_none_or(|n| n.max_values() > 0) && arg.get_action().takes_values()
+}
+
+/// Does the last letter of `-abc` want the next word?
+fn ends_with_option_of_value(level: &Command, cluster: &[u8]) -> bool {
+    let of = |letter: u8| level.get_arguments().find(|a| a.get_short() == Some(char::from(letter)));
+    let first = cluster.iter().position(|&letter| of(letter).is_some_and(takes_value));
+    first.is_some_and(|at| at + 1 == cluster.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spelled(line: &str) -> String {
+        let words = line.split(' ').map(OsString::from).collect();
+        let spelled = spell_out(words, &crate::args::command());
+        spelled.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_clear_is_written_out() {
+        for (line, want) in [
+            ("--forc backup", "--force backup"),
+            ("--verb=5 --api 201", "--verbosity=5 --api-version 201"),
+            ("--n", "--n"),
+            ("--new", "--new"),
+            ("--bogus", "--bogus"),
+            ("backup --max 5", "backup --max-file-size 5"),
+            ("backup --max-d 5", "backup --max-deletions 5"),
+            ("backup --forc", "backup --forc"),
+            ("list files --changed 1D", "list files --changed-since 1D"),
+            // Values are no options, and no actions.
+            ("--tempdir backup --forc", "--tempdir backup --force"),
+            ("-v backup --forc", "-v backup --force"),
+            ("-v5 backup --no-e", "-v5 backup --no-eas"),
+            ("--current-time --forc", "--current-time --forc"),
+            ("-- --forc", "-- --forc"),
+            ("backup --override x", "backup --override x"),
+            ("--override x", "--override-chars-to-quote x"),
+        ] {
+            assert_eq!(spelled(line), want);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The command line of rdiff-backup: arguments become requests, requests become reports.
+//!
+//! [`args`] and [`legacy`] read the two command lines into one [`action::Invocation`]; [`run`] carries it
+//! out, with one function for each action; [`ui`] has the messages and [`report`] the results.
+#![forbid(unsafe_code)]
+
+pub mod action;
+pub mod args;
+pub mod complete;
+pub mod exit;
+pub mod fold;
+pub mod legacy;
+pub mod locate;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod ui;
+pub mod yaml;

@@ -1,0 +1,218 @@
+//! One function for each action: locate, call, report.
+
+mod backup;
+mod other;
+mod repository;
+mod restore;
+mod selection;
+
+use crate::action::{Action, Filesystem, Generic, Invocation, Owners};
+use crate::exit::Exit;
+use crate::locate::DATA;
+use crate::ui::{Api, Ui};
+use rdiff_core::time::{BadTime, TimeSeparator, TimeSpec};
+use rdiff_core::tree::attrs::Mapping;
+use std::error::Error;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The part of an action in which it failed, as messages call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    PreCheck,
+    Check,
+    Setup,
+    Run,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::PreCheck => "pre_check",
+            Step::Check => "check",
+            Step::Setup => "setup",
+            Step::Run => "run",
+        })
+    }
+}
+
+/// An action that failed, after it said why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    /// In this step.
+    At(Step),
+    /// There is nothing more to say: it was said as fatal, or nobody reads the output any more.
+    Silent,
+}
+
+/// What an action returns.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+/// What every action needs.
+pub(crate) struct Context<'a> {
+    generic: &'a Generic,
+    ui: &'a Ui,
+    now: i64,
+}
+
+/// Carries it out.
+pub fn run(invocation: &Invocation) -> Exit {
+    let generic = &invocation.generic;
+    let (api, refused) = match generic.api_version {
+        None | Some(200) => (Api::V200, None),
+        Some(201) => (Api::V201, None),
+        Some(n) => (Api::V200, Some(format!("API version {n} must be between 200 and 201."))),
+    };
+    let ui = Ui::new(generic, api);
+    if let Some(message) = refused {
+        ui.fatal(&message);
+        return Exit::ERROR;
+    }
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = generic.current_time.unwrap_or(i64::try_from(clock).unwrap_or(i64::MAX));
+    let context = Context { generic, ui: &ui, now };
+    let outcome = context.check_generic().and_then(|()| context.act(&invocation.action));
+    conclude(&ui, invocation.action.name(), outcome)
+}
+
+/// The last words on an action.
+fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
+    let exit = match outcome {
+        Ok(exit) => exit,
+        Err(Failure::Silent) => return Exit::ERROR,
+        Err(Failure::At(step)) => {
+            ui.error(&format!("Action {name} failed on step {step}"));
+            return Exit::ERROR;
+        }
+    };
+    if exit.has(Exit::ERROR) {
+        ui.error(&format!("Action {name} failed on step {}", Step::Run));
+        return exit;
+    }
+    for (bit, what) in [
+        (Exit::WARNING, "emitted warnings, see previous messages for details"),
+        (Exit::FILE_ERROR, "failed on one or more files, see previous messages for details"),
+        (Exit::FILE_WARNING, "emitted a warning on one or more files, see previous messages for details"),
+    ] {
+        if exit.has(bit) {
+            ui.warning(&format!("Action {name} {what}"));
+        }
+    }
+    exit
+}
+
+impl Context<'_> {
+    fn act(&self, action: &Action) -> Outcome {
+        match action {
+            Action::Backup(a) => backup::backup(a, self),
+            Action::Calculate(files) => other::calculate(files, self),
+            Action::Compare(a) => repository::compare(a, self),
+            Action::Complete(a) => other::complete(a, self),
+            Action::Info => other::info(self),
+            Action::ListFiles(a) => repository::list_files(a, self),
+            Action::ListIncrements(a) => repository::list_increments(a, self),
+            Action::Regress(a) => repository::regress(a, self),
+            Action::RemoveIncrements(a) => repository::remove_increments(a, self),
+            Action::Restore(a) => restore::restore(a, self),
+            Action::Server(_) => other::server(self),
+            Action::Test(locations) => other::test(locations, self),
+            Action::Verify(a) => repository::verify(a, self),
+        }
+    }
+
+    /// Checks what no action needs a file for.
+    fn check_generic(&self) -> Result<(), Failure> {
+        match &self.generic.tempdir {
+            Some(dir) if !dir.is_dir() => Err(self
+                .refuse(Step::PreCheck, &format!("Temporary directory '{}' doesn't exist.", dir.display()))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says why the action fails.
+    fn refuse(&self, step: Step, message: &str) -> Failure {
+        self.ui.error(message);
+        Failure::At(step)
+    }
+
+    /// Prints a result. A reader who went away is no reason for a message.
+    fn print(&self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
+        self.ui.print(text.as_ref()).map_err(|e| match e.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Silent,
+            _ => self.refuse(Step::Run, &format!("cannot write to standard output: {e}")),
+        })
+    }
+
+    /// Reads a time.
+    fn time(&self, text: &str) -> Result<TimeSpec, Failure> {
+        TimeSpec::parse(text, self.now, &self.ui.zone).map_err(|e: BadTime| {
+            self.refuse(Step::Setup, &format!("Time string '{text}' couldn't be parsed: {e}"))
+        })
+    }
+
+    /// How times are written in the names of files.
+    fn separator(&self) -> TimeSeparator {
+        if self.generic.use_compatible_timestamps { TimeSeparator::Dash } else { TimeSeparator::Colon }
+    }
+
+    /// Lets messages go to the log of an action too, as soon as the repository has room for one.
+    fn log(&self, action: &str, repository: &Path) {
+        if !self.ui.wants_log() || self.ui.has_log() {
+            return;
+        }
+        let path = repository.join(DATA).join(format!("{action}.log"));
+        let opened = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&path);
+        match opened {
+            Ok(file) => self.ui.log_to(file),
+            // A first session makes the directory, and then asks again.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => self.ui.warning(&format!("Unable to open logfile '{}' due to '{e}'", path.display())),
+        }
+    }
+
+    /// Says at -v5 which options mean nothing here.
+    fn without_effect(&self, filesystem: &Filesystem) {
+        for (given, option) in
+            [(!filesystem.carbonfile, "--no-carbonfile"), (!filesystem.resource_forks, "--no-resource-forks")]
+        {
+            if given {
+                self.ui.info(&format!("{option} has no effect: there are no such files here"));
+            }
+        }
+    }
+
+    /// Reads the lines of the mapping files, for users and for groups.
+    fn mappings(&self, owners: &Owners) -> Result<(Mapping, Mapping), Failure> {
+        let read = |file: &Option<crate::action::MappingFile>| {
+            let text = file.as_ref().map(|f| String::from_utf8_lossy(&f.contents)).unwrap_or_default();
+            Mapping::parse(&text).map_err(|line| {
+                self.ui.fatal(&format!("Failed parsing user/group mapping file, bad line {line}"));
+                Failure::Silent
+            })
+        };
+        Ok((read(&owners.users)?, read(&owners.groups)?))
+    }
+}
+
+/// An error is said, with its causes, and ends the action.
+pub(crate) trait OrFail<T> {
+    fn or_fail(self, cx: &Context<'_>, step: Step) -> Result<T, Failure>;
+}
+
+impl<T, E: Error + 'static> OrFail<T> for Result<T, E> {
+    fn or_fail(self, cx: &Context<'_>, step: Step) -> Result<T, Failure> {
+        self.map_err(|e| {
+            cx.ui.failure(&e);
+            Failure::At(step)
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! `backup`: a new session.
+
+use super::{Context, Failure, OrFail, Outcome, Step};
+use crate::action::Backup;
+use crate::exit::Exit;
+use crate::progress::{Job, Terminal};
+use crate::{locate, report};
+use rdiff_core::backup::{BackupReport, BackupRequest, backup as run};
+use rdiff_core::tree::attrs::Names;
+use rdiff_core::tree::local::{LocalGuard, LocalSource};
+use rdiff_core::tree::source::Source;
+use std::sync::Arc;
+
+pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
+    let path = locate::directory(&args.source).or_fail(cx, Step::Check)?;
+    let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
+    let request = request(args, cx)?;
+    let source = LocalSource::open(&path, Arc::new(Names::default())).or_fail(cx, Step::Setup)?;
+    let root = source.root().or_fail(cx, Step::Setup)?;
+    let filter = cx.filter(&args.selection, &path, Some(&root))?;
+    let guard = LocalGuard::new(&source).or_fail(cx, Step::Setup)?;
+    cx.log("backup", &target);
+    let on_start = || cx.log("backup", &target);
+    let terminal = Terminal::new(cx.ui, Job::Backup { source: &path, target: &target, on_start: &on_start });
+    let done = run(Arc::new(source), &guard, &target, &request, filter, &terminal).or_fail(cx, Step::Run)?;
+    if args.print_statistics {
+        cx.print(report::session_statistics(&done.statistics, &cx.ui.zone))?;
+    }
+    Ok(exit(&done))
+}
+
+fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
+    let usual = BackupRequest::default();
+    let (user_map, group_map) = cx.mappings(&args.owners)?;
+    cx.without_effect(&args.filesystem);
+    Ok(BackupRequest {
+        time: cx.generic.current_time,
+        force: cx.generic.force,
+        create_parents: args.create_full_path,
+        compression: args.compression.enabled,
+        not_compressed: args.compression.except.as_ref().map(|re| re.to_string_lossy().into_owned()),
+        hard_links: args.filesystem.hard_links,
+        acls: args.filesystem.acls,
+        xattrs: args.filesystem.eas,
+        file_statistics: args.file_statistics,
+        null_separator: cx.generic.null_separator,
+        compatible_times: cx.generic.use_compatible_timestamps,
+        zone: cx.ui.zone.clone(),
+        chars_to_quote: cx.generic.chars_to_quote.clone().map(std::os::unix::ffi::OsStringExt::into_vec),
+        numeric_ids: args.owners.numerical,
+        user_map,
+        group_map,
+        most_deletions: args.safety.most_deletions.unwrap_or(usual.most_deletions),
+        allow_empty_source: args.safety.allow_empty_source,
+        durable: cx.generic.fsync,
+        ..usual
+    })
+}
+
+fn exit(report: &BackupReport) -> Exit {
+    let mut exit = Exit::OK;
+    if report.regressed.is_some() {
+        exit |= Exit::WARNING;
+    }
+    if report.problems > 0 {
+        exit |= Exit::FILE_ERROR;
+    }
+    exit
+}

@@ -1,0 +1,79 @@
+//! The actions that need no repository.
+
+use super::{Context, Failure, OrFail, Outcome, Step};
+use crate::action::Complete;
+use crate::args::VERSION;
+use crate::exit::Exit;
+use crate::{complete as completion, locate, report};
+use rdiff_core::error::{Doing, IoContext};
+use rdiff_core::format::stats::SessionStatistics;
+use rdiff_mount::Location;
+use std::ffi::OsString;
+
+pub(crate) fn calculate(files: &[OsString], cx: &Context<'_>) -> Outcome {
+    let mut all = Vec::with_capacity(files.len());
+    for file in files {
+        let path = locate::local(file).or_fail(cx, Step::Check)?;
+        let bytes = std::fs::read(&path).while_doing(Doing::Read, &path).or_fail(cx, Step::Run)?;
+        let stats = SessionStatistics::parse(&String::from_utf8_lossy(&bytes))
+            .map_err(|line| cx.refuse(Step::Run, &format!("{}: Bad line '{line}'", path.display())))?;
+        all.push(stats);
+    }
+    cx.print(report::average(&all, &cx.ui.zone))?;
+    Ok(Exit::OK)
+}
+
+pub(crate) fn complete(request: &Complete, cx: &Context<'_>) -> Outcome {
+    let candidates = completion::candidates(request).map_err(|messages| {
+        messages
+            .iter()
+            .map(|m| cx.refuse(Step::PreCheck, m))
+            .next_back()
+            .unwrap_or(Failure::At(Step::PreCheck))
+    })?;
+    cx.print(candidates.iter().map(|c| format!("{c}\n")).collect::<String>())?;
+    Ok(Exit::OK)
+}
+
+pub(crate) fn info(cx: &Context<'_>) -> Outcome {
+    let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let executable = std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_default();
+    let system = rustix::system::uname();
+    let parts =
+        [system.sysname(), system.release(), system.machine()].map(|p| p.to_string_lossy().into_owned());
+    cx.print(report::info(VERSION, &arguments, &executable, &parts.join("-")))?;
+    Ok(Exit::OK)
+}
+
+pub(crate) fn server(cx: &Context<'_>) -> Outcome {
+    Err(cx.refuse(
+        Step::Run,
+        "there is no server here: its protocol is Python's own, between equal versions. Run the backup where \
+         the repository is, and let it read the other host through ssh (sshfs)",
+    ))
+}
+
+/// Other hosts can't be tried yet; what is no other host is said as in the original.
+pub(crate) fn test(locations: &[OsString], cx: &Context<'_>) -> Outcome {
+    let mut step = Step::Run;
+    for location in locations {
+        match Location::parse(location) {
+            Err(e) => {
+                cx.ui.failure(&e);
+                step = Step::PreCheck;
+            }
+            Ok(Location::Local(_)) => {
+                let shown = location.display();
+                cx.ui.error(&format!(
+                    "Only remote locations can be tested but location '{shown}' isn't remote"
+                ));
+                step = Step::PreCheck;
+            }
+            Ok(Location::Remote(_)) => {}
+        }
+    }
+    if step == Step::Run {
+        cx.ui.error("other hosts can't be reached yet in this version; mount them with sshfs");
+    }
+    Err(Failure::At(step))
+}

@@ -1,0 +1,240 @@
+//! Where messages go: the terminal and a log file, each with its own level.
+//!
+//! Messages never stop a job: a terminal or a disk that takes no more of them is not its business.
+
+use crate::action::Generic;
+use crate::fold::fold;
+use rdiff_core::error::chain;
+use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How much a message matters. The number is the verbosity that shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// The action, or a part of it, failed.
+    Error = 1,
+    /// Something to know.
+    Warning = 2,
+    /// Something to know if all is well.
+    Note = 3,
+    /// One for each file.
+    Info = 5,
+    /// For those who read the code.
+    Debug = 8,
+}
+
+impl Level {
+    fn prefix(self) -> &'static str {
+        match self {
+            Level::Error => "ERROR:",
+            Level::Warning => "WARNING:",
+            Level::Note => "NOTE:",
+            Level::Info => "*",
+            Level::Debug => "DEBUG:",
+        }
+    }
+}
+
+/// The version of the interface, as chosen with `--api-version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Api {
+    /// The usual one.
+    V200,
+    /// The one with other layouts, locks and exit codes.
+    V201,
+}
+
+/// Where messages and results go.
+#[derive(Debug)]
+pub struct Ui {
+    /// The version of the interface.
+    pub api: Api,
+    /// The zone in which times are shown.
+    pub zone: Zone,
+    terminal: u8,
+    file: u8,
+    columns: usize,
+    log: Mutex<Option<File>>,
+}
+
+impl Ui {
+    /// Messages as the command line wants them.
+    pub fn new(generic: &Generic, api: Api) -> Self {
+        Self {
+            api,
+            zone: Zone::system(),
+            terminal: generic.terminal_verbosity,
+            file: generic.verbosity,
+            columns: columns(),
+            log: Mutex::new(None),
+        }
+    }
+
+    /// Does any log file want messages at all?
+    pub fn wants_log(&self) -> bool {
+        self.file > 0
+    }
+
+    /// Do messages go to a log file already?
+    pub fn has_log(&self) -> bool {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// From now on messages go to this file too.
+    pub fn log_to(&self, file: File) {
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    }
+
+    /// A message at a level, without its prefix.
+    pub fn say(&self, level: Level, message: &str) {
+        if level as u8 <= self.file {
+            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(file) = log.as_mut() {
+                let text = self.text(level, message, self.file);
+                // A full disk is for the job to find.
+                drop(file.write_all(text.as_bytes()));
+            }
+        }
+        if level as u8 <= self.terminal {
+            let text = self.text(level, message, self.terminal);
+            self.to_terminal(level, &self.folded(text));
+        }
+    }
+
+    /// The action failed, or a part of it.
+    pub fn error(&self, message: &str) {
+        self.say(Level::Error, message);
+    }
+
+    /// Something to know.
+    pub fn warning(&self, message: &str) {
+        self.say(Level::Warning, message);
+    }
+
+    /// Something to know if all is well.
+    pub fn note(&self, message: &str) {
+        self.say(Level::Note, message);
+    }
+
+    /// One for each file.
+    pub fn info(&self, message: &str) {
+        self.say(Level::Info, message);
+    }
+
+    /// An error with all its causes.
+    pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
+        self.error(&chain(error));
+    }
+
+    /// The program can't go on. It is said at any verbosity.
+    pub fn fatal(&self, message: &str) {
+        let text = match self.api {
+            Api::V200 => format!("Fatal Error: {message}\n"),
+            Api::V201 => {
+                self.folded(self.text(Level::Error, &format!("Fatal Error: {message}"), self.terminal))
+            }
+        };
+        self.to_terminal(Level::Error, &text);
+    }
+
+    /// A result, to standard output.
+    ///
+    /// # Errors
+    /// When nobody reads it, for one.
+    pub fn print(&self, text: &[u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text)?;
+        out.flush()
+    }
+
+    fn to_terminal(&self, level: Level, text: &str) {
+        drop(match level {
+            Level::Error | Level::Warning => io::stderr().write_all(text.as_bytes()),
+            _ => self.print(text.as_bytes()),
+        });
+    }
+
+    fn text(&self, level: Level, message: &str, verbosity: u8) -> String {
+        let prefix = level.prefix();
+        if verbosity > Level::Debug as u8 {
+            let pid = std::process::id();
+            return format!(
+                "{}  <CLIENT-{pid}>  {prefix} {message}\n",
+                timestamp(SystemTime::now(), &self.zone)
+            );
+        }
+        match self.api {
+            Api::V200 => format!("{prefix} {message}\n"),
+            // Several lines of information have their own layout.
+            Api::V201 if level == Level::Info && message.trim_end_matches('\n').contains('\n') => {
+                format!("{message}\n")
+            }
+            Api::V201 => format!("{prefix:<9}{message}\n"),
+        }
+    }
+
+    /// Breaks the one line of a message where the terminal ends, in the newer interface.
+    fn folded(&self, text: String) -> String {
+        let one_line = !text.trim_end_matches('\n').contains('\n');
+        if self.api == Api::V201 && one_line && self.file <= Level::Debug as u8 {
+            fold(&text, self.columns.saturating_sub(1).max(1), 9)
+        } else {
+            text
+        }
+    }
+}
+
+/// How wide the terminal is: `$COLUMNS`, else what standard output says, else 80.
+fn columns() -> usize {
+    let environment = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|&c| c > 0);
+    let terminal = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|s| usize::from(s.ws_col));
+    environment.or_else(terminal).filter(|&c| c > 0).unwrap_or(80)
+}
+
+/// `2026-11-22 20:12:08.081619 +0000`.
+fn timestamp(now: SystemTime, zone: &Zone) -> String {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
+    let date = SessionTime(seconds).format(zone, TimeSeparator::Colon).replace('T', " ");
+    let offset = zone.offset_at(seconds);
+    let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
+    let date = date.get(..19).unwrap_or_default();
+    format!("{date}.{:06} {sign}{:02}{:02}", since.subsec_micros(), minutes / 60, minutes % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn ui(api: Api) -> Ui {
+        Ui { api, zone: Zone::utc(), terminal: 3, file: 3, columns: 40, log: Mutex::new(None) }
+    }
+
+    #[test]
+    fn each_interface_has_its_layout() {
+        let (old, new) = (ui(Api::V200), ui(Api::V201));
+        assert_eq!(old.text(Level::Note, "a b", 3), "NOTE: a b\n");
+        assert_eq!(old.text(Level::Info, "a\nb", 5), "* a\nb\n");
+        assert_eq!(new.text(Level::Note, "a b", 3), "NOTE:    a b\n");
+        assert_eq!(new.text(Level::Info, "a\nb", 5), "a\nb\n");
+        assert_eq!(new.text(Level::Info, "a b", 5), "*        a b\n");
+        assert_eq!(
+            new.folded(new.text(Level::Warning, "Unable to see that the terminal ends", 3)),
+            "WARNING: Unable to see that the\n         terminal ends\n"
+        );
+        assert_eq!(old.folded("x ".repeat(60)), "x ".repeat(60));
+    }
+
+    #[test]
+    fn the_time_of_a_message_has_microseconds_and_a_zone() {
+        let now = UNIX_EPOCH + Duration::from_micros(1_700_000_000_081_619);
+        assert_eq!(timestamp(now, &Zone::utc()), "2023-11-14 22:13:20.081619 +0000");
+        let newfoundland = Zone::named("America/St_Johns").unwrap();
+        assert_eq!(timestamp(now, &newfoundland), "2023-11-14 18:43:20.081619 -0330");
+    }
+}

@@ -1,0 +1,583 @@
+//! Comparing a live tree with a session.
+//!
+//! A path of the source that can't be read is a [`Problem`], and nothing is said of it or of what is below
+//! it: trouble is neither a difference nor the absence of one.
+
+use crate::entry::{Digest, Entry, File, Kind, Name};
+use crate::error::{Error, Problem, ProblemKind, Result};
+use crate::merge::{AtPath, Pair, merge_join};
+use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::pool::{Chunks, Pool, ahead};
+use crate::repo::increments::{Chain, FileContent, Increments};
+use crate::repo::metadata::{Detail, Recorded};
+use crate::repo::put::{BUFFER, Hasher, read_full};
+use crate::repo::{MirrorState, Repository};
+use crate::time::SessionTime;
+use crate::tree::attrs::entry_of;
+use crate::tree::source::Source;
+use crate::tree::walk::{Filter, Found, Walk, What};
+use crate::tree::{Stat, means_source_gone};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// What to compare, and how closely.
+#[derive(Clone, Debug)]
+pub struct CompareRequest {
+    /// The session.
+    pub at: SessionTime,
+    /// The path in the session that the root of the source is compared with.
+    pub subtree: RepoPathBuf,
+    /// How closely.
+    pub method: Method,
+    /// Is a regular file with several names changed when its inode is not the recorded one?
+    pub hard_links: bool,
+    /// Threads that read the source; 0 for what the source says is best.
+    pub workers: usize,
+}
+
+impl CompareRequest {
+    /// All of a session, by metadata.
+    pub fn new(at: SessionTime) -> Self {
+        let subtree = RepoPathBuf::default();
+        Self { at, subtree, method: Method::Metadata, hard_links: true, workers: 0 }
+    }
+}
+
+/// How closely files are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Method {
+    /// By type, size, time, owner, mode and attributes.
+    #[default]
+    Metadata,
+    /// And by the recorded SHA-1 of their content.
+    Hash,
+    /// And by their content, byte by byte.
+    Full,
+}
+
+/// A path that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Where, below the root of the source.
+    pub path: RepoPathBuf,
+    /// In which way.
+    pub reason: Reason,
+}
+
+/// In which way a path differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Reason {
+    /// Only the source has it.
+    New,
+    /// Only the session has it.
+    Deleted,
+    /// Both have it, and it is not the same.
+    Changed,
+    /// A regular file whose metadata differ, but not its content.
+    MetadataOnly,
+    /// A regular file whose content differs, but not its metadata.
+    DataOnly,
+    /// A regular file of which both differ.
+    MetadataAndData,
+}
+
+impl Reason {
+    /// The words that are printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::New => "new",
+            Reason::Deleted => "deleted",
+            Reason::Changed => "changed",
+            Reason::MetadataOnly => "metadata changed, data the same",
+            Reason::DataOnly => "metadata the same, data changed",
+            Reason::MetadataAndData => "metadata changed, data changed",
+        }
+    }
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct CompareReport {
+    /// Paths that were compared, the different ones included.
+    pub compared: u64,
+    /// Paths that differ.
+    pub differences: u64,
+    /// Files that were to be compared by digest and have none recorded.
+    pub no_digest: u64,
+    /// Paths of which nothing can be said.
+    pub problems: u64,
+}
+
+/// Compares a source with a session. `filter` leaves out paths of the source; what the session has there
+/// counts as deleted, as a backup with that filter would delete it.
+///
+/// # Errors
+/// [`Error::SourceVanished`]; [`Error::Corrupt`], [`Error::Io`] for the repository's metadata. Trouble with
+/// single paths is told to the monitor and counted.
+pub fn compare(
+    repo: &Arc<Repository>,
+    source: &Arc<dyn Source>,
+    request: &CompareRequest,
+    filter: impl Filter,
+    monitor: &dyn Monitor,
+    mut on_difference: impl FnMut(Difference),
+) -> Result<CompareReport> {
+    let recorded = Recording::of(repo, request, monitor)?;
+    let workers = match request.workers {
+        0 => source.traits().readers.max(1),
+        n => n,
+    };
+    let pool = Arc::new(Pool::new(workers));
+    let entries = ahead(repo.metadata_at(request.at, request.subtree.as_path(), Detail::All)?, 256, 4);
+    let subtree = request.subtree.clone();
+    let entries = entries.map(|recorded| recorded.map(|r| Placed::new(r, subtree.as_path())));
+    let found = Walk::new(Arc::clone(source), Arc::clone(&pool), filter).map(Ok);
+    let mut planner = Planner {
+        source: Arc::clone(source),
+        increments: (request.method == Method::Full).then(|| Increments::new(repo)),
+        at: request.at,
+        method: request.method,
+        hard_links: request.hard_links && source.traits().hard_links,
+        groups: Groups::default(),
+        held: None,
+    };
+    let planner = RefCell::new(&mut planner);
+    let jobs = merge_join(entries, found)
+        .filter_map(|pair| pair.and_then(|p| planner.borrow_mut().plan(p)).transpose());
+    let chunks = Chunks::new(jobs, 256, 4 << 20, |job: &Job| job.weight(request.method));
+    let worker = Worker { repo: Arc::clone(repo), source: Arc::clone(source), recorded, at: request.at };
+    let results = pool.map_ordered(chunks, 2 * workers, move |(jobs, error): (Vec<Job>, Option<Error>)| {
+        let mut buffers = Buffers::default();
+        (jobs.into_iter().map(|job| worker.run(job, &mut buffers)).collect::<Vec<_>>(), error)
+    });
+    let mut report = CompareReport::default();
+    for (done, error) in results {
+        for done in done {
+            report.take(done?, monitor, &mut on_difference);
+        }
+        if let Some(e) = error {
+            return Err(e);
+        }
+        if monitor.cancelled() {
+            return Err(Error::Cancelled);
+        }
+    }
+    Ok(report)
+}
+
+impl CompareReport {
+    fn take(&mut self, done: Done, monitor: &dyn Monitor, on_difference: &mut impl FnMut(Difference)) {
+        self.no_digest += u64::from(done.no_digest);
+        monitor.count(Counter::BytesRead, done.read);
+        match done.verdict {
+            Verdict::Problem(problem) => {
+                self.problems += 1;
+                monitor.event(&Event::Problem(&problem));
+                return;
+            }
+            Verdict::Same => {
+                monitor.event(&Event::Path { path: done.path.as_path(), what: PathDone::Verified });
+            }
+            Verdict::Differs(reason) => {
+                self.differences += 1;
+                on_difference(Difference { path: done.path, reason });
+            }
+        }
+        self.compared += 1;
+        monitor.count(Counter::Paths, 1);
+    }
+}
+
+/// What a session recorded, and so can be compared.
+struct Recording {
+    xattrs: bool,
+    acls: bool,
+    /// The last good session, if the one after it failed.
+    interrupted: Option<SessionTime>,
+}
+
+impl Recording {
+    fn of(repo: &Repository, request: &CompareRequest, monitor: &dyn Monitor) -> Result<Self> {
+        let files = repo.data_files()?;
+        let has = |base: &[u8], what: &str| {
+            let found = files.iter().any(|f| f.base == base && f.time == request.at);
+            if !found {
+                let text = format!("the session of {} recorded no {what}: they are not compared", request.at);
+                monitor.event(&Event::Warning(&text));
+            }
+            found
+        };
+        Ok(Self {
+            xattrs: has(b"extended_attributes", "extended attributes"),
+            acls: has(b"access_control_lists", "access control lists"),
+            interrupted: match repo.state()? {
+                MirrorState::Interrupted { good, .. } => Some(good),
+                _ => None,
+            },
+        })
+    }
+}
+
+/// An entry of the session, and where in the source it belongs.
+struct Placed {
+    path: RepoPathBuf,
+    entry: Box<Entry>,
+}
+
+impl Placed {
+    fn new(recorded: Recorded, subtree: RepoPath<'_>) -> Self {
+        let whole = recorded.entry.path.as_path();
+        let path = whole.below(subtree).unwrap_or(whole).to_owned();
+        Self { path, entry: Box::new(recorded.entry) }
+    }
+}
+
+impl AtPath for Placed {
+    fn path(&self) -> RepoPath<'_> {
+        self.path.as_path()
+    }
+}
+
+/// The digests of groups of hard links: only the first member's record has one.
+#[derive(Default)]
+pub(crate) struct Groups(HashMap<(u64, u64), (Option<Digest>, u64)>);
+
+impl Groups {
+    /// The digest of a file, its own or its group's. To be asked for every file of a session, in path order.
+    pub(crate) fn digest(&mut self, file: &File) -> Option<Digest> {
+        let Some(link) = file.link else { return file.digest };
+        let group = link.group();
+        match self.0.get_mut(&group) {
+            None => {
+                if link.count > 1 {
+                    self.0.insert(group, (file.digest, link.count - 1));
+                }
+                file.digest
+            }
+            Some((digest, left)) => {
+                let digest = file.digest.or(*digest);
+                *left -= 1;
+                if *left == 0 {
+                    self.0.remove(&group);
+                }
+                digest
+            }
+        }
+    }
+}
+
+/// One path to compare.
+enum Job {
+    New(RepoPathBuf),
+    Deleted(RepoPathBuf),
+    Problem(Problem),
+    Both(Box<Both>),
+}
+
+struct Both {
+    path: RepoPathBuf,
+    stat: Stat,
+    old: Box<Entry>,
+    new: Entry,
+    data: Data,
+}
+
+/// How the content of a path is compared.
+enum Data {
+    /// Not at all: it isn't asked for, or there is none.
+    Unasked,
+    /// By digest, if there is one.
+    Digest(Option<Digest>),
+    /// With the content rebuilt; the digest says which of two ways of rebuilding it is right.
+    Content(Chain, Option<Digest>),
+}
+
+impl Job {
+    fn weight(&self, method: Method) -> u64 {
+        match self {
+            Job::Both(both) if method != Method::Metadata => 16_384 + both.stat.size,
+            _ => 16_384,
+        }
+    }
+}
+
+struct Planner<'r> {
+    source: Arc<dyn Source>,
+    increments: Option<Increments<'r>>,
+    at: SessionTime,
+    method: Method,
+    hard_links: bool,
+    groups: Groups,
+    /// Nothing can be said of this path and what is below it.
+    held: Option<RepoPathBuf>,
+}
+
+impl Planner<'_> {
+    fn plan(&mut self, pair: Pair<Placed, Found>) -> Result<Option<Job>> {
+        let (old, found) = match pair {
+            Pair::Left(old) => (Some(old), None),
+            Pair::Right(found) => (None, Some(found)),
+            Pair::Both(old, found) => (Some(old), Some(found)),
+        };
+        let digest = match old.as_ref().and_then(|o| o.entry.file()) {
+            Some(file) if self.method != Method::Metadata => self.groups.digest(file),
+            _ => None,
+        };
+        let job = match (old, found) {
+            (_, Some(Found { path, what: What::Unknown(source) })) => {
+                if means_source_gone(&source) || path.is_root() {
+                    return Err(self.gone(&path, &source));
+                }
+                self.held = Some(path.clone());
+                Job::Problem(Problem { kind: ProblemKind::List, path, source })
+            }
+            (None, None) => return Ok(None),
+            (Some(old), None) if self.is_held(old.path()) => return Ok(None),
+            (Some(old), None) => Job::Deleted(old.path),
+            (None, Some(Found { path, .. })) => Job::New(path),
+            (Some(old), Some(Found { path, what: What::Here(stat) })) => {
+                self.both(path, stat, old.entry, digest)?
+            }
+        };
+        Ok(Some(job))
+    }
+
+    fn is_held(&self, path: RepoPath<'_>) -> bool {
+        self.held.as_ref().is_some_and(|held| path.starts_with(held.as_path()))
+    }
+
+    fn gone(&self, path: &RepoPathBuf, e: &io::Error) -> Error {
+        gone(&*self.source, path, e)
+    }
+
+    fn both(
+        &mut self,
+        path: RepoPathBuf,
+        stat: Stat,
+        old: Box<Entry>,
+        digest: Option<Digest>,
+    ) -> Result<Job> {
+        let (user, group) = (self.source.user_name(stat.uid), self.source.group_name(stat.gid));
+        let mut new = entry_of(path.clone(), &stat, user, group, true);
+        if let (false, Kind::File(file)) = (self.hard_links, &mut new.kind) {
+            file.link = None;
+        }
+        let both_files = old.file().is_some() && new.file().is_some();
+        let data = match (self.method, &mut self.increments) {
+            (Method::Hash, _) if both_files => Data::Digest(digest),
+            (Method::Full, Some(increments)) if both_files => match increments.chain(&old, self.at) {
+                Ok(chain) => Data::Content(chain, digest),
+                Err(e @ Error::Corrupt { .. }) => {
+                    let source = io::Error::other(crate::error::chain(&e));
+                    return Ok(Job::Problem(Problem { kind: ProblemKind::List, path, source }));
+                }
+                Err(e) => return Err(e),
+            },
+            _ => Data::Unasked,
+        };
+        Ok(Job::Both(Box::new(Both { path, stat, old, new, data })))
+    }
+}
+
+fn gone(source: &dyn Source, path: &RepoPathBuf, e: &io::Error) -> Error {
+    let what = format!("the source {} can't be read: {path} gives \"{e}\"", source.name());
+    Error::SourceVanished { what, way_out: None }
+}
+
+struct Done {
+    path: RepoPathBuf,
+    verdict: Verdict,
+    no_digest: bool,
+    read: u64,
+}
+
+enum Verdict {
+    Same,
+    Differs(Reason),
+    Problem(Problem),
+}
+
+struct Buffers {
+    ours: Vec<u8>,
+    theirs: Vec<u8>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self { ours: vec![0; BUFFER], theirs: vec![0; BUFFER] }
+    }
+}
+
+struct Worker {
+    repo: Arc<Repository>,
+    source: Arc<dyn Source>,
+    recorded: Recording,
+    at: SessionTime,
+}
+
+impl Worker {
+    /// Compares one path.
+    ///
+    /// # Errors
+    /// Only that the source as a whole is gone.
+    fn run(&self, job: Job, buffers: &mut Buffers) -> Result<Done> {
+        let done = |path, verdict| Ok(Done { path, verdict, no_digest: false, read: 0 });
+        match job {
+            Job::New(path) => done(path, Verdict::Differs(Reason::New)),
+            Job::Deleted(path) => done(path, Verdict::Differs(Reason::Deleted)),
+            Job::Problem(problem) => done(problem.path.clone(), Verdict::Problem(problem)),
+            Job::Both(both) => self.both(*both, buffers),
+        }
+    }
+
+    fn both(&self, both: Both, buffers: &mut Buffers) -> Result<Done> {
+        let no_digest = matches!(both.data, Data::Digest(None));
+        let mut read = 0;
+        let compared = self
+            .metadata_differ(&both)
+            .and_then(|metadata| Ok((metadata, self.data_differ(&both, buffers, &mut read)?)));
+        let verdict = match compared {
+            Ok((false, None | Some(false))) => Verdict::Same,
+            Ok((true, None)) => Verdict::Differs(Reason::Changed),
+            Ok((true, Some(false))) => Verdict::Differs(Reason::MetadataOnly),
+            Ok((false, Some(true))) => Verdict::Differs(Reason::DataOnly),
+            Ok((true, Some(true))) => Verdict::Differs(Reason::MetadataAndData),
+            Err(e) if means_source_gone(&e) => return Err(gone(&*self.source, &both.path, &e)),
+            Err(source) => {
+                Verdict::Problem(Problem { kind: ProblemKind::List, path: both.path.clone(), source })
+            }
+        };
+        Ok(Done { path: both.path, verdict, no_digest, read })
+    }
+
+    fn metadata_differ(&self, both: &Both) -> io::Result<bool> {
+        let (old, new) = (&*both.old, &both.new);
+        let path = both.path.as_path();
+        if !looks_same(old, new) {
+            return Ok(true);
+        }
+        if let Kind::Symlink(target) = &old.kind
+            && self.source.read_link(path)? != *target
+        {
+            return Ok(true);
+        }
+        if !self.recorded.xattrs && !self.recorded.acls {
+            return Ok(false);
+        }
+        let (xattrs, acl) = self.source.attributes(path, &both.stat)?;
+        let traits = self.source.traits();
+        let xattrs_differ = self.recorded.xattrs && traits.xattrs && !xattrs.same(&old.xattrs);
+        let acls_differ = self.recorded.acls && traits.acls && acl != old.acl;
+        Ok(xattrs_differ || acls_differ)
+    }
+
+    /// Does the content differ? Nothing if that is not asked for.
+    fn data_differ(&self, both: &Both, buffers: &mut Buffers, read: &mut u64) -> io::Result<Option<bool>> {
+        if matches!(both.data, Data::Unasked) {
+            return Ok(None);
+        }
+        if both.stat.size != both.old.size() {
+            return Ok(Some(true));
+        }
+        let differs = match &both.data {
+            Data::Unasked | Data::Digest(None) => false,
+            Data::Digest(Some(digest)) => {
+                let mut file = self.source.open(both.path.as_path())?;
+                let (found, length) = hash(&mut file, &mut buffers.ours)?;
+                *read += length;
+                found != *digest
+            }
+            Data::Content(chain, digest) => {
+                let mut content = self.content(&both.old, chain, *digest, buffers)?;
+                let mut file = self.source.open(both.path.as_path())?;
+                !is_equal(&mut file, &mut content, buffers, read)?
+            }
+        };
+        Ok(Some(differs))
+    }
+
+    /// The content as it was. Where a failed session left two ways to rebuild it, the digest decides.
+    fn content(
+        &self,
+        entry: &Entry,
+        chain: &Chain,
+        digest: Option<Digest>,
+        buffers: &mut Buffers,
+    ) -> io::Result<FileContent> {
+        let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
+        let open = |chain: &Chain| self.repo.open_chain(entry, chain, self.at).map_err(in_repository);
+        let candidates = chain.candidates(&mirror, self.recorded.interrupted);
+        if let (Some(digest), [_, other]) = (digest, &candidates[..]) {
+            let is_right = |content: io::Result<FileContent>, buf: &mut [u8]| {
+                content.and_then(|mut c| hash(&mut c, buf)).is_ok_and(|(found, _)| found == digest)
+            };
+            if !is_right(open(chain), &mut buffers.ours) {
+                return open(other);
+            }
+        }
+        open(chain)
+    }
+}
+
+/// An error of the repository, as a problem of one path.
+fn in_repository(e: Error) -> io::Error {
+    io::Error::other(crate::error::chain(&e))
+}
+
+/// The digest and length of a content.
+pub(crate) fn hash(content: &mut impl Read, buf: &mut [u8]) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::default();
+    let mut length = 0;
+    loop {
+        let n = read_full(content, buf)?;
+        hasher.update(&buf[..n]);
+        length += n as u64;
+        if n < buf.len() {
+            return Ok((hasher.finish(), length));
+        }
+    }
+}
+
+fn is_equal(
+    file: &mut impl Read,
+    content: &mut impl Read,
+    buffers: &mut Buffers,
+    read: &mut u64,
+) -> io::Result<bool> {
+    loop {
+        let n = read_full(file, &mut buffers.ours)?;
+        let m = read_full(content, &mut buffers.theirs)
+            .map_err(|e| io::Error::other(format!("its content in the repository can't be read: {e}")))?;
+        *read += n as u64;
+        if buffers.ours[..n] != buffers.theirs[..m] {
+            return Ok(false);
+        }
+        if n < buffers.ours.len() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Do record and stat agree in all that a stat tells? Not asked: times of access and change, the owner of
+/// a symbolic link, the inode of a file with one name.
+fn looks_same(old: &Entry, new: &Entry) -> bool {
+    let (a, b) = (&old.attrs, &new.attrs);
+    let same_name = |old: &Option<Name>, new: &Option<Name>| old.is_none() || old == new;
+    let kinds = match (&old.kind, &new.kind) {
+        (Kind::File(old), Kind::File(new)) => {
+            let group = |file: &File| file.link.map(|l| l.group());
+            old.size == new.size && (new.link.is_none() || group(old) == group(new))
+        }
+        (Kind::Symlink(_), Kind::Symlink(_)) => return a.mode == b.mode,
+        (old, new) => old == new,
+    };
+    let owners =
+        a.uid == b.uid && a.gid == b.gid && same_name(&a.uname, &b.uname) && same_name(&a.gname, &b.gname);
+    kinds && owners && a.mode == b.mode && a.mtime == b.mtime
+}

@@ -1,0 +1,192 @@
+//! Removing old sessions.
+//!
+//! A session needs only what is newer than it, so the old ones can go without anything being rewritten. The
+//! order is such that a crash leaves every remaining session whole, and the job to be done again: all
+//! increments, a barrier, metadata and their companions, a barrier, and last the increments of the root,
+//! which tell that there is something to remove.
+
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::format::names::{IncrementKind, TimedName};
+use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::path::RepoPath;
+use crate::repo::disk::{Disk, ignore_absent};
+use crate::repo::layout::{DATA, LONG_NAMES, StoredPath};
+use crate::repo::lock::Writer;
+use crate::repo::{MirrorState, Repository};
+use crate::time::SessionTime;
+
+/// What was removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RemoveReport {
+    /// The sessions that went, oldest first.
+    pub sessions: Vec<SessionTime>,
+    /// Files that were deleted.
+    pub files: u64,
+    /// Their sizes together.
+    pub bytes: u64,
+}
+
+/// The sessions before `cut` that a removal would name: those after which something changed. Others before
+/// the newest of them go with it. The newest session of all is never among them.
+///
+/// # Errors
+/// [`Error::Interrupted`]; [`Error::NoSuchSession`] if none is good; [`Error::Io`].
+pub fn sessions_older_than(repo: &Repository, cut: SessionTime) -> Result<Vec<SessionTime>> {
+    let mirror = match repo.state()? {
+        MirrorState::Clean(at) => at,
+        MirrorState::Interrupted { good, failed } => return Err(Error::Interrupted { good, failed }),
+        MirrorState::Unfinished => {
+            return Err(Error::NoSuchSession { repository: repo.path().to_path_buf(), asked: None });
+        }
+    };
+    let files = repo.data_files()?;
+    let mut times: Vec<SessionTime> =
+        files.iter().filter(|f| f.base == b"increments").map(|f| f.time).collect();
+    times.retain(|t| *t < cut && *t < mirror);
+    times.sort_unstable();
+    times.dedup();
+    Ok(times)
+}
+
+/// Removes the sessions before `cut`. How many may go at once is for the caller to ask beforehand, with
+/// [`sessions_older_than`].
+///
+/// # Errors
+/// As [`sessions_older_than`]; [`Error::Cancelled`]. What is left then is whole, and the rest goes when the
+/// job is run again.
+pub fn remove_older_than(writer: &Writer, cut: SessionTime, monitor: &dyn Monitor) -> Result<RemoveReport> {
+    let repo = writer.repo();
+    let named = sessions_older_than(repo, cut)?;
+    let Some(last) = named.last() else { return Ok(RemoveReport::default()) };
+    // Later than the last session named, so never later than the mirror.
+    let cut = SessionTime(last.0 + 1);
+    let sessions = repo.sessions()?.into_iter().filter(|t| *t < cut).collect();
+    let mut remover = Remover {
+        repo,
+        disk: &**writer.disk(),
+        cut,
+        monitor,
+        report: RemoveReport { sessions, ..RemoveReport::default() },
+    };
+    remover.below_data()?;
+    remover.barrier()?;
+    remover.data_files(|base| base != b"increments")?;
+    remover.barrier()?;
+    remover.data_files(|base| base == b"increments")?;
+    remover.barrier()?;
+    Ok(remover.report)
+}
+
+struct Remover<'a> {
+    repo: &'a Repository,
+    disk: &'a dyn Disk,
+    cut: SessionTime,
+    monitor: &'a dyn Monitor,
+    report: RemoveReport,
+}
+
+/// A directory on the way down, and those of its directories that were not yet entered.
+struct Frame {
+    dir: StoredPath,
+    dirs: Vec<Box<[u8]>>,
+}
+
+impl Remover<'_> {
+    /// Removes the old increments from all directories below the data directory, and directories that are
+    /// then empty. A directory is never an increment, whatever its name.
+    fn below_data(&mut self) -> Result<()> {
+        let data = StoredPath::fixed(DATA);
+        let mut stack = vec![Frame { dirs: self.directories(&data)?, dir: data }];
+        while let Some(frame) = stack.last_mut() {
+            if let Some(name) = frame.dirs.pop() {
+                let dir = frame.dir.listed(&name);
+                let dirs = self.files_of(&dir)?;
+                stack.push(Frame { dir, dirs });
+            } else if let Some(Frame { dir, .. }) = stack.pop() {
+                // An empty directory in there can be the mirror of one whose name is too long.
+                if !stack.is_empty() && dir.parent().as_bytes() != LONG_NAMES.as_bytes() {
+                    self.rmdir_if_empty(&dir)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn directories(&self, dir: &StoredPath) -> Result<Vec<Box<[u8]>>> {
+        let names = self.repo.root().list(dir.as_bytes()).while_doing(Doing::List, self.repo.path_of(dir))?;
+        let mut dirs = Vec::new();
+        for name in names {
+            if self.find(&dir.listed(&name))?.is_some_and(|s| s.is_dir()) {
+                dirs.push(name);
+            }
+        }
+        Ok(dirs)
+    }
+
+    /// Removes the old increments in one directory, oldest first, and returns its directories.
+    fn files_of(&mut self, dir: &StoredPath) -> Result<Vec<Box<[u8]>>> {
+        if self.monitor.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let names = self.repo.root().list(dir.as_bytes()).while_doing(Doing::List, self.repo.path_of(dir))?;
+        let (mut dirs, mut old) = (Vec::new(), Vec::new());
+        for name in names {
+            let time = TimedName::parse(&self.repo.layout().quoting().unquote(&name)).map(|p| p.time);
+            let place = dir.listed(&name);
+            match (self.find(&place)?, time) {
+                (Some(stat), _) if stat.is_dir() => dirs.push(name),
+                (Some(stat), Some(time)) if time < self.cut => old.push((time, place, stat.size)),
+                _ => {}
+            }
+        }
+        old.sort_unstable();
+        for (_, place, size) in old {
+            self.unlink(&place, size)?;
+        }
+        Ok(dirs)
+    }
+
+    /// Removes old files of the data directory itself, oldest first.
+    fn data_files(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Result<()> {
+        let mut files = self.repo.data_files()?;
+        files.retain(|f| f.time < self.cut && f.base != b"current_mirror" && wanted(&f.base));
+        // Attributes and statistics before the records that they belong to.
+        files.sort_by_key(|f| (f.time, f.base == b"mirror_metadata", f.kind == IncrementKind::Snapshot));
+        for file in files {
+            if let Some(stat) = self.find(&file.place)?.filter(|s| !s.is_dir()) {
+                self.unlink(&file.place, stat.size)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, place: &StoredPath) -> Result<Option<crate::tree::Stat>> {
+        self.repo.root().find(place.as_bytes()).while_doing(Doing::Stat, self.repo.path_of(place))
+    }
+
+    fn unlink(&mut self, place: &StoredPath, size: u64) -> Result<()> {
+        let path = self.repo.path_of(place);
+        ignore_absent(self.disk.unlink(place)).while_doing(Doing::Remove, path)?;
+        self.report.files += 1;
+        self.report.bytes += size;
+        self.monitor.count(Counter::Increments, 1);
+        if let Ok(path) = RepoPath::new(place.as_bytes()) {
+            self.monitor.event(&Event::Path { path, what: PathDone::Removed });
+        }
+        Ok(())
+    }
+
+    fn rmdir_if_empty(&self, dir: &StoredPath) -> Result<()> {
+        let path = self.repo.path_of(dir);
+        if self.repo.root().list(dir.as_bytes()).while_doing(Doing::List, &path)?.is_empty() {
+            ignore_absent(self.disk.rmdir(dir)).while_doing(Doing::Remove, path)?;
+        }
+        Ok(())
+    }
+
+    /// What comes next must not reach the disk before what was done so far.
+    fn barrier(&self) -> Result<()> {
+        self.disk.barrier().while_doing(Doing::Sync, self.repo.path())
+    }
+}

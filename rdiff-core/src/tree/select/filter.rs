@@ -1,0 +1,47 @@
+//! A selection as the filter of a walk.
+
+use super::{Candidate, Selection, Verdict};
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::tree::Stat;
+use crate::tree::walk::{Filter, Holds, Wanted};
+
+/// Shows of a source what a [`Selection`] includes. The root is always shown.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    selection: Selection,
+    root_device: u64,
+}
+
+impl Selected {
+    /// For a tree whose root is on `root_device`, as `stat` numbers it; 0 for one that isn't live.
+    pub fn new(selection: Selection, root_device: u64) -> Self {
+        Self { selection, root_device }
+    }
+}
+
+impl Filter for Selected {
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
+        let decision = self.selection.decide(&Candidate {
+            path,
+            kind: stat.kind,
+            size: stat.size,
+            device: stat.device,
+            root_device: self.root_device,
+            has_entry: &|name| is_there(holds, path, name),
+            parent_has_entry: &|name| path.parent().is_some_and(|parent| is_there(holds, parent, name)),
+        });
+        match decision.verdict {
+            Verdict::Include => Wanted::Yes,
+            Verdict::Exclude => Wanted::No,
+            Verdict::Scan => Wanted::IfNotEmpty,
+        }
+    }
+}
+
+/// Is there such an entry? Not if the name leads out of the directory. An empty name is the directory.
+fn is_there(holds: &Holds<'_>, directory: RepoPath<'_>, name: &[u8]) -> bool {
+    let Ok(name) = RepoPathBuf::new(name) else { return false };
+    let (Some(above), Some(last)) = (name.as_path().parent(), name.as_path().name()) else { return true };
+    let holder = directory.join(above.as_bytes());
+    holds(holder.as_path(), last)
+}
