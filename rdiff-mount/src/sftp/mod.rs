@@ -7,6 +7,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `packet` | the packets as bytes, pure |
+//! | `incoming` | what the server writes, cut into packets |
 //! | `session` | one ssh: questions of many threads, one thread that hands out answers and keeps the time |
 //! | `source` | [`SftpSource`]: lists and looks, for a backup |
 //! | `file` | files: small ones whole in two flights, large ones with a window of reads ahead |
@@ -25,9 +26,12 @@
 
 mod file;
 mod guard;
+mod incoming;
 mod packet;
 mod session;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -8,20 +8,20 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{self, Child, ChildStdout, Stdio};
+use std::process::{self, Child, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, send};
 
 use super::SftpBounds;
-use super::packet::{self, Greeting, HELLO, LONGEST_PACKET, Malformed, Reply, Request};
+use super::incoming::{Filled, Incoming};
+use super::packet::{self, Greeting, HELLO, Malformed, Reply, Request};
 use crate::error::{MountError, Result};
 use crate::runner::{self, Command, Exit};
 
@@ -33,6 +33,17 @@ const LONGEST_WAIT: u32 = 10;
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What our locks protect is whole between any two statements.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A server, and what leads there.
+pub(super) struct Server {
+    /// For messages.
+    pub(super) command: String,
+    pub(super) stdin: UnixStream,
+    pub(super) stdout: OwnedFd,
+    pub(super) child: Option<Child>,
+    /// Where it writes what went wrong.
+    pub(super) stderr: File,
 }
 
 /// An ssh with an sftp server. When it is dropped, ssh ends.
@@ -127,7 +138,13 @@ impl Session {
             .process_group(0)
             .spawn()
             .map_err(start)?;
-        let stdout = child.stdout.take();
+        let stdout = child.stdout.take().ok_or_else(|| start(io::ErrorKind::BrokenPipe.into()))?.into();
+        let server = Server { command: command.to_string(), stdin, stdout, child: Some(child), stderr };
+        Self::over(server, remote, connect, bounds)
+    }
+
+    /// Greets a server.
+    pub(super) fn over(server: Server, remote: String, limit: Duration, bounds: SftpBounds) -> Result<Self> {
         let state = State {
             next_id: 0,
             waiting: HashMap::new(),
@@ -139,22 +156,22 @@ impl Session {
         };
         let shared = Arc::new(Shared {
             remote,
-            command: command.to_string(),
+            command: server.command,
             bounds,
             state: Mutex::new(state),
             room: Condvar::new(),
             out: Mutex::default(),
-            stdin: Mutex::new(Some(stdin)),
-            child: Mutex::new(Some(child)),
-            stderr,
+            stdin: Mutex::new(Some(server.stdin)),
+            child: Mutex::new(server.child),
+            stderr: server.stderr,
         });
         // From here on dropping the session ends ssh.
         let mut session = Self { shared: Arc::clone(&shared), greeting: Greeting::default() };
-        let stdout = stdout.ok_or_else(|| start(io::ErrorKind::BrokenPipe.into()))?;
-        let mut incoming = Incoming::new(stdout);
-        session.greeting = shared.greet(&mut incoming, connect)?;
+        let mut incoming = Incoming::new(server.stdout);
+        session.greeting = shared.greet(&mut incoming, limit)?;
         let named = thread::Builder::new().name("sftp".to_owned());
-        named.spawn(move || shared.read(incoming)).map_err(start)?;
+        let spawned = named.spawn(move || shared.read(incoming));
+        spawned.map_err(|source| MountError::Start { program: "a thread".to_owned(), source })?;
         Ok(session)
     }
 
@@ -501,57 +518,4 @@ fn io_error(failure: &Arc<MountError>) -> io::Error {
         _ => io::ErrorKind::ConnectionAborted,
     };
     io::Error::new(kind, Failure(Arc::clone(failure)))
-}
-
-/// What ssh has written, and which of it has been read.
-struct Incoming {
-    from: ChildStdout,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-enum Filled {
-    Some,
-    /// Not within the time.
-    Nothing,
-    End,
-}
-
-impl Incoming {
-    fn new(from: ChildStdout) -> Self {
-        Self { from, buffer: vec![0; 2 * LONGEST_PACKET], start: 0, end: 0 }
-    }
-
-    /// The next packet, if all of it is here.
-    fn packet(&self) -> std::result::Result<Option<&[u8]>, Malformed> {
-        let bytes = &self.buffer[self.start..self.end];
-        Ok(packet::packet_len(bytes)?.and_then(|len| bytes.get(..len)))
-    }
-
-    /// Goes on behind that packet.
-    fn next(&mut self) {
-        if let Ok(Some(packet)) = self.packet() {
-            self.start += packet.len();
-        }
-    }
-
-    /// Reads more, if there is some within `limit`.
-    fn fill(&mut self, limit: Duration) -> io::Result<Filled> {
-        let mut fds = [PollFd::new(&self.from, PollFlags::IN)];
-        let time = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
-        match poll(&mut fds, Some(&time)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Filled::Nothing),
-            Ok(_) => {}
-            Err(e) => return Err(e.into()),
-        }
-        // The buffer has room for two of the longest packets, so that moving is rare and always enough.
-        if self.buffer.len() - self.end < LONGEST_PACKET / 2 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
-        }
-        let read = self.from.read(&mut self.buffer[self.end..])?;
-        self.end += read;
-        Ok(if read == 0 { Filled::End } else { Filled::Some })
-    }
 }

@@ -91,6 +91,10 @@ impl SftpSource {
         let command = command.args(["-s", "--", &remote.ssh_destination(), "sftp"]);
         let connect = Duration::from_secs(options.connect_timeout.into()) + bounds.silence;
         let session = Session::start(&command, remote.ssh_destination(), connect, *bounds)?;
+        Self::over(session, remote)
+    }
+
+    pub(super) fn over(session: Session, remote: &Remote) -> Result<Self> {
         let link = Link::new(session, remote.clone())
             .map_err(|source| MountError::RemoteDirectory { remote: remote.to_string(), source })?;
         Ok(Self {
