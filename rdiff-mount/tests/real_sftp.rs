@@ -320,7 +320,7 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
     assert!(error.contains("Host key verification failed") && error.contains("fingerprint"), "{error}");
     let error = fails(&SshfsOptions { identity: Some(lab.path("host_key")), ..lab.options() }, &src);
     assert!(error.contains("Permission denied") && error.contains("ssh-copy-id"), "{error}");
-    let error = fails(&lab.options(), &src.clone().with_port(Some(1)));
+    let error = fails(&lab.options(), &src.with_port(Some(1)));
     assert!(error.contains("Connection refused") && error.contains("check the port"), "{error}");
     let error = fails(&lab.options(), &lab.remote("nowhere"));
     assert!(error.contains("nowhere; check the path") && error.contains("NotFound"), "{error}");

@@ -7,6 +7,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `packet` | the packets as bytes, pure |
+//! | `server` | starting ssh, writing to it |
 //! | `incoming` | what the server writes, cut into packets |
 //! | `session` | one ssh: questions of many threads, one thread that hands out answers and keeps the time |
 //! | `source` | [`SftpSource`]: lists and looks, for a backup |
@@ -28,6 +29,7 @@ mod file;
 mod guard;
 mod incoming;
 mod packet;
+mod server;
 mod session;
 mod source;
 #[cfg(test)]

@@ -402,7 +402,8 @@ impl<'a> Fields<'a> {
         }
         if has(MORE) {
             for _ in 0..self.u32()? {
-                (self.string()?, self.string()?);
+                self.string()?;
+                self.string()?;
             }
         }
         Ok(attrs)

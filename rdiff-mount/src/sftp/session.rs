@@ -9,19 +9,16 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{self, Child, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendFlags, send};
-
 use super::SftpBounds;
 use super::incoming::{Filled, Incoming};
 use super::packet::{self, Greeting, HELLO, Malformed, Reply, Request};
+use super::server::{Server, send_all};
 use crate::error::{MountError, Result};
 use crate::runner::{self, Command, Exit};
 
@@ -33,17 +30,6 @@ const LONGEST_WAIT: u32 = 10;
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What our locks protect is whole between any two statements.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A server, and what leads there.
-pub(super) struct Server {
-    /// For messages.
-    pub(super) command: String,
-    pub(super) stdin: UnixStream,
-    pub(super) stdout: OwnedFd,
-    pub(super) child: Option<Child>,
-    /// Where it writes what went wrong.
-    pub(super) stderr: File,
 }
 
 /// An ssh with an sftp server. When it is dropped, ssh ends.
@@ -125,21 +111,7 @@ impl Session {
         connect: Duration,
         bounds: SftpBounds,
     ) -> Result<Self> {
-        let start = |source| MountError::start(command, source);
-        let stderr = runner::memory_file().map_err(start)?;
-        // A socket and no pipe: writing to one that is closed must not raise SIGPIPE in whoever links us.
-        let (stdin, theirs) = UnixStream::pair().map_err(start)?;
-        let mut child = process::Command::new(command.program())
-            .args(command.arguments())
-            .env("LC_ALL", "C")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::piped())
-            .stderr(stderr.try_clone().map_err(start)?)
-            .process_group(0)
-            .spawn()
-            .map_err(start)?;
-        let stdout = child.stdout.take().ok_or_else(|| start(io::ErrorKind::BrokenPipe.into()))?.into();
-        let server = Server { command: command.to_string(), stdin, stdout, child: Some(child), stderr };
+        let server = Server::start(command).map_err(|source| MountError::start(command, source))?;
         Self::over(server, remote, connect, bounds)
     }
 
@@ -287,10 +259,10 @@ impl Drop for Session {
         if let Ok(mut stdin) = self.shared.stdin.try_lock() {
             stdin.take();
         }
-        if let Some(mut child) = lock(&self.shared.child).take() {
-            if !matches!(runner::wait(&mut child, GRACE / 4), Ok(Some(_))) {
-                runner::give_up(child);
-            }
+        if let Some(mut child) = lock(&self.shared.child).take()
+            && !matches!(runner::wait(&mut child, GRACE / 4), Ok(Some(_)))
+        {
+            runner::give_up(child);
         }
     }
 }
@@ -452,10 +424,10 @@ impl Shared {
         }
         self.room.notify_all();
         // Killed before its input is closed: a writer may be stuck there.
-        if let Some(mut child) = lock(&self.child).take() {
-            if !matches!(child.try_wait(), Ok(Some(_))) {
-                runner::give_up(child);
-            }
+        if let Some(mut child) = lock(&self.child).take()
+            && !matches!(child.try_wait(), Ok(Some(_)))
+        {
+            runner::give_up(child);
         }
         lock(&self.stdin).take();
     }
@@ -491,17 +463,6 @@ impl Shared {
     fn said(&self) -> Vec<u8> {
         runner::tail(&self.stderr).unwrap_or_default()
     }
-}
-
-fn send_all(socket: &UnixStream, mut bytes: &[u8]) -> rustix::io::Result<()> {
-    while !bytes.is_empty() {
-        match send(socket, bytes, SendFlags::NOSIGNAL) {
-            Ok(sent) => bytes = &bytes[sent..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }
 
 impl Slot {

@@ -10,7 +10,8 @@ use rdiff_core::path::RepoPath;
 use rdiff_core::tree::means_source_gone;
 use rdiff_core::tree::source::Source;
 
-use super::session::{Server, Session};
+use super::server::Server;
+use super::session::Session;
 use super::{SftpBounds, SftpSource};
 use crate::error::MountError;
 use crate::location::Remote;
