@@ -146,6 +146,7 @@ pub struct Compare {
     pub method: Method,
     pub at: String,
     pub selection: Vec<Choice>,
+    pub compare_inode: bool,
 }
 
 /// What is looked at to tell two files apart.
@@ -252,7 +253,8 @@ pub enum RestrictMode {
 #[expect(missing_docs, reason = "each is an option or a location of the command line")]
 pub struct Verify {
     pub repository: OsString,
-    pub at: String,
+    /// Nothing for all sessions.
+    pub at: Option<String>,
 }
 
 /// Which increments are compressed.

@@ -260,9 +260,12 @@ fn verify() -> Command {
     action(
         "verify",
         "Check the files of a time against their recorded digests",
-        "  rdiff-backup verify --at 1W /backup/home",
+        "  rdiff-backup verify --at 1W /backup/home\n  \
+         rdiff-backup verify --all /backup/home",
     )
     .arg(at("The time; default: now"))
+    .arg(flag("all", "Check the files of all sessions"))
+    .group(ArgGroup::new("when").args(["at", "all"]))
     .arg(location("REPOSITORY"))
 }
 
@@ -283,6 +286,7 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
             method: method_of(s),
             at: time_of(s),
             selection: selection::selection(s),
+            compare_inode: true,
         }),
         ("complete", _) => Action::Complete(Complete {
             cword: s.get_one("cword").copied().unwrap_or(-1),
@@ -312,7 +316,10 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
         }),
         ("server", _) => Action::Server(groups::restriction(s, s.get_flag("debug"))),
         ("test", _) => Action::Test(places(s, "LOCATION")),
-        ("verify", _) => Action::Verify(Verify { repository: place(s, "REPOSITORY"), at: time_of(s) }),
+        ("verify", _) => Action::Verify(Verify {
+            repository: place(s, "REPOSITORY"),
+            at: (!s.get_flag("all")).then(|| time_of(s)),
+        }),
         _ => return Err(format!("'{name}' is no action")),
     })
 }

@@ -116,8 +116,14 @@ fn read_action(m: &ArgMatches) -> Result<Action, Bad> {
     let (option, time) = chosen(m);
     let compare = |method| -> Result<Action, Bad> {
         let [source, repository] = exactly("compare", places.clone())?;
-        let selection = selection::selection(m);
-        Ok(Action::Compare(Compare { source, repository, method, at: time.clone(), selection }))
+        Ok(Action::Compare(Compare {
+            source,
+            repository,
+            method,
+            at: time.clone(),
+            selection: selection::selection(m),
+            compare_inode: groups::filesystem(m).compare_inode,
+        }))
     };
     let list_increments = |size| -> Result<Action, Bad> {
         let [repository] = exactly("list", places.clone())?;
@@ -154,7 +160,7 @@ fn read_action(m: &ArgMatches) -> Result<Action, Bad> {
         "test-server" => Ok(Action::Test(at_least_one("test", places)?)),
         "verify" | "verify-at-time" => {
             let [repository] = exactly("verify", places)?;
-            Ok(Action::Verify(Verify { repository, at: time }))
+            Ok(Action::Verify(Verify { repository, at: Some(time) }))
         }
         _ => {
             let [source, repository] = exactly("backup", places)?;

@@ -1,17 +1,12 @@
 //! What a location on the command line means: a directory here or on another host, a repository, a path
 //! inside one, an increment file.
 
-use rdiff_core::format::names::TimedName;
-use rdiff_core::path::RepoPathBuf;
-use rdiff_core::time::SessionTime;
 use rdiff_mount::location::{Location, LocationError};
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The directory that makes its parent a repository.
 pub const DATA: &str = "rdiff-backup-data";
-const INCREMENTS: &[u8] = b"increments";
 
 /// Why a location can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +21,6 @@ pub enum LocateError {
     Remote(Location),
     #[error("Path '{}' couldn't be identified as being within an existing backup repository", .0.display())]
     NotInRepository(PathBuf),
-    #[error("Path '{}' looks like an increment but doesn't have 'rdiff-backup-data/increments' in its path.", .0.display())]
-    LostIncrement(PathBuf),
     #[error("Source path {} does not exist", .0.display())]
     Missing(PathBuf),
     #[error("Source path {} is not a directory", .0.display())]
@@ -87,56 +80,30 @@ pub fn repository(location: &OsStr) -> Result<PathBuf, LocateError> {
 pub struct Place {
     /// The root of the repository.
     pub repository: PathBuf,
-    /// The path in its tree; the root for all of it.
-    pub path: RepoPathBuf,
-    /// The session whose state an increment file holds, if the place was given as one.
-    pub increment: Option<SessionTime>,
+    /// The way from there; empty for all of it.
+    pub inside: PathBuf,
 }
 
 /// Finds the repository above a path. The path need not exist (any more).
 ///
 /// # Errors
-/// When there is none, or the path is an increment file in the wrong place.
+/// When there is none.
 pub fn within_repository(location: &OsStr) -> Result<Place, LocateError> {
     let path = local(location)?;
-    let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
-    match TimedName::parse(name) {
-        Some(name) => of_increment(&path, &name).ok_or(LocateError::LostIncrement(path.clone())),
-        None => above(&path)
-            .or_else(|| above(&std::path::absolute(&path).ok()?))
-            .ok_or(LocateError::NotInRepository(path)),
-    }
+    above(&path)
+        .or_else(|| above(&std::path::absolute(&path).ok()?))
+        .ok_or(LocateError::NotInRepository(path))
 }
 
-/// The nearest directory, the path itself or above it, that is a repository.
+/// The parent of the topmost data directory on the way to the path; else the nearest directory, the path itself
+/// or above it, that has one.
 fn above(path: &Path) -> Option<Place> {
-    let repository = path.ancestors().find(|dir| dir.join(DATA).symlink_metadata().is_ok())?;
-    let inside = path.strip_prefix(repository).ok()?;
+    let of_data = path.ancestors().filter(|p| p.ends_with(DATA)).last().and_then(Path::parent);
+    let nearest = || path.ancestors().find(|dir| dir.join(DATA).symlink_metadata().is_ok());
+    let repository = of_data.or_else(nearest)?;
+    let inside = path.strip_prefix(repository).ok()?.to_path_buf();
     let repository = if repository.as_os_str().is_empty() { Path::new(".") } else { repository };
-    Some(Place {
-        repository: repository.to_path_buf(),
-        path: RepoPathBuf::new(inside.as_os_str().as_bytes()).ok()?,
-        increment: None,
-    })
-}
-
-/// `REPO/rdiff-backup-data/increments/DIR/BASE.TIME.KIND`, or `REPO/rdiff-backup-data/increments.TIME.dir`.
-fn of_increment(path: &Path, name: &TimedName<'_>) -> Option<Place> {
-    let dir = path.parent()?;
-    let data = dir.ancestors().filter(|d| d.file_name() == Some(OsStr::new(DATA))).last()?;
-    let inside = dir.strip_prefix(data).ok()?.as_os_str().as_bytes();
-    let below = match inside.strip_prefix(INCREMENTS) {
-        _ if inside.is_empty() && name.base == INCREMENTS => Some(Vec::new()),
-        Some([]) => Some(name.base.to_vec()),
-        Some([b'/', rest @ ..]) => Some([rest, b"/", name.base].concat()),
-        _ => None,
-    }?;
-    let repository = data.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Some(Place {
-        repository: repository.to_path_buf(),
-        path: RepoPathBuf::new(below).ok()?,
-        increment: Some(name.time),
-    })
+    Some(Place { repository: repository.to_path_buf(), inside })
 }
 
 #[cfg(test)]
@@ -156,31 +123,18 @@ mod tests {
         let root = dir.path().join("r");
         for (inside, want) in [("", ""), ("/", ""), ("/d", "d"), ("/d/./gone//x/", "d/gone/x")] {
             let place = within_repository(OsStr::new(&format!("{}{inside}", root.display()))).unwrap();
-            assert_eq!((place.repository, place.path.as_bytes()), (root.clone(), want.as_bytes()));
-            assert_eq!(place.increment, None);
+            assert_eq!(place, Place { repository: root.clone(), inside: want.into() });
         }
         assert!(matches!(within_repository(dir.path().as_os_str()), Err(LocateError::NotInRepository(_))));
     }
 
     #[test]
-    fn an_increment_file_names_a_path_and_a_session() {
-        let dir = repository_with("r");
-        let data = dir.path().join("r").join(DATA);
-        for (file, want) in [
-            ("increments.2023-11-14T22:13:20Z.dir", Some("")),
-            ("increments/a.txt.2023-11-14T22:13:20Z.diff.gz", Some("a.txt")),
-            ("increments/d/e/a.2023-11-14T22:13:20Z.missing", Some("d/e/a")),
-            ("mirror_metadata.2023-11-14T22:13:20Z.snapshot.gz", None),
-            ("../a.2023-11-14T22:13:20Z.snapshot", None),
-        ] {
-            let place = within_repository(data.join(file).as_os_str()).ok();
-            let want = want.map(|path| Place {
-                repository: dir.path().join("r"),
-                path: RepoPathBuf::new(path).unwrap(),
-                increment: Some(SessionTime(1_700_000_000)),
-            });
-            assert_eq!(place, want, "{file}");
-        }
+    fn a_repository_in_the_data_of_another_is_not_meant() {
+        let dir = repository_with("r/rdiff-backup-data/increments/nest/rdiff-backup-data");
+        let inside = Path::new("rdiff-backup-data/increments/nest/rdiff-backup-data/x");
+        let root = dir.path().join("r");
+        let place = within_repository(root.join(inside).as_os_str()).unwrap();
+        assert_eq!(place, Place { repository: root, inside: inside.into() });
     }
 
     #[test]

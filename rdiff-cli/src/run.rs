@@ -1,10 +1,16 @@
 //! One function for each action: locate, call, report.
 
 mod backup;
+mod compare;
+mod lines;
+mod list;
+mod open;
 mod other;
-mod repository;
+mod regress;
+mod remove;
 mod restore;
 mod selection;
+mod verify;
 
 use crate::action::{Action, Filesystem, Generic, Invocation, Owners};
 use crate::exit::Exit;
@@ -110,17 +116,17 @@ impl Context<'_> {
         match action {
             Action::Backup(a) => backup::backup(a, self),
             Action::Calculate(files) => other::calculate(files, self),
-            Action::Compare(a) => repository::compare(a, self),
+            Action::Compare(a) => compare::compare(a, self),
             Action::Complete(a) => other::complete(a, self),
             Action::Info => other::info(self),
-            Action::ListFiles(a) => repository::list_files(a, self),
-            Action::ListIncrements(a) => repository::list_increments(a, self),
-            Action::Regress(a) => repository::regress(a, self),
-            Action::RemoveIncrements(a) => repository::remove_increments(a, self),
+            Action::ListFiles(a) => list::files(a, self),
+            Action::ListIncrements(a) => list::increments(a, self),
+            Action::Regress(a) => regress::regress(a, self),
+            Action::RemoveIncrements(a) => remove::increments(a, self),
             Action::Restore(a) => restore::restore(a, self),
             Action::Server(_) => other::server(self),
             Action::Test(locations) => other::test(locations, self),
-            Action::Verify(a) => repository::verify(a, self),
+            Action::Verify(a) => verify::verify(a, self),
         }
     }
 

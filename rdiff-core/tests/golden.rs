@@ -1,5 +1,6 @@
 //! The golden repositories: judged, restored session by session, regressed.
 
+mod ours;
 mod support;
 
 use std::path::Path;
@@ -21,10 +22,9 @@ struct Restorer {
     thorough_with: fn(name: &str) -> bool,
 }
 
-/// The programs that are tried. Ours is to be added here: `thorough_with: |_| true, loses: Ignore::default()`, or
-/// as little as can be.
+/// The programs that are tried. What the real program recorded has whole seconds, and no times of links and devices.
 fn restorers() -> Vec<Restorer> {
-    vec![Restorer {
+    let real = Restorer {
         name: "the real program",
         restore: restore_with_real,
         loses: Ignore::BY_REAL,
@@ -32,7 +32,14 @@ fn restorers() -> Vec<Restorer> {
         thorough_with: |name| {
             ["type-changes", "long-names-quoted", "hard-links", "unreadable"].contains(&name)
         },
-    }]
+    };
+    let ours = Restorer {
+        name: "ours",
+        restore: |repo, at, target| drop(ours::restore_all(repo, at, target)),
+        loses: Ignore::BY_REAL,
+        thorough_with: |_| true,
+    };
+    vec![real, ours]
 }
 
 fn restore_with_real(repo: &Path, at: i64, target: &Path) {
@@ -124,5 +131,51 @@ fn an_interrupted_repository_is_clean_after_a_regress() {
             let found = differences(good, &Manifest::of_mirror(&golden.repo()), ignore);
             assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
         }
+    }
+}
+
+/// Everything in a repository, of the mirror and of its data.
+fn all_of(repo: &Path) -> [Manifest; 2] {
+    [Manifest::of_mirror(repo), Manifest::scan(&repo.join("rdiff-backup-data"))]
+}
+
+#[test]
+fn ours_restores_from_an_interrupted_repository_and_changes_nothing_in_it() {
+    if !is_root("golden") {
+        return;
+    }
+    for name in golden::names().into_iter().filter(|n| is_interrupted(n)) {
+        let golden = Golden::unpack(&name);
+        let before = all_of(&golden.repo());
+        for (&at, manifest) in &golden.sessions {
+            let target = golden.beside(&format!("at {at}"));
+            ours::restore_all(&golden.repo(), at, &target);
+            let found = differences(manifest, &Manifest::scan(&target), Ignore::BY_REAL);
+            assert!(found.is_empty(), "{name} at {at}:\n{}", found.join("\n"));
+        }
+        let after = all_of(&golden.repo());
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(differences(before, after, Ignore::default()), [""; 0], "{name} was changed");
+        }
+    }
+}
+
+#[test]
+fn ours_regresses_an_interrupted_repository() {
+    if !is_root("golden") {
+        return;
+    }
+    for name in golden::names().into_iter().filter(|n| is_interrupted(n)) {
+        let golden = Golden::unpack(&name);
+        let done = ours::undo(&golden.repo()).unwrap_or_else(|e| panic!("{name}: {}", ours::line(&e)));
+        let Some((_, good)) = golden.sessions.last_key_value() else {
+            assert_eq!(done, None, "{name}: there is nothing to go back to");
+            continue;
+        };
+        let found = check_repository(&golden.repo());
+        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+        let found = differences(good, &Manifest::of_mirror(&golden.repo()), Ignore::BY_REAL);
+        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+        assert_comes_back(&name, &golden);
     }
 }

@@ -13,6 +13,7 @@ use crate::format::stats::{
     FileStatistics, SessionStatistics, error_log_line, file_statistics_head, file_statistics_line,
 };
 use crate::format::{acls, xattrs};
+use crate::merge::AtPath;
 use crate::monitor::{Counter, Event, Monitor, PathDone, Phase};
 use crate::nest::Nest;
 use crate::path::{RepoPath, RepoPathBuf};
@@ -24,7 +25,9 @@ use crate::repo::metadata::Recorded;
 use crate::repo::{DataFile, Repository};
 use crate::tree::attrs::Applied;
 use crate::tree::source::SourceGuard;
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 
 /// A change of the mirror that waits for a barrier.
@@ -54,6 +57,8 @@ enum Removal {
 const BATCH: usize = 50_000;
 /// or so many bytes of staged files.
 const BATCH_BYTES: u64 = 2 << 30;
+/// How often a closed directory is opened up for one operation: a worker that reads below it closes it again.
+const OPENINGS: usize = 4;
 
 /// A directory on the way to the present path.
 struct Dir {
@@ -104,6 +109,12 @@ pub(super) struct Recorder<'m> {
     touched: Vec<Entry>,
     firsts: HashMap<(u64, u64), First>,
     removed: u64,
+    /// A directory that stays with all in it, since what stands in its place can't be read.
+    held: Option<RepoPathBuf>,
+    /// Where the last problem was.
+    last_problem: Option<RepoPathBuf>,
+    /// Directories of the mirror that were opened up for us, with the mode they had.
+    opened: RefCell<Vec<(StoredPath, u32)>>,
 }
 
 /// What is left to do once a session is recorded and applied.
@@ -188,6 +199,9 @@ impl<'m> Recorder<'m> {
             touched: Vec::new(),
             firsts: HashMap::new(),
             removed: 0,
+            held: None,
+            last_problem: None,
+            opened: RefCell::default(),
         })
     }
 
@@ -204,23 +218,26 @@ impl<'m> Recorder<'m> {
                 Some(old) => self.keep(old, newer.as_deref())?,
                 None => return Ok(()),
             },
-            Outcome::Held(problem) => {
+            Outcome::Held { problem, with_all_below } => {
                 if let Some(problem) = problem {
                     self.problem(&problem);
-                    if problem.kind == ProblemKind::List {
-                        self.statistics.errors = Some(self.statistics.errors.unwrap_or(0.0) + 1.0);
-                    }
                 }
                 if let Some(old) = old {
                     self.keep(old, None)?;
                 }
-            }
-            Outcome::Changed(changed) => self.change(&planned.path, old, *changed)?,
-            Outcome::Removed { increment } => {
-                if let Some(old) = old {
-                    self.remove(old, increment)?;
+                if with_all_below {
+                    self.held = Some(planned.path);
                 }
             }
+            Outcome::Changed(changed) => self.change(&planned.path, old, *changed)?,
+            Outcome::Removed { increment } => match old {
+                Some(old) if self.held.as_ref().is_some_and(|h| old.path().starts_with(h.as_path())) => {
+                    self.shared.drop_increment(&old.entry)?;
+                    self.keep(old, None)?;
+                }
+                Some(old) => self.remove(old, increment)?,
+                None => {}
+            },
         }
         self.monitor.count(Counter::Paths, 1);
         for file in [&mut self.files.metadata, &mut self.files.index] {
@@ -416,7 +433,7 @@ impl<'m> Recorder<'m> {
             _ => Err(Problem {
                 kind: ProblemKind::List,
                 path: changed.entry.path.clone(),
-                source: std::io::Error::other("the first name of this file could not be read"),
+                source: io::Error::other("the first name of this file could not be read"),
             }),
         }
     }
@@ -454,7 +471,13 @@ impl<'m> Recorder<'m> {
             return Ok(());
         }
         match place {
-            Place::Staged(from) if over_dir => self.removals.push(Removal::PutOverDir { from, to }),
+            Place::Staged(from) if over_dir => {
+                // Later names are made before it takes its place: they link to it where it is.
+                if let Some(first) = entry.file().and_then(|f| self.firsts.get_mut(&f.link?.group())) {
+                    first.place = from.clone();
+                }
+                self.removals.push(Removal::PutOverDir { from, to });
+            }
             Place::Staged(from) => {
                 self.staged_bytes += entry.size();
                 self.ops.push(Op::Put { from, to });
@@ -562,7 +585,15 @@ impl<'m> Recorder<'m> {
     }
 
     fn problem(&mut self, problem: &Problem) {
+        // A directory that can be neither looked into nor listed is one problem.
+        if problem.kind == ProblemKind::List && self.last_problem.as_ref() == Some(&problem.path) {
+            return;
+        }
+        self.last_problem = Some(problem.path.clone());
         self.problems += 1;
+        if problem.kind == ProblemKind::List {
+            self.statistics.errors = Some(self.statistics.errors.unwrap_or(0.0) + 1.0);
+        }
         self.monitor.event(&Event::Problem(problem));
         self.error_log.extend(error_log_line(problem, self.separator));
     }
@@ -594,10 +625,14 @@ impl<'m> Recorder<'m> {
                 }
                 session.io(Doing::Create, to, self.in_opened(to, || make_dirs(&**disk, to)))
             }
-            Op::SetAttributes(entry) => self.shared.set_mirror_attributes(entry),
+            Op::SetAttributes(entry) => {
+                let (to, attributes) = (self.shared.mirror(entry), self.shared.for_mirror(entry));
+                let set = self.in_opened(&to, || disk.set_attributes(&to, &attributes));
+                session.io(Doing::SetAttributes, &to, set)
+            }
             Op::Link { first, to } => {
                 let between = session.staged();
-                session.io(Doing::Link, first, disk.link(first, &between))?;
+                session.io(Doing::Link, first, self.in_opened(first, || disk.link(first, &between)))?;
                 session.io(Doing::Rename, to, self.in_opened(to, || disk.rename(&between, to)))?;
                 // Renaming one name of a file over another of its names leaves both.
                 session.io(Doing::Remove, &between, ignore_absent(disk.unlink(&between)))
@@ -609,16 +644,53 @@ impl<'m> Recorder<'m> {
         self.shared.session.io(Doing::Link, to, self.shared.disk.link(first, to))
     }
 
-    /// Does something in a directory; if that denies it, after giving ourselves the right. Its attributes
-    /// are set again at the end.
-    fn in_opened<T>(&self, place: &StoredPath, act: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
-        match act() {
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-                let open = Applied { mode: Some(0o700), ..Applied::default() };
-                self.shared.disk.set_attributes(&place.parent(), &open)?;
-                act()
+    /// Does something at a place; where a directory above denies it, after giving ourselves the right.
+    fn in_opened<T>(&self, place: &StoredPath, act: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        for _ in 0..OPENINGS {
+            match act() {
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied && !place.as_bytes().is_empty() => {
+                    self.open_up(&place.parent())?;
+                }
+                other => return other,
             }
-            other => other,
+        }
+        act()
+    }
+
+    /// Makes sure that we may enter and change a directory, until [`Self::close_directories`].
+    fn open_up(&self, dir: &StoredPath) -> io::Result<()> {
+        let disk = &self.shared.disk;
+        let stat = self.in_opened(dir, || disk.root().stat(dir.as_bytes()))?;
+        if stat.mode & 0o700 != 0o700 {
+            let open = Applied { mode: Some(0o700), ..Applied::default() };
+            self.in_opened(dir, || disk.set_attributes(dir, &open))?;
+            self.opened.borrow_mut().push((dir.clone(), stat.mode));
+        }
+        Ok(())
+    }
+
+    /// Sets the attributes of directories in which anything changed, and the modes of others that were
+    /// opened up. To get at one may open another, further up; so this goes on until all are closed.
+    fn close_directories(&self) -> Result<()> {
+        let places: HashSet<StoredPath> = self.touched.iter().map(|e| self.shared.mirror(e)).collect();
+        self.opened.borrow_mut().retain(|(dir, _)| !places.contains(dir));
+        let Shared { session, disk, .. } = &*self.shared;
+        for entry in &self.touched {
+            let place = self.shared.mirror(entry);
+            let attributes = self.shared.for_mirror(entry);
+            let set = self.in_opened(&place, || disk.set_attributes(&place, &attributes));
+            session.io(Doing::SetAttributes, &place, set)?;
+        }
+        loop {
+            let opened = self.opened.take();
+            if opened.is_empty() {
+                return Ok(());
+            }
+            for (dir, mode) in opened.iter().rev() {
+                let as_it_was = Applied { mode: Some(*mode), ..Applied::default() };
+                let set = self.in_opened(dir, || ignore_absent(disk.set_attributes(dir, &as_it_was)));
+                session.io(Doing::SetAttributes, dir, set)?;
+            }
         }
     }
 
@@ -680,7 +752,7 @@ impl<'m> Recorder<'m> {
         let layout = repo.layout();
         let write = |base: &str, gzipped: bool, content: &[u8]| -> Result<()> {
             let place = layout.data(base, session.time(), IncrementKind::Data, gzipped);
-            let create = || -> std::io::Result<()> {
+            let create = || -> io::Result<()> {
                 let mut file = session.disk().create(&place)?;
                 if content.is_empty() { Ok(()) } else { file.write_all(content) }
             };
@@ -735,17 +807,14 @@ impl<'m> Recorder<'m> {
                 }
             }
         }
-        for entry in &self.touched {
-            self.shared.set_mirror_attributes(entry)?;
-        }
-        Ok(())
+        self.close_directories()
     }
 
     /// Removes a directory of the mirror, and what strangers may have put into it.
     fn remove_dir(&self, place: &StoredPath) -> Result<()> {
         let Shared { session, disk, .. } = &*self.shared;
         let removed = match self.in_opened(place, || ignore_absent(disk.rmdir(place))) {
-            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => remove_all(&**disk, place),
+            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => remove_all(&**disk, place),
             other => other,
         };
         session.io(Doing::Remove, place, removed)
@@ -759,7 +828,7 @@ impl<'m> Recorder<'m> {
         let Shared { session, disk, .. } = &*self.shared;
         let (dir, new) = (StoredPath::fixed(LONG_NAMES), session.staged());
         let place = dir.listed(b"next_free");
-        let write = || -> std::io::Result<()> {
+        let write = || -> io::Result<()> {
             make_dirs(&**disk, &dir)?;
             make_dirs(&**disk, &new.parent())?;
             disk.create(&new)?.write_all(next.to_string().as_bytes())?;

@@ -185,21 +185,44 @@ pub(crate) fn backup_on(
     monitor: &dyn Monitor,
     started: std::time::SystemTime,
 ) -> Result<BackupReport> {
+    let opened = open_repository(&disk, request, monitor)?;
+    let done = run(source, guard, disk, &opened, request, filter, monitor, started);
+    let (repo, writer, ..) = &opened;
+    if matches!(done, Err(Error::SourceVanished { .. }))
+        && matches!(repo.state()?, MirrorState::Interrupted { .. })
+    {
+        crate::regress::undo_failed(writer, monitor)?;
+    }
+    done
+}
+
+/// Writes the session. All workers have ended when this returns.
+#[expect(clippy::too_many_arguments, reason = "what a caller gave, and the repository opened for it")]
+fn run(
+    source: Arc<dyn Source>,
+    guard: &dyn SourceGuard,
+    disk: Arc<dyn Disk>,
+    (repo, writer, previous, regressed): &Opened,
+    request: &BackupRequest,
+    filter: impl Filter + 'static,
+    monitor: &dyn Monitor,
+    started: std::time::SystemTime,
+) -> Result<BackupReport> {
+    let (previous, regressed) = (*previous, *regressed);
     let root = Arc::clone(disk.root());
     let now = started.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
     let time = SessionTime(request.time.unwrap_or(now));
     let repo_id = root.find(b"").while_doing(Doing::Stat, root.path())?.map(|s| (s.device, s.inode));
-    let (repo, writer, previous, regressed) = open_repository(&disk, request, monitor)?;
     let caps = probe(&root, request)?;
     let mut options = options(request, &started)?;
     options.hard_links = request.hard_links && caps.hard_links;
-    let session = Session::begin(&writer, Arc::clone(&repo), time, previous)?;
+    let session = Session::begin(writer, Arc::clone(repo), time, previous)?;
     monitor.event(&Event::SessionStarted { time, previous });
     let mut ownership = Ownership::new(Arc::new(Names::default()));
     ownership.numeric = request.numeric_ids;
     ownership.user_map = request.user_map.clone();
     ownership.group_map = request.group_map.clone();
-    let next_long_name = next_long_name(&repo)?;
+    let next_long_name = next_long_name(repo)?;
     let readers = if request.workers == 0 { source.traits().readers } else { request.workers };
     let pool = Arc::new(Pool::new(readers));
     let shared = Arc::new(Shared {
@@ -266,8 +289,7 @@ pub(crate) fn backup_on(
         return Err(Error::Refused("a worker outlived its work".to_owned()));
     };
     let session = shared.session.commit(&finished.replaced)?;
-    finished.clean_up(&*shared.disk, &repo);
-    drop(writer);
+    finished.clean_up(&*shared.disk, repo);
     Ok(BackupReport {
         session,
         previous,

@@ -110,7 +110,7 @@ impl Planner {
         };
         let action = match (found, &old) {
             (Some(Found { path, what: What::Unknown(source) }), _) => {
-                if means_source_gone(&source) || (path.is_root() && old.is_some()) {
+                if means_source_gone(&source) || path.is_root() {
                     return Err(super::source_gone(&*self.source, &path, &source));
                 }
                 let problem = Problem { kind: ProblemKind::List, path: path.clone(), source };
@@ -163,8 +163,10 @@ impl Planner {
         }
         let is_file = matches!(new.kind, Kind::File(_));
         let racy = self.previous.is_some_and(|t| stat.mtime.0 >= t.0);
-        let doubt_content =
-            is_file && (racy || old_mark.is_some() || old_precise.is_some_and(|p| p.mtime != stat.mtime));
+        // Without a mark it was too young to be relied on, or its file system has none.
+        let was_young = self.source.traits().change_marks && old_precise.is_some() && old_mark.is_none();
+        let other_time = old_precise.is_some_and(|p| p.mtime != stat.mtime);
+        let doubt_content = is_file && (racy || was_young || old_mark.is_some() || other_time);
         let nothing_more_to_see = !doubt_content
             && !matches!(new.kind, Kind::Symlink(_))
             && !self.source.traits().xattrs

@@ -32,8 +32,8 @@ pub(super) enum Outcome {
     Changed(Box<Changed>),
     /// It is gone; its last state is in an increment of so many bytes.
     Removed { increment: u64 },
-    /// It can't be read: it stays as it was.
-    Held(Option<Problem>),
+    /// It can't be read: it stays as it was. So does all below a directory that something else replaced.
+    Held { problem: Option<Problem>, with_all_below: bool },
 }
 
 /// The new state of a path.
@@ -105,22 +105,29 @@ impl Shared {
     pub(super) fn stage(&self, planned: &mut Planned, tools: &mut Tools) -> Result<Outcome> {
         match std::mem::replace(&mut planned.action, Action::Keep) {
             Action::Keep => Ok(Outcome::Kept(None)),
-            Action::Hold(problem) => Ok(Outcome::Held(problem)),
+            Action::Hold(problem) => Ok(Outcome::Held { problem, with_all_below: false }),
             Action::Remove => {
-                let Some(old) = &planned.old else { return Ok(Outcome::Held(None)) };
+                let Some(old) = &planned.old else { return Ok(Outcome::Kept(None)) };
                 let increment = self.keep_old(old, None, tools)?;
                 Ok(Outcome::Removed { increment })
             }
-            Action::Examine(examine) => match self.examine(*examine, planned.old.as_deref(), tools) {
-                Ok(outcome) => Ok(outcome),
-                Err(StageError::Fatal(e)) => Err(e),
-                Err(StageError::Source(kind, source)) => {
-                    if means_source_gone(&source) {
-                        return Err(super::source_gone(&*self.source, &planned.path, &source));
-                    }
-                    Ok(Outcome::Held(Some(Problem { kind, path: planned.path.clone(), source })))
+            Action::Examine(examine) => self.examine_or_hold(*examine, planned, tools),
+        }
+    }
+
+    fn examine_or_hold(&self, examine: Examine, planned: &Planned, tools: &mut Tools) -> Result<Outcome> {
+        let is_dir = examine.stat.is_dir();
+        match self.examine(examine, planned.old.as_deref(), tools) {
+            Ok(outcome) => Ok(outcome),
+            Err(StageError::Fatal(e)) => Err(e),
+            Err(StageError::Source(kind, source)) => {
+                if means_source_gone(&source) {
+                    return Err(super::source_gone(&*self.source, &planned.path, &source));
                 }
-            },
+                let was_dir = planned.old.as_ref().is_some_and(|old| old.entry.is_dir());
+                let problem = Some(Problem { kind, path: planned.path.clone(), source });
+                Ok(Outcome::Held { problem, with_all_below: was_dir && !is_dir })
+            }
         }
     }
 
@@ -147,7 +154,16 @@ impl Shared {
         if let Kind::Symlink(target) = &mut new.kind {
             *target = self.source.read_link(new.path.as_path()).map_err(listing)?;
         }
-        (new.xattrs, new.acl) = self.source.attributes(new.path.as_path(), &stat).map_err(listing)?;
+        let mut problem = None;
+        let was_dir = old.is_some_and(|o| o.entry.is_dir());
+        match self.source.attributes(new.path.as_path(), &stat) {
+            Ok(attributes) => (new.xattrs, new.acl) = attributes,
+            // Better a new directory without them than all below it without a directory.
+            Err(source) if stat.is_dir() && !was_dir && !means_source_gone(&source) => {
+                problem = Some(Problem { kind: ProblemKind::List, path: new.path.clone(), source });
+            }
+            Err(e) => return Err(listing(e)),
+        }
         if let Some(old) = old.filter(|_| looks_same)
             && old.entry.kind == new.kind
             && same_attributes(&old.entry, &new)
@@ -155,7 +171,6 @@ impl Shared {
             return Ok(Outcome::Kept(Some(Box::new(new))));
         }
         let increment = self.keep_previous(old, &new, &Content::Memory, None, tools)?;
-        let mut problem = None;
         let place = if new.is_dir() {
             Place::Nowhere
         } else {
@@ -268,7 +283,12 @@ impl Shared {
         tools: &mut Tools,
     ) -> Result<Outcome, StageError> {
         let old_digest = old.and_then(|o| o.entry.file()).and_then(|f| f.digest);
-        let same_content = matches!(read.content, Content::SameAsMirror) || old_digest == Some(read.digest);
+        let same_content = match (&read.content, old_digest) {
+            (Content::SameAsMirror, _) => true,
+            (_, Some(digest)) => digest == read.digest,
+            // Later names of a file are recorded without a digest.
+            (_, None) => self.mirror_holds(old, &read, tools)?,
+        };
         if let Kind::File(file) = &mut new.kind {
             file.digest = (role != LinkRole::Later).then_some(read.digest);
         }
@@ -297,6 +317,23 @@ impl Shared {
             increment,
             problem: None,
         })))
+    }
+
+    /// Has the mirror file of the last session this content?
+    fn mirror_holds(&self, old: Option<&Recorded>, read: &ReadContent, tools: &mut Tools) -> Result<bool> {
+        let Some(old) = old.filter(|o| o.entry.file().is_some_and(|f| f.size == read.size)) else {
+            return Ok(false);
+        };
+        let Some((mut file, _)) = self.old_content(&old.entry)? else { return Ok(false) };
+        tools.old.resize(BUFFER, 0);
+        let mut hasher = Hasher::default();
+        loop {
+            let n = read_full(&mut file, &mut tools.old);
+            match self.session.io(Doing::Read, &self.mirror(&old.entry), n)? {
+                0 => return Ok(hasher.finish() == read.digest),
+                n => hasher.update(&tools.old[..n]),
+            }
+        }
     }
 
     /// Brings the content to the staging directory, or to its place in a first session.
@@ -366,16 +403,7 @@ impl Shared {
     }
 
     fn open_mirror(&self, place: &StoredPath) -> Result<File> {
-        let opened = match self.disk.root().open_file(place.as_bytes()) {
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                // Ours, but not even readable for us. It is about to change anyway.
-                let readable = Applied { mode: Some(0o600), ..Applied::default() };
-                self.disk
-                    .set_attributes(place, &readable)
-                    .and_then(|()| self.disk.root().open_file(place.as_bytes()))
-            }
-            other => other,
-        };
+        let opened = self.disk.root().open_file(place.as_bytes());
         self.session.io(Doing::Open, place, opened)
     }
 
@@ -527,6 +555,17 @@ impl Shared {
                 Ok(0)
             }
         }
+    }
+
+    /// Removes the increment of a path that was taken to be gone, and isn't.
+    pub(super) fn drop_increment(&self, entry: &Entry) -> Result<()> {
+        let (kind, gzipped) = match &entry.kind {
+            Kind::Dir => (IncrementKind::Dir, false),
+            Kind::File(_) => (IncrementKind::Snapshot, self.options.compresses(entry.path.as_path())),
+            _ => (IncrementKind::Snapshot, false),
+        };
+        let place = self.increment_place(entry, kind, gzipped);
+        self.session.io(Doing::Remove, &place, self.disk.unlink(&place))
     }
 
     /// Writes the empty increment that says: this was a directory.

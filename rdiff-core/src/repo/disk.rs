@@ -293,13 +293,17 @@ impl RealDisk {
             if let Some(mode) = attributes.mode {
                 rustix::fs::chmod(&*own_path, Mode::from_raw_mode(mode))?;
             }
-            if let Some((Some(list), _)) = &attributes.acl {
-                rustix::fs::setxattr(
-                    &*own_path,
-                    c"system.posix_acl_access",
-                    list,
-                    rustix::fs::XattrFlags::empty(),
-                )?;
+            let name = c"system.posix_acl_access";
+            let set = match &attributes.acl {
+                Some((Some(list), _)) => {
+                    rustix::fs::setxattr(&*own_path, name, list, rustix::fs::XattrFlags::empty())
+                }
+                Some((None, _)) => rustix::fs::removexattr(&*own_path, name),
+                None => Ok(()),
+            };
+            match set {
+                Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) | Ok(()) => {}
+                Err(e) => return Err(e.into()),
             }
         }
         if let Some(mtime) = attributes.mtime {

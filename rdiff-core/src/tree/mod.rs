@@ -117,6 +117,8 @@ pub struct Root {
     path: PathBuf,
     parents: Mutex<Vec<(Vec<u8>, Arc<OwnedFd>)>>,
     no_openat2: AtomicBool,
+    /// Held while modes are changed to open something.
+    opening: Mutex<()>,
 }
 
 impl std::fmt::Debug for Root {
@@ -148,6 +150,7 @@ impl Root {
             path: path.to_path_buf(),
             parents: Mutex::default(),
             no_openat2: AtomicBool::new(false),
+            opening: Mutex::default(),
         })
     }
 
@@ -300,17 +303,56 @@ impl Root {
         Ok(rustix::fs::readlinkat(&*parent, name, Vec::new())?.into_bytes())
     }
 
-    /// Opens a regular file to read it. Anything else is an error, and is not waited for.
+    /// Opens a regular file to read it. Anything else is an error, and is not waited for. A file that is
+    /// ours, and that its mode or that of a directory of ours above keeps us from, is opened all the same.
     ///
     /// # Errors
     /// Those of `open`; `InvalidInput` if it is no regular file.
     pub fn open_file(&self, path: &[u8]) -> io::Result<std::fs::File> {
-        let fd = self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, 0)?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = match self.open_at(path, flags, 0) {
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => self.open_closed(path, flags)?,
+            other => other?,
+        };
         let file = std::fs::File::from(fd);
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         Ok(file)
+    }
+
+    /// Opens something with modes changed for a moment, one at a time.
+    fn open_closed(&self, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed: Vec<(OwnedFd, u32)> = Vec::new();
+        let opened = self.open_with_modes(path, flags, &mut changed);
+        for (handle, mode) in changed.iter().rev() {
+            rustix::fs::chmod(attrs::handle_path(handle), Mode::from_raw_mode(*mode))?;
+        }
+        opened
+    }
+
+    /// Opens something step by step, giving ourselves the rights on the way; notes the modes there were.
+    fn open_with_modes(
+        &self,
+        path: &[u8],
+        flags: OFlags,
+        changed: &mut Vec<(OwnedFd, u32)>,
+    ) -> io::Result<OwnedFd> {
+        let handle = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut at = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?;
+        for name in path.split(|&b| b == b'/') {
+            let next = rustix::fs::openat(&at, name, handle, Mode::empty())?;
+            let stat = stat_fd(&next)?;
+            let needed = if stat.is_dir() { 0o500 } else { 0o400 };
+            if stat.mode & needed != needed && matches!(stat.kind, FileKind::Directory | FileKind::Regular) {
+                let mode = Mode::from_raw_mode(stat.mode | needed);
+                rustix::fs::chmod(attrs::handle_path(&next), mode)?;
+                changed.push((rustix::io::fcntl_dupfd_cloexec(&next, 0)?, stat.mode));
+            }
+            at = next;
+        }
+        self.open_at(path, flags, 0)
     }
 
     /// The names in a directory, in no useful order, and whether each is a directory itself.

@@ -1,0 +1,66 @@
+//! `compare`: a directory against a session.
+
+use super::lines::Lines;
+use super::{Context, OrFail, Outcome, Step};
+use crate::action::{self, Compare};
+use crate::exit::Exit;
+use crate::progress::{Job, Terminal};
+use crate::ui::Api;
+use crate::{locate, report};
+use rdiff_core::compare::{CompareReport, CompareRequest, Difference, Method, compare as run};
+use rdiff_core::tree::attrs::Names;
+use rdiff_core::tree::local::LocalSource;
+use rdiff_core::tree::source::Source;
+use std::sync::Arc;
+
+pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
+    let path = locate::directory(&args.source).or_fail(cx, Step::Check)?;
+    let place = cx.open(&args.repository)?;
+    let source = LocalSource::open(&path, Arc::new(Names::default())).or_fail(cx, Step::Setup)?;
+    let root = source.root().or_fail(cx, Step::Setup)?;
+    let filter = cx.filter(&args.selection, &path, Some(&root))?;
+    let request = CompareRequest {
+        subtree: place.path.clone(),
+        method: method(args.method),
+        hard_links: args.compare_inode,
+        ..CompareRequest::new(cx.session(&place.repo, &args.at)?)
+    };
+    let source: Arc<dyn Source> = Arc::new(source);
+    let terminal = Terminal::new(cx.ui, Job::Other);
+    let for_programs = cx.generic.parsable_output && cx.ui.api == Api::V201;
+    let (mut all, mut lines) = (Vec::new(), Lines::new(cx));
+    let done = run(&place.repo, &source, &request, filter, &terminal, |Difference { path, reason }| {
+        if for_programs {
+            all.push((reason.as_str(), path.as_bytes().to_vec()));
+        } else {
+            lines.push(report::difference(reason.as_str(), path.as_bytes()));
+        }
+    });
+    let done = done.or_fail(cx, Step::Run)?;
+    if for_programs {
+        lines.push(report::differences_yaml(&all));
+    }
+    lines.finish()?;
+    Ok(exit(&done, cx))
+}
+
+fn method(method: action::Method) -> Method {
+    match method {
+        action::Method::Meta => Method::Metadata,
+        action::Method::Hash => Method::Hash,
+        action::Method::Full => Method::Full,
+    }
+}
+
+fn exit(done: &CompareReport, cx: &Context<'_>) -> Exit {
+    let mut exit = if done.problems > 0 { Exit::FILE_ERROR } else { Exit::OK };
+    match (done.differences, cx.ui.api) {
+        (0, _) => cx.ui.note("No changes found. Directory matches archive data."),
+        (_, Api::V200) => exit |= Exit::ERROR,
+        (n, Api::V201) => {
+            cx.ui.warning(&format!("Directory has {n} file differences to backup"));
+            exit |= Exit::FILE_WARNING;
+        }
+    }
+    exit
+}

@@ -1,0 +1,43 @@
+//! Results of many lines, printed in large pieces.
+
+use super::{Context, Failure};
+
+/// Lines on their way to standard output.
+pub(super) struct Lines<'a> {
+    cx: &'a Context<'a>,
+    buffer: Vec<u8>,
+    failed: Option<Failure>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(cx: &'a Context<'a>) -> Self {
+        Self { cx, buffer: Vec::new(), failed: None }
+    }
+
+    /// Adds text. When nobody reads it any more, that shows in [`Lines::finish`].
+    pub(super) fn push(&mut self, text: impl AsRef<[u8]>) {
+        const PIECE: usize = 1 << 16;
+        self.buffer.extend_from_slice(text.as_ref());
+        if self.buffer.len() >= PIECE {
+            self.flush();
+        }
+    }
+
+    /// Does nobody read it?
+    pub(super) fn is_cut(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    fn flush(&mut self) {
+        if self.failed.is_none() {
+            self.failed = self.cx.print(&self.buffer).err();
+        }
+        self.buffer.clear();
+    }
+
+    /// Prints the rest.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        self.flush();
+        self.failed.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,45 @@
+//! `remove increments`: away with old sessions.
+
+use super::{Context, Failure, OrFail, Outcome, Step};
+use crate::action::RemoveIncrements;
+use crate::exit::Exit;
+use crate::progress::{Job, Terminal};
+use crate::report;
+use rdiff_core::path::RepoPath;
+use rdiff_core::repo::Repository;
+use rdiff_core::time::{SessionTime, TimeSpec};
+use rdiff_core::{list, remove};
+
+pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
+    let writer = cx.writer(&args.repository, "remove")?;
+    let cut = cut(args, writer.repo(), cx)?;
+    let old = remove::sessions_older_than(writer.repo(), cut).or_fail(cx, Step::Run)?;
+    if old.is_empty() {
+        cx.ui.note(&format!("No increments older than {} found, exiting.", cut.asctime(&cx.ui.zone)));
+        cx.ui.warning(&format!("No increment is older than '{}'", args.older_than));
+        return Ok(Exit::WARNING);
+    }
+    let sizes = args.size.then(|| sizes(writer.repo(), &old, cx)).transpose()?;
+    let shown = report::removal_list(&old, sizes.as_deref(), &cx.ui.zone);
+    if old.len() > 1 && !cx.generic.force {
+        return Err(cx.refuse(Step::Run, &report::removal_refused(old.len(), &shown)));
+    }
+    cx.ui.note(&report::removal_note(old.len(), &shown));
+    remove::remove_older_than(&writer, cut, &Terminal::new(cx.ui, Job::Other)).or_fail(cx, Step::Run)?;
+    Ok(Exit::OK)
+}
+
+/// Sessions before this time go.
+fn cut(args: &RemoveIncrements, repo: &Repository, cx: &Context<'_>) -> Result<SessionTime, Failure> {
+    match cx.time(&args.older_than)? {
+        TimeSpec::At(seconds) => Ok(SessionTime(seconds)),
+        TimeSpec::SessionsBack(_) => cx.session(repo, &args.older_than),
+    }
+}
+
+/// The sizes of some sessions, in bytes.
+fn sizes(repo: &Repository, sessions: &[SessionTime], cx: &Context<'_>) -> Result<Vec<u64>, Failure> {
+    let all = list::sizes(repo, RepoPath::ROOT).or_fail(cx, Step::Run)?;
+    let size = |at: &SessionTime| all.iter().find(|s| s.time == *at).map_or(0, |s| s.size);
+    Ok(sessions.iter().map(size).collect())
+}
