@@ -12,8 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lab::{Lab, relay, run};
+use rdiff_core::backup::BackupRequest;
+use rdiff_core::monitor::Silent;
 use rdiff_core::path::RepoPath;
 use rdiff_core::tree::source::Source;
+use rdiff_core::tree::walk::Everything;
 use rdiff_mount::{SftpBounds, SftpSource};
 
 const FILES: usize = 5_000;
@@ -63,6 +66,8 @@ fn small_files_at_10_and_50_ms_beside_rsync() {
         }
     }
     let port = relay::start(lab.port(), Duration::from_millis(10));
+    let (first, second) = backup(&lab, port);
+    println!("whole backups at 10 ms: {:.2} s, {:.2} s", first.as_secs_f64(), second.as_secs_f64());
     large(&lab, port);
 }
 
@@ -83,6 +88,25 @@ fn sftp(lab: &Lab, port: u16, workers: usize) -> (Duration, Duration) {
     let listed =
         best(|| (), || assert_eq!(lab::tree::walk(&connect(), workers).len(), FILES + 2 * DIRECTORIES + 1));
     (read, listed)
+}
+
+/// Into a repository, made durable: a first session, and one in which nothing has changed.
+fn backup(lab: &Lab, port: u16) -> (Duration, Duration) {
+    let to = lab.path("repository");
+    let timed = || {
+        let started = Instant::now();
+        let remote = lab.remote("small").with_port(Some(port));
+        let source = SftpSource::connect(&remote, &lab.options_for_relay(), &SftpBounds::default()).unwrap();
+        let guard = source.guard().unwrap();
+        let request = BackupRequest::default();
+        rdiff_core::backup::backup(Arc::new(source), &guard, to.as_std_path(), &request, Everything, &Silent)
+            .unwrap();
+        started.elapsed()
+    };
+    let first = timed();
+    // A session is named for its second.
+    std::thread::sleep(Duration::from_millis(1_100));
+    (first, timed())
 }
 
 fn rsync(lab: &Lab, port: u16) -> (Duration, Duration) {
