@@ -153,6 +153,46 @@ pub enum MountError {
         /// Why it cannot be, and what can be done.
         why: &'static str,
     },
+    /// The connection to an sftp server ended while it was in use.
+    #[error(
+        "the connection to {remote} ended ({exit}): {stderr}; see that host and network are up, and run again"
+    )]
+    Lost {
+        /// User and host.
+        remote: String,
+        /// How ssh ended.
+        exit: Exit,
+        /// The last of what ssh wrote to standard error, in one line.
+        stderr: String,
+    },
+    /// An sftp server said nothing for too long.
+    #[error(
+        "{remote} did not answer within {waited:?}; the server or the network hangs: look there and run again"
+    )]
+    NoReply {
+        /// User and host.
+        remote: String,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// What answered does not speak SFTP as we know it.
+    #[error(
+        "{remote} does not speak SFTP as it should: {what}; a start-up file of its shell that prints text does this"
+    )]
+    NotSftp {
+        /// User and host.
+        remote: String,
+        /// What was wrong.
+        what: String,
+    },
+    /// A remote directory cannot be read over SFTP.
+    #[error("cannot read the directory {remote}; check the path after the host's colon, and who may read it")]
+    RemoteDirectory {
+        /// The place.
+        remote: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// A text that is no location.
     #[error(transparent)]
     Location(#[from] LocationError),
@@ -162,7 +202,22 @@ impl MountError {
     /// The error for a command that ended with anything but success.
     pub fn from_output(command: &Command, output: &Output) -> Self {
         let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
-        Self::Command { command: command.to_string(), exit: output.exit, stderr: one_line(said) }
+        Self::command(&command.to_string(), output.exit, said)
+    }
+
+    pub(crate) fn command(command: &str, exit: Exit, said: &[u8]) -> Self {
+        Self::Command { command: command.to_owned(), exit, stderr: one_line(said) }
+    }
+
+    /// The error with its causes, in one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
     }
 
     pub(crate) fn start(command: &Command, source: io::Error) -> Self {
@@ -173,13 +228,19 @@ impl MountError {
     pub fn is_place_gone(&self) -> bool {
         matches!(
             self,
-            Self::Vanished { .. } | Self::Replaced { .. } | Self::Disconnected { .. } | Self::Stalled { .. }
+            Self::Vanished { .. }
+                | Self::Replaced { .. }
+                | Self::Disconnected { .. }
+                | Self::Stalled { .. }
+                | Self::Lost { .. }
+                | Self::NoReply { .. }
+                | Self::NotSftp { .. }
         )
     }
 }
 
 /// The last lines as one, and not more than a screen line or three.
-fn one_line(text: &[u8]) -> String {
+pub(crate) fn one_line(text: &[u8]) -> String {
     const MOST: usize = 300;
     let text = String::from_utf8_lossy(text);
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -1,6 +1,6 @@
-//! Remote directories as local ones: sshfs mounts, fstab entries and, later, SFTP without a mount.
+//! Remote directories as local ones: sshfs mounts, fstab entries, and SFTP without a mount.
 //!
-//! This crate knows nothing of backups, and never prints. What it believes of mounts it reads in the mount
+//! This crate knows nothing of backups but two traits, and never prints. What it believes of mounts it reads in the mount
 //! table; what could hang it leaves to child processes, which can be given up.
 //!
 //! | module | what it is for |
@@ -11,6 +11,8 @@
 //! | [`mountinfo`] | the kernel's table of mounts |
 //! | [`mount`] | [`Mounter`] makes mounts, [`Mounted`] takes them down |
 //! | [`guard`], [`watchdog`] | is it still the same mount, does it still answer, waking who waits |
+//! | [`sftp`] | reading a remote tree over SFTP, without a mount and with many questions under way |
+//! | [`place`] | the guard of a mounted place, as a backup asks it |
 //! | [`preflight`] | is a mounted place fit to be read |
 //! | [`runner`] | running other programs within a time limit |
 //! | [`error`], [`diagnosis`] | what went wrong, and the way out |
@@ -43,11 +45,13 @@ pub mod guard;
 pub mod location;
 pub mod mount;
 pub mod mountinfo;
+pub mod place;
 pub mod preflight;
 mod quoting;
 pub mod runner;
 #[cfg(any(test, feature = "testing"))]
 pub mod scripted;
+pub mod sftp;
 pub mod sshfs;
 mod unmount;
 pub mod watchdog;
@@ -56,8 +60,10 @@ pub use error::MountError;
 pub use guard::MountGuard;
 pub use location::{Location, Remote};
 pub use mount::{Mounted, Mounter};
+pub use place::PlaceGuard;
 pub use preflight::{Finding, Preflight};
 pub use runner::{CommandRunner, SystemRunner};
+pub use sftp::{SftpBounds, SftpSource};
 pub use sshfs::SshfsOptions;
 pub use unmount::Unmounted;
 pub use watchdog::Watchdog;

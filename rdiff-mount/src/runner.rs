@@ -188,12 +188,12 @@ impl CommandRunner for SystemRunner {
     }
 }
 
-fn memory_file() -> io::Result<File> {
+pub(crate) fn memory_file() -> io::Result<File> {
     Ok(memfd_create("rdiff-mount-output", MemfdFlags::CLOEXEC)?.into())
 }
 
 /// Waits by asking, so that a child nobody can kill does not hold us.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
@@ -210,7 +210,7 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
 }
 
 /// Kills the child and all of its group; one that does not go is left to a thread that collects it.
-fn give_up(mut child: Child) {
+pub(crate) fn give_up(mut child: Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // Those of another user stay; they end with the streams they talk to.
         let _not_ours = kill_process_group(group, Signal::KILL);
@@ -220,14 +220,14 @@ fn give_up(mut child: Child) {
     }
 }
 
-fn exit_of(status: ExitStatus) -> Exit {
+pub(crate) fn exit_of(status: ExitStatus) -> Exit {
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),
         (None, signal) => Exit::Signal(signal.unwrap_or_default()),
     }
 }
 
-fn tail(file: &File) -> io::Result<Vec<u8>> {
+pub(crate) fn tail(file: &File) -> io::Result<Vec<u8>> {
     let len = file.metadata()?.len();
     let from = len.saturating_sub(KEPT);
     let mut bytes = vec![0; usize::try_from(len - from).unwrap_or_default()];

@@ -258,11 +258,19 @@ fn run(
     let results = pool.map_ordered(
         chunks,
         2 * readers.min(16),
-        move |(chunk, error): (Vec<Planned>, Option<Error>)| {
+        move |(mut chunk, error): (Vec<Planned>, Option<Error>)| {
             let mut tools = Tools::default();
+            // Opened one by one as they are come to, but for sources that gain by knowing the next ones.
+            let to_open = chunk.iter_mut().filter_map(|planned| run.to_open(planned));
+            let paths: Vec<_> = to_open.map(|examine| examine.new.path.clone()).collect();
+            let paths: Vec<_> = paths.iter().map(RepoPathBuf::as_path).collect();
+            let mut files = run.source.open_each(&paths);
             let staged: Vec<(Planned, Result<Outcome>)> = chunk
                 .into_iter()
                 .map(|mut planned| {
+                    if let Some(examine) = run.to_open(&mut planned) {
+                        examine.opened = files.next();
+                    }
                     let outcome = run.stage(&mut planned, &mut tools);
                     (planned, outcome)
                 })

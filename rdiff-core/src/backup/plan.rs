@@ -9,10 +9,11 @@ use crate::repo::layout::{Layout, TooLong};
 use crate::repo::metadata::Recorded;
 use crate::time::SessionTime;
 use crate::tree::attrs::entry_of;
-use crate::tree::source::Source;
+use crate::tree::source::{Source, SourceFile};
 use crate::tree::walk::{Found, What};
 use crate::tree::{Stat, means_source_gone};
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
 /// One path and what is to be done with it.
@@ -43,6 +44,8 @@ pub(super) struct Examine {
     pub(super) looks_same: bool,
     /// Is the content to be read although size and time are the same?
     pub(super) doubt_content: bool,
+    /// The file, if it was opened ahead.
+    pub(super) opened: Option<io::Result<Box<dyn SourceFile>>>,
 }
 
 /// What part a file has in a group of hard links.
@@ -174,7 +177,7 @@ impl Planner {
         if looks_same && nothing_more_to_see {
             return Action::Keep;
         }
-        Action::Examine(Box::new(Examine { new, stat, role, looks_same, doubt_content }))
+        Action::Examine(Box::new(Examine { new, stat, role, looks_same, doubt_content, opened: None }))
     }
 
     /// The part of a file in its group, and whether its record was in the same group as the first's.

@@ -98,6 +98,16 @@ impl From<Error> for StageError {
 }
 
 impl Shared {
+    /// What is to be examined, if that begins with opening a file of the source.
+    pub(super) fn to_open<'p>(&self, planned: &'p mut Planned) -> Option<&'p mut Examine> {
+        match &mut planned.action {
+            Action::Examine(examine) if examine.stat.kind == FileKind::Regular => {
+                (examine.role != LinkRole::Later || !self.is_first()).then_some(&mut **examine)
+            }
+            _ => None,
+        }
+    }
+
     /// Does the work on one path.
     ///
     /// # Errors
@@ -200,7 +210,7 @@ impl Shared {
         old: Option<&Recorded>,
         tools: &mut Tools,
     ) -> Result<Outcome, StageError> {
-        let Examine { mut new, stat, role, looks_same, doubt_content } = examine;
+        let Examine { mut new, stat, role, looks_same, doubt_content, mut opened } = examine;
         let listing = |e| StageError::Source(ProblemKind::List, e);
         if role == LinkRole::Later && self.is_first() {
             return Ok(Outcome::Changed(Box::new(Changed {
@@ -214,7 +224,8 @@ impl Shared {
         }
         let mut stat = stat;
         for _ in 0..TRIES {
-            let mut file = self.source.open(new.path.as_path()).map_err(listing)?;
+            let file = opened.take().unwrap_or_else(|| self.source.open(new.path.as_path()));
+            let mut file = file.map_err(listing)?;
             let now = if self.is_first() { stat } else { file.stat().map_err(listing)? };
             if now.kind != FileKind::Regular {
                 break;

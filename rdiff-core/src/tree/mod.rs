@@ -449,21 +449,24 @@ pub fn is_absent(e: &io::Error) -> bool {
 }
 
 /// Does the error mean that the whole source is out of reach, and not just one path of it?
+///
+/// The kind is asked, so that a source of our own can give its reason in words and still be understood.
 pub fn means_source_gone(e: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NotConnected, StaleNetworkFileHandle, TimedOut,
+    };
     use rustix::io::Errno;
-    matches!(
-        e.raw_os_error().map(Errno::from_raw_os_error),
-        Some(
-            Errno::NOTCONN
-                | Errno::STALE
-                | Errno::TIMEDOUT
-                | Errno::CONNABORTED
-                | Errno::CONNRESET
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::NODEV
+    let raw = e.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(raw, Some(Errno::HOSTDOWN | Errno::NODEV))
+        || matches!(
+            e.kind(),
+            NotConnected
+                | StaleNetworkFileHandle
+                | TimedOut
+                | ConnectionAborted
+                | ConnectionReset
+                | HostUnreachable
         )
-    )
 }
 
 #[cfg(test)]

@@ -38,6 +38,17 @@ pub trait Source: Send + Sync {
     /// Those of the system.
     fn open(&self, path: RepoPath<'_>) -> io::Result<Box<dyn SourceFile>>;
 
+    /// Opens regular files one after the other, each when it is asked for. A source behind a network asks
+    /// for the next ones meanwhile, and may hold small ones in memory when it hands them out.
+    ///
+    /// An error concerns its path alone; all of the results come in the order of `paths`.
+    fn open_each<'a>(
+        &'a self,
+        paths: &'a [RepoPath<'a>],
+    ) -> Box<dyn Iterator<Item = io::Result<Box<dyn SourceFile>>> + 'a> {
+        Box::new(paths.iter().map(|path| self.open(*path)))
+    }
+
     /// The attributes of a path that is not open: a directory, a link, a special file.
     ///
     /// # Errors

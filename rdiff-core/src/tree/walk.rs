@@ -89,12 +89,24 @@ struct Frame {
     stats: Stats,
     /// The entry to look at next.
     next: usize,
-    /// Listings of its directories, as far as they were asked for.
-    listings: VecDeque<(usize, Task<io::Result<Listing>>)>,
+    /// Its directories, as far as their listings were asked for.
+    branches: VecDeque<Branch>,
     /// The entry from which on no listing was asked for.
     asked: usize,
     /// The length of `pending` when it was entered.
     pending_before: usize,
+}
+
+/// A directory that is read ahead, with those below it.
+struct Branch {
+    /// Its place in the directory that holds it.
+    at: usize,
+    /// Its listing to come, or come.
+    task: Option<Task<io::Result<Listing>>>,
+    here: Option<io::Result<Listing>>,
+    /// As in a [`Frame`].
+    branches: VecDeque<Branch>,
+    asked: usize,
 }
 
 enum Stats {
@@ -128,13 +140,19 @@ impl<F: Filter> Walk<F> {
             Ok(stat) => {
                 self.ready.push_back(Found { path: RepoPathBuf::default(), what: What::Here(stat) });
                 let listing = self.source.list(RepoPath::ROOT);
-                self.enter(RepoPathBuf::default(), listing);
+                self.enter(RepoPathBuf::default(), listing, VecDeque::new(), 0);
             }
             Err(e) => self.ready.push_back(Found { path: RepoPathBuf::default(), what: What::Unknown(e) }),
         }
     }
 
-    fn enter(&mut self, dir: RepoPathBuf, listing: io::Result<Listing>) {
+    fn enter(
+        &mut self,
+        dir: RepoPathBuf,
+        listing: io::Result<Listing>,
+        branches: VecDeque<Branch>,
+        asked: usize,
+    ) {
         let pending_before = self.pending.len();
         match listing {
             Ok(Listing { names, stats }) => {
@@ -142,11 +160,12 @@ impl<F: Filter> Walk<F> {
                     Some(stats) => Stats::All(stats),
                     None => Stats::Parts { from: 0, now: Vec::new(), tasks: VecDeque::new(), asked: 0 },
                 };
-                let listings = VecDeque::new();
-                self.frames.push(Frame { dir, names, stats, next: 0, listings, asked: 0, pending_before });
+                self.frames.push(Frame { dir, names, stats, next: 0, branches, asked, pending_before });
             }
             Err(e) => self.show(Found { path: dir, what: What::Unknown(e) }),
         }
+        // Once for each directory: it looks at all that was read ahead.
+        self.read_further_ahead();
     }
 
     /// Shows an entry, after the directories that waited for one.
@@ -164,22 +183,20 @@ impl<F: Filter> Walk<F> {
         let Some(frame) = self.frames.last_mut() else { return false };
         if frame.next >= frame.names.len() {
             self.pending.truncate(frame.pending_before.min(self.pending.len()));
-            self.in_flight -= frame.listings.len();
+            self.in_flight -= frame.branches.iter().map(Branch::count).sum::<usize>();
             self.frames.pop();
             return true;
         }
         let i = frame.next;
         frame.next += 1;
         let path = frame.dir.as_path().join(&frame.names[i]);
-        let listing = match frame.listings.front() {
-            Some((at, _)) if *at == i => frame.listings.pop_front().map(|(_, task)| task),
+        let branch = match frame.branches.front() {
+            Some(branch) if branch.at == i => frame.branches.pop_front(),
             _ => None,
         };
-        if listing.is_some() {
-            self.in_flight -= 1;
-        }
+        self.in_flight -= branch.as_ref().map_or(0, Branch::count);
         match frame.stat(i, &self.source, &self.pool) {
-            Ok(stat) => self.found(path, stat, listing),
+            Ok(stat) => self.found(path, stat, branch),
             // It went between listing and looking: it isn't there.
             Err(e) if super::is_absent(&e) => {}
             Err(e) => self.show(Found { path, what: What::Unknown(e) }),
@@ -187,7 +204,7 @@ impl<F: Filter> Walk<F> {
         true
     }
 
-    fn found(&mut self, path: RepoPathBuf, stat: Stat, listing: Option<Task<io::Result<Listing>>>) {
+    fn found(&mut self, path: RepoPathBuf, stat: Stat, branch: Option<Branch>) {
         let source = Arc::clone(&self.source);
         let holds = |dir: RepoPath<'_>, name: &[u8]| {
             let found = source.stat_in(dir, &[Box::from(name)]);
@@ -207,11 +224,17 @@ impl<F: Filter> Walk<F> {
             Wanted::Yes => self.show(found),
             _ => self.pending.push(found),
         }
-        let listing = match listing {
-            Some(task) => task.join(),
-            None => self.source.list(dir.as_path()),
+        let (listing, branches, asked) = match branch {
+            Some(mut branch) => {
+                // Those below stay read ahead.
+                self.in_flight += branch.count() - 1;
+                let listing = branch.here.or_else(|| branch.task.take().map(Task::join));
+                (listing, branch.branches, branch.asked)
+            }
+            None => (None, VecDeque::new(), 0),
         };
-        self.enter(dir, listing);
+        let listing = listing.unwrap_or_else(|| self.source.list(dir.as_path()));
+        self.enter(dir, listing, branches, asked);
         if wanted == Wanted::IfNotEmpty
             && let Some(frame) = self.frames.last_mut()
         {
@@ -232,9 +255,8 @@ impl<F: Filter> Walk<F> {
                 let i = frame.asked;
                 frame.asked += 1;
                 if stats[i].as_ref().is_ok_and(Stat::is_dir) {
-                    let (source, path) =
-                        (Arc::clone(&self.source), frame.dir.as_path().join(&frame.names[i]));
-                    frame.listings.push_back((i, self.pool.submit(move || source.list(path.as_path()))));
+                    let path = frame.dir.as_path().join(&frame.names[i]);
+                    frame.branches.push_back(Branch::ask(i, path, &self.source, &self.pool));
                     self.in_flight += 1;
                 }
             }
@@ -242,6 +264,58 @@ impl<F: Filter> Walk<F> {
                 return;
             }
         }
+    }
+
+    /// Asks for the listings of directories in those that were read ahead and are here. Where each listing
+    /// waits for a network, narrow and deep trees would otherwise take a round trip for each directory.
+    fn read_further_ahead(&mut self) {
+        let most = AHEAD * self.pool.workers();
+        for frame in self.frames.iter_mut().rev() {
+            for branch in &mut frame.branches {
+                if self.in_flight * 2 > most {
+                    return;
+                }
+                let path = frame.dir.as_path().join(&frame.names[branch.at]);
+                self.in_flight += branch.grow(&path, &self.source, &self.pool, most - self.in_flight);
+            }
+        }
+    }
+}
+
+impl Branch {
+    fn ask(at: usize, path: RepoPathBuf, source: &Arc<dyn Source>, pool: &Pool) -> Self {
+        let source = Arc::clone(source);
+        let task = pool.submit(move || source.list(path.as_path()));
+        Self { at, task: Some(task), here: None, branches: VecDeque::new(), asked: 0 }
+    }
+
+    /// How many listings it holds.
+    fn count(&self) -> usize {
+        1 + self.branches.iter().map(Branch::count).sum::<usize>()
+    }
+
+    /// Asks for up to `most` listings below it, and says for how many.
+    fn grow(&mut self, path: &RepoPathBuf, source: &Arc<dyn Source>, pool: &Pool, most: usize) -> usize {
+        if let Some(task) = self.task.take_if(|task| task.is_done()) {
+            self.here = Some(task.join());
+        }
+        let Some(Ok(Listing { names, stats: Some(stats) })) = &self.here else { return 0 };
+        let mut grown = 0;
+        while self.asked < names.len() && grown < most {
+            let i = self.asked;
+            self.asked += 1;
+            if stats[i].as_ref().is_ok_and(Stat::is_dir) {
+                self.branches.push_back(Branch::ask(i, path.as_path().join(&names[i]), source, pool));
+                grown += 1;
+            }
+        }
+        for branch in &mut self.branches {
+            if grown >= most {
+                break;
+            }
+            grown += branch.grow(&path.as_path().join(&names[branch.at]), source, pool, most - grown);
+        }
+        grown
     }
 }
 
@@ -293,8 +367,11 @@ impl<F: Filter> Iterator for Walk<F> {
 mod tests {
     use super::super::attrs::Names;
     use super::super::local::LocalSource;
+    use super::super::source::{SourceFile, SourceTraits};
     use super::*;
+    use crate::entry::{Acl, Name, Xattrs};
     use std::fs;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn walk(dir: &std::path::Path, workers: usize, filter: impl Filter) -> Vec<String> {
         let source = Arc::new(LocalSource::open(dir, Arc::new(Names::default())).unwrap());
@@ -321,6 +398,61 @@ mod tests {
         for workers in [1, 2, 8] {
             assert_eq!(walk(dir.path(), workers, Everything), alone);
         }
+    }
+
+    /// Takes its time for each listing, and counts how many are under way at once below the first level.
+    struct Slow(LocalSource, AtomicUsize, AtomicUsize);
+
+    impl Source for Slow {
+        fn name(&self) -> String {
+            self.0.name()
+        }
+        fn root(&self) -> io::Result<Stat> {
+            self.0.root()
+        }
+        fn list(&self, dir: RepoPath<'_>) -> io::Result<Listing> {
+            let deep = usize::from(dir.depth() > 1);
+            let now = self.1.fetch_add(deep, Ordering::SeqCst) + deep;
+            self.2.fetch_max(now, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            self.1.fetch_sub(deep, Ordering::SeqCst);
+            self.0.list(dir)
+        }
+        fn stat_in(&self, dir: RepoPath<'_>, names: &[Box<[u8]>]) -> Vec<io::Result<Stat>> {
+            self.0.stat_in(dir, names)
+        }
+        fn read_link(&self, path: RepoPath<'_>) -> io::Result<Vec<u8>> {
+            self.0.read_link(path)
+        }
+        fn open(&self, path: RepoPath<'_>) -> io::Result<Box<dyn SourceFile>> {
+            self.0.open(path)
+        }
+        fn attributes(&self, path: RepoPath<'_>, stat: &Stat) -> io::Result<(Xattrs, Acl)> {
+            self.0.attributes(path, stat)
+        }
+        fn traits(&self) -> SourceTraits {
+            self.0.traits()
+        }
+        fn user_name(&self, uid: u32) -> Option<Name> {
+            self.0.user_name(uid)
+        }
+        fn group_name(&self, gid: u32) -> Option<Name> {
+            self.0.group_name(gid)
+        }
+    }
+
+    #[test]
+    fn narrow_and_deep_directories_are_read_ahead_too() {
+        let dir = tempfile::tempdir().unwrap();
+        for i in 0..16 {
+            fs::create_dir_all(dir.path().join(format!("d{i:02}/only/one"))).unwrap();
+        }
+        let local = LocalSource::open(dir.path(), Arc::new(Names::default())).unwrap();
+        let source = Arc::new(Slow(local, AtomicUsize::new(0), AtomicUsize::new(0)));
+        let mut found = Walk::new(source.clone(), Arc::new(Pool::new(16)), Everything);
+        assert_eq!(found.by_ref().count(), 1 + 3 * 16);
+        assert_eq!(found.in_flight, 0);
+        assert!(source.2.load(Ordering::SeqCst) >= 4, "{:?}", source.2);
     }
 
     struct OnlyKeep;

@@ -1,6 +1,10 @@
 //! A real sshd on loopback, with keys, port and configuration of its own, and an ordinary user.
 //!
 //! Nothing is skipped: where a program or a right is missing, the test fails and says which.
+#![allow(dead_code)] // each of the tests that share this uses a part of it
+
+pub(crate) mod relay;
+pub(crate) mod tree;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -36,25 +40,22 @@ pub(crate) struct Lab {
 impl Lab {
     /// Starts an sshd that serves `/src` below a temporary directory.
     pub(crate) fn new() -> Self {
-        let alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(
-            rustix::process::geteuid().is_root(),
-            "these tests need root: users, fstab and mounts of two users"
-        );
-        for program in ["sshfs", "ssh", "ssh-keygen", "fusermount3", "mount", "umount", "runuser", "useradd"]
-        {
-            assert!(
-                run("sh", &["-c", &format!("command -v {program}")]).is_success(),
-                "'{program}' is missing"
-            );
-        }
+        need(&["sshfs", "fusermount3"]);
         assert!(
             Path::new("/dev/fuse").exists(),
             "/dev/fuse is missing: this kernel or container has no FUSE"
         );
+        let lab = Self::for_sftp();
         fs::set_permissions("/dev/fuse", fs::Permissions::from_mode(0o666)).unwrap();
         control_connections();
+        lab
+    }
 
+    /// As [`Lab::new`], on a machine that needs no FUSE.
+    pub(crate) fn for_sftp() -> Self {
+        let alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(rustix::process::geteuid().is_root(), "these tests need root: users, fstab and mounts");
+        need(&["ssh", "ssh-keygen", "mount", "umount", "runuser", "useradd"]);
         let dir = tempfile::Builder::new().prefix("rdiff-lab-").tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         plant(&dir.path().join("src"));
@@ -88,6 +89,12 @@ impl Lab {
         }
     }
 
+    /// The same for a connection through a relay, where the host has another port.
+    pub(crate) fn options_for_relay(&self) -> SshfsOptions {
+        let alias = format!("HostKeyAlias=[127.0.0.1]:{}", self.port);
+        SshfsOptions { extra: vec![alias], ..self.options() }
+    }
+
     pub(crate) fn mounter(&self) -> Mounter {
         Mounter::default().with_patience(Duration::from_secs(2))
     }
@@ -97,6 +104,11 @@ impl Lab {
         let leaves = leaves_below(self.sshd.id());
         assert!(!leaves.is_empty(), "no session is open");
         leaves.iter().for_each(|pid| kill_process(pid_of(*pid), signal).unwrap());
+    }
+
+    /// Is anyone logged in?
+    pub(crate) fn has_sessions(&self) -> bool {
+        !descendants(self.sshd.id()).is_empty()
     }
 
     pub(crate) fn kill_sshd(&mut self) {
@@ -134,6 +146,12 @@ impl Drop for Lab {
                 run("umount", &["-l", mount.mount_point.to_str().unwrap()]);
             }
         }
+    }
+}
+
+fn need(programs: &[&str]) {
+    for program in programs {
+        assert!(run("sh", &["-c", &format!("command -v {program}")]).is_success(), "'{program}' is missing");
     }
 }
 
@@ -238,7 +256,9 @@ pub(crate) struct User {
 impl User {
     pub(crate) fn new(lab: &Lab) -> Self {
         let user = Self { name: format!("rdlab{}", process::id()), home: lab.path("home") };
-        let added = run("useradd", &["--no-create-home", "--home-dir", user.home.as_str(), &user.name]);
+        // No password that fits, but not locked either: sshd lets him in with a key.
+        let home = user.home.as_str();
+        let added = run("useradd", &["--no-create-home", "--home-dir", home, "-p", "*", &user.name]);
         assert!(added.is_success(), "useradd: {}", added.stderr_text());
         lab.dir("home/.ssh");
         lab.dir("home/mounts/web");

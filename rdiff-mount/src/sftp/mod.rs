@@ -1,0 +1,68 @@
+//! A remote tree over SFTP, read without a mount, with many questions under way at once.
+//!
+//! The client is our own: of those on hand, openssh-sftp-client takes names as UTF-8 text only, and
+//! russh-sftp waits a round trip for each request and is UTF-8 as well. File names are bytes, and round
+//! trips are what this is about. `ssh -s HOST sftp` does the login, with all that the user's ssh knows.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `packet` | the packets as bytes, pure |
+//! | `server` | starting ssh, writing to it |
+//! | `incoming` | what the server writes, cut into packets |
+//! | `session` | one ssh: questions of many threads, one thread that hands out answers and keeps the time |
+//! | `source` | [`SftpSource`]: lists and looks, for a backup |
+//! | `file` | files: small ones whole in two flights, large ones with a window of reads ahead |
+//! | `guard` | [`SftpGuard`]: is it still the same tree |
+//!
+//! A flight is what is sent without waiting for an answer, and costs one round trip. A directory takes two
+//! (open; read to the end), one more where it holds symbolic links or owners not met before; a small file
+//! takes two (open; read, look at it before and after, close), and any number of small files take hardly
+//! more together.
+//!
+//! # What SFTP cannot tell
+//! Hard links, extended attributes, access control lists, fractions of seconds, times before 1970, numbers
+//! of devices (they are reported, path by path, and not recorded wrong). OpenSSH's server leaves entries that
+//! it cannot look at out of a listing, and ends one that it cannot read on, without a word; a directory that
+//! may be listed but not entered would look empty, so that is asked for and reported.
+
+mod file;
+mod guard;
+mod incoming;
+mod packet;
+mod server;
+mod session;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use guard::SftpGuard;
+pub use source::SftpSource;
+
+/// How much may be under way, and how long a server may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SftpBounds {
+    /// How long the server may say nothing while it is asked something. Then the session has failed.
+    pub silence: Duration,
+    /// How many questions may be under way.
+    pub requests: usize,
+    /// How many bytes of answers may be under way. ssh lets 2 MiB through per round trip.
+    pub bytes: usize,
+    /// How many files and directories may be open; fewer where the server allows fewer.
+    pub handles: usize,
+    /// How many bytes of large files may be asked for ahead of their readers, all files together.
+    pub read_ahead: usize,
+}
+
+impl Default for SftpBounds {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(60),
+            requests: 2048,
+            bytes: 8 << 20,
+            handles: 512,
+            read_ahead: 32 << 20,
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! A tree behind an sftp server as a [`Source`].
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdiff_core::entry::{Acl, Name, Xattrs};
+use rdiff_core::path::{RepoPath, check_component};
+use rdiff_core::tree::source::{Listing, Source, SourceFile, SourceTraits};
+use rdiff_core::tree::{FileKind, Stat};
+use rustix::io::Errno;
+
+use super::SftpBounds;
+use super::file::{self, Opening, Permit};
+use super::guard::{Identity, SftpGuard};
+use super::packet::{self, Attrs, Code, Named, Reply, Request, ServerLimits};
+use super::session::{Pending, Session};
+use crate::error::{MountError, Result};
+use crate::location::Remote;
+use crate::runner::Command;
+use crate::sshfs::SshfsOptions;
+
+/// How many threads read it best. Each of them keeps many questions under way.
+const READERS: usize = 32;
+/// How many bytes any server gives in one read; the protocol promises a packet of 34000.
+const SAFE_READ: usize = 32 << 10;
+/// How many open handles are safe where the server does not tell.
+const SAFE_HANDLES: usize = 100;
+/// How many READDIRs are sent at first, and at most; OpenSSH answers each with up to 100 names.
+const READDIRS: (usize, usize) = (4, 32);
+/// More entries than this in one directory, and the server is not to be trusted.
+const MOST_ENTRIES: usize = 1 << 24;
+/// How many targets of links are kept for the one who asks for them next.
+const MOST_TARGETS: usize = 1 << 16;
+/// OpenSSH's server looks at entries by their whole path, and drops those that its 4096 bytes cannot hold.
+const LONGEST_DIRECTORY: usize = 4096 - 2 - 255;
+
+/// What sftp(1) asks of ssh too: nothing but the login; and not to trip over a `Host *` with a command.
+const ONLY_LOGIN: [&str; 12] = [
+    "-o",
+    "ForwardX11=no",
+    "-o",
+    "ForwardAgent=no",
+    "-o",
+    "ClearAllForwardings=yes",
+    "-o",
+    "PermitLocalCommand=no",
+    "-o",
+    "RemoteCommand=none",
+    "-o",
+    "RequestTTY=no",
+];
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A remote tree, read over SFTP. ssh ends when this, its files and its guards are dropped.
+pub struct SftpSource {
+    link: Arc<Link>,
+    /// Targets of links that came with listings, each for the first who asks.
+    targets: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    users: Mutex<HashMap<u32, Option<Name>>>,
+    groups: Mutex<HashMap<u32, Option<Name>>>,
+}
+
+/// What source, files and guard share.
+pub(super) struct Link {
+    pub(super) session: Session,
+    /// As the user wrote it.
+    pub(super) remote: Remote,
+    /// The root, absolute and without links.
+    pub(super) root: Vec<u8>,
+    /// How many bytes to ask for in one read.
+    read_len: AtomicUsize,
+    /// How many large files are open.
+    pub(super) streams: AtomicUsize,
+}
+
+impl SftpSource {
+    /// Logs in with the same options as sshfs gets, and finds the root.
+    ///
+    /// # Errors
+    /// [`MountError::Start`] without ssh, [`MountError::Command`] with what ssh said when there was no
+    /// login, [`MountError::RemoteDirectory`] when the root is no directory that can be read.
+    pub fn connect(remote: &Remote, options: &SshfsOptions, bounds: &SftpBounds) -> Result<Self> {
+        let command = Command::new("ssh").args(options.ssh_arguments(remote)?).args(ONLY_LOGIN);
+        let command = command.args(["-s", "--", &remote.ssh_destination(), "sftp"]);
+        let connect = Duration::from_secs(options.connect_timeout.into()) + bounds.silence;
+        let session = Session::start(&command, remote.ssh_destination(), connect, *bounds)?;
+        Self::over(session, remote)
+    }
+
+    pub(super) fn over(session: Session, remote: &Remote) -> Result<Self> {
+        let link = Link::new(session, remote.clone())
+            .map_err(|source| MountError::RemoteDirectory { remote: remote.to_string(), source })?;
+        Ok(Self {
+            link: Arc::new(link),
+            targets: Mutex::default(),
+            users: Mutex::default(),
+            groups: Mutex::default(),
+        })
+    }
+
+    /// A guard for this session: that it lives, and that the root is the same.
+    ///
+    /// # Errors
+    /// [`MountError::RemoteDirectory`] when the root cannot be looked at.
+    pub fn guard(&self) -> Result<SftpGuard> {
+        SftpGuard::new(Arc::clone(&self.link))
+            .map_err(|source| MountError::RemoteDirectory { remote: self.name(), source })
+    }
+
+    /// Why the session has failed, if it has.
+    pub fn failure(&self) -> Option<Arc<MountError>> {
+        self.link.session.failure()
+    }
+
+    /// Reads a directory to its end.
+    fn entries(&self, path: &[u8]) -> io::Result<Vec<Named>> {
+        let session = &self.link.session;
+        let inside = [path, b"/."].concat();
+        let permit = Permit::one(&self.link)?;
+        let asked = session.ask(&[Request::LStat(path), Request::LStat(&inside), Request::OpenDir(path)])?;
+        let [itself, inside, open] = three(asked)?;
+        let handle = Opening::new(permit, open).handle();
+        // No link is followed, and one that may be listed but not entered would look empty.
+        if !stat_from(itself.wait()?)?.is_dir() {
+            return Err(Errno::NOTDIR.into());
+        }
+        let handle = handle?;
+        stat_from(inside.wait()?)?;
+        let (mut window, mut ended) = (READDIRS.0, false);
+        let mut pending = std::collections::VecDeque::new();
+        let mut entries = Vec::new();
+        loop {
+            if !ended && pending.len() <= window / 2 {
+                pending.extend(session.ask(&vec![Request::ReadDir(handle.bytes()); window - pending.len()])?);
+            }
+            let Some(next) = pending.pop_front() else { return Ok(entries) };
+            match next.wait()? {
+                Reply::Names(names) if !names.is_empty() && entries.len() <= MOST_ENTRIES => {
+                    entries.extend(names);
+                    window = (window * 2).min(READDIRS.1);
+                }
+                Reply::Status(Code::Eof, _) => ended = true,
+                other => return Err(refused(other)),
+            }
+        }
+    }
+
+    /// Asks for the targets of all links of a directory and for the names of owners not met before.
+    fn ask_for_more(
+        &self,
+        dir: RepoPath<'_>,
+        names: &[Box<[u8]>],
+        stats: &[io::Result<Stat>],
+    ) -> io::Result<()> {
+        let found = || names.iter().zip(stats).filter_map(|(name, stat)| Some((name, stat.as_ref().ok()?)));
+        let room = MOST_TARGETS.saturating_sub(lock(&self.targets).len());
+        let links = found().filter(|(_, stat)| stat.kind == FileKind::Symlink).take(room);
+        let links: Vec<_> = links.map(|(name, _)| dir.join(name)).collect();
+        let paths: Vec<_> = links.iter().map(|link| self.link.path(link.as_path())).collect();
+        let asked: Vec<_> = paths.iter().map(|path| Request::ReadLink(path)).collect();
+        let pending = self.link.session.ask(&asked)?;
+        let unknown = |known: &Mutex<HashMap<u32, Option<Name>>>, id: fn(&Stat) -> u32| {
+            let known = lock(known);
+            let mut ids: Vec<_> =
+                found().map(|(_, stat)| id(stat)).filter(|id| !known.contains_key(id)).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ids
+        };
+        self.ask_names(&unknown(&self.users, |stat| stat.uid), &unknown(&self.groups, |stat| stat.gid))?;
+        for (link, pending) in links.iter().zip(pending) {
+            // One that cannot be read is asked for again by who needs it, and told why not.
+            if let Ok(target) = one_name(pending.wait()?) {
+                lock(&self.targets).insert(link.as_path().as_bytes().to_vec(), target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Learns the names of owners, where the server tells them.
+    fn ask_names(&self, uids: &[u32], gids: &[u32]) -> io::Result<()> {
+        if uids.is_empty() && gids.is_empty()
+            || !self.link.session.greeting().offers(packet::NAMES_BY_ID, b"1")
+        {
+            return Ok(());
+        }
+        let names = match self.link.session.ask_one(&Request::Names { uids, gids })? {
+            Reply::Extended(body) => packet::decode_owners(&body).unwrap_or_default(),
+            _ => Default::default(),
+        };
+        let learn = |known: &Mutex<HashMap<u32, Option<Name>>>, ids: &[u32], names: Vec<Vec<u8>>| {
+            let names = names.into_iter().map(|name| (!name.is_empty()).then(|| Name::from(name)));
+            let names = names.chain(std::iter::repeat(None));
+            lock(known).extend(ids.iter().copied().zip(names));
+        };
+        learn(&self.users, uids, names.0);
+        learn(&self.groups, gids, names.1);
+        Ok(())
+    }
+
+    fn owner_name(
+        &self,
+        known: &Mutex<HashMap<u32, Option<Name>>>,
+        uids: &[u32],
+        gids: &[u32],
+    ) -> Option<Name> {
+        let id = uids.first().or(gids.first())?;
+        let met = || lock(known).get(id).cloned();
+        met().unwrap_or_else(|| {
+            self.ask_names(uids, gids).ok()?;
+            met().flatten()
+        })
+    }
+}
+
+impl Link {
+    /// Learns the server's limits and the true path of the root.
+    fn new(session: Session, remote: Remote) -> io::Result<Self> {
+        let path = match remote.path().as_os_str().as_bytes() {
+            b"" => b".".as_slice(),
+            path => path,
+        };
+        let asks_limits = session.greeting().offers(packet::LIMITS, b"1");
+        let requests = [Request::RealPath(path), Request::Limits];
+        let mut asked = session.ask(&requests[..if asks_limits { 2 } else { 1 }])?.into_iter();
+        let root = asked.next().map(Pending::wait).transpose()?.map(one_name);
+        let limits = match asked.next().map(Pending::wait).transpose()? {
+            Some(Reply::Extended(body)) => packet::decode_limits(&body).unwrap_or_default(),
+            _ => ServerLimits::default(),
+        };
+        let told = |limit: u64| usize::try_from(limit).ok().filter(|limit| *limit > 0);
+        session.allow_handles(told(limits.handles).map_or(SAFE_HANDLES, |most| most / 4 * 3));
+        // Less than a packet by what else is in it.
+        let read_len = told(limits.read).map_or(SAFE_READ, |most| most.min(packet::LONGEST_PACKET - 1024));
+        let root = root.unwrap_or_else(|| Err(unexpected()))?;
+        let link = Self {
+            session,
+            remote,
+            root,
+            read_len: AtomicUsize::new(read_len),
+            streams: AtomicUsize::new(0),
+        };
+        if Identity::of(&link)?.is_dir() { Ok(link) } else { Err(Errno::NOTDIR.into()) }
+    }
+
+    /// The whole path of something in the tree.
+    pub(super) fn path(&self, path: RepoPath<'_>) -> Vec<u8> {
+        match (&self.root[..], path.as_bytes()) {
+            (root, b"") => root.to_vec(),
+            (b"/", path) => [b"/", path].concat(),
+            (root, path) => [root, b"/", path].concat(),
+        }
+    }
+
+    /// How many bytes to ask for in one read.
+    pub(super) fn read_len(&self) -> usize {
+        self.read_len.load(Ordering::Relaxed)
+    }
+
+    /// The server gave no more than so many bytes in the middle of a file: ask for no more at once.
+    pub(super) fn lower_read_len(&self, given: usize) {
+        self.read_len.fetch_min(given.max(4096), Ordering::Relaxed);
+    }
+}
+
+impl Source for SftpSource {
+    fn name(&self) -> String {
+        self.link.remote.to_string()
+    }
+
+    fn root(&self) -> io::Result<Stat> {
+        stat_from(self.link.session.ask_one(&Request::LStat(&self.link.root))?)
+    }
+
+    fn list(&self, dir: RepoPath<'_>) -> io::Result<Listing> {
+        let path = self.link.path(dir);
+        if path.len() > LONGEST_DIRECTORY {
+            return Err(Errno::NAMETOOLONG.into());
+        }
+        let mut entries = self.entries(&path)?;
+        entries.retain(|entry| !matches!(&*entry.name, b"." | b".."));
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        // A file renamed while the directory is read can be met twice.
+        entries.dedup_by(|a, b| a.name == b.name);
+        for entry in &entries {
+            check_component(&entry.name).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+        }
+        let stats: Vec<_> = entries.iter().map(|entry| stat_of(&entry.attrs)).collect();
+        let names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
+        self.ask_for_more(dir, &names, &stats)?;
+        Ok(Listing { names, stats: Some(stats) })
+    }
+
+    fn stat_in(&self, dir: RepoPath<'_>, names: &[Box<[u8]>]) -> Vec<io::Result<Stat>> {
+        let paths: Vec<_> = names.iter().map(|name| self.link.path(dir.join(name).as_path())).collect();
+        let requests: Vec<_> = paths.iter().map(|path| Request::LStat(path)).collect();
+        match self.link.session.ask(&requests) {
+            Ok(asked) => asked.into_iter().map(|pending| stat_from(pending.wait()?)).collect(),
+            Err(e) => names.iter().map(|_| Err(same_error(&e))).collect(),
+        }
+    }
+
+    fn read_link(&self, path: RepoPath<'_>) -> io::Result<Vec<u8>> {
+        if let Some(target) = lock(&self.targets).remove(path.as_bytes()) {
+            return Ok(target);
+        }
+        one_name(self.link.session.ask_one(&Request::ReadLink(&self.link.path(path)))?)
+    }
+
+    fn open(&self, path: RepoPath<'_>) -> io::Result<Box<dyn SourceFile>> {
+        file::open(&self.link, path)
+    }
+
+    fn open_each<'a>(
+        &'a self,
+        paths: &'a [RepoPath<'a>],
+    ) -> Box<dyn Iterator<Item = io::Result<Box<dyn SourceFile>>> + 'a> {
+        Box::new(file::OpenEach::new(&self.link, paths))
+    }
+
+    fn attributes(&self, _: RepoPath<'_>, _: &Stat) -> io::Result<(Xattrs, Acl)> {
+        Ok(Default::default())
+    }
+
+    fn traits(&self) -> SourceTraits {
+        SourceTraits { xattrs: false, acls: false, change_marks: false, hard_links: false, readers: READERS }
+    }
+
+    fn user_name(&self, uid: u32) -> Option<Name> {
+        self.owner_name(&self.users, &[uid], &[])
+    }
+
+    fn group_name(&self, gid: u32) -> Option<Name> {
+        self.owner_name(&self.groups, &[], &[gid])
+    }
+}
+
+/// The three answers to three questions.
+fn three(asked: Vec<Pending>) -> io::Result<[Pending; 3]> {
+    asked.try_into().map_err(|_| unexpected())
+}
+
+/// The error that concerns many paths, for one more of them.
+pub(super) fn same_error(e: &io::Error) -> io::Error {
+    io::Error::new(e.kind(), e.to_string())
+}
+
+/// The one name in an answer to READLINK or REALPATH.
+pub(super) fn one_name(reply: Reply) -> io::Result<Vec<u8>> {
+    match reply {
+        Reply::Names(mut names) if names.len() == 1 => {
+            Ok(names.pop().map(|named| named.name.into_vec()).unwrap_or_default())
+        }
+        other => Err(refused(other)),
+    }
+}
+
+/// The attributes in an answer.
+pub(super) fn stat_from(reply: Reply) -> io::Result<Stat> {
+    match reply {
+        Reply::Attrs(attrs) => stat_of(&attrs),
+        other => Err(refused(other)),
+    }
+}
+
+/// Attributes as `stat` has them. There are no inodes in SFTP: their numbers are 0, each file has one name.
+fn stat_of(attrs: &Attrs) -> io::Result<Stat> {
+    let missing =
+        || io::Error::new(io::ErrorKind::InvalidData, "the server does not tell type, owner and time");
+    let mode = attrs.mode.ok_or_else(missing)?;
+    let (uid, gid) = attrs.owner.ok_or_else(missing)?;
+    let mtime = (i64::from(attrs.mtime.ok_or_else(missing)?), 0);
+    let kind = match mode & 0o170_000 {
+        0o100_000 => FileKind::Regular,
+        0o040_000 => FileKind::Directory,
+        0o120_000 => FileKind::Symlink,
+        0o010_000 => FileKind::Fifo,
+        0o140_000 => FileKind::Socket,
+        0o060_000 | 0o020_000 => return Err(unsupported("a device, whose number SFTP does not tell")),
+        _ => return Err(unsupported("an object of unknown type")),
+    };
+    let size = attrs.size.unwrap_or_default();
+    Ok(Stat {
+        kind,
+        mode: mode & 0o7777,
+        uid,
+        gid,
+        size,
+        allocated: size,
+        mtime,
+        ctime: mtime,
+        inode: 0,
+        device: 0,
+        links: 1,
+        rdev: (0, 0),
+    })
+}
+
+fn unsupported(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, what)
+}
+
+fn unexpected() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the server gave an answer of the wrong kind")
+}
+
+/// The error that an answer is, other than the one hoped for.
+pub(super) fn refused(reply: Reply) -> io::Error {
+    let Reply::Status(code, text) = reply else { return unexpected() };
+    match code {
+        Code::NoSuchFile => Errno::NOENT.into(),
+        Code::PermissionDenied => Errno::ACCESS.into(),
+        Code::Unsupported => unsupported("the server cannot do that"),
+        Code::Ok | Code::Eof => unexpected(),
+        Code::Other(number) => {
+            let text = String::from_utf8_lossy(&text).replace(char::is_control, " ");
+            io::Error::other(format!("the server says \"{}\" ({number})", text.trim()))
+        }
+    }
+}
