@@ -231,8 +231,10 @@ fn long_name(repo: &Repository, path: RepoPath<'_>) -> Result<Option<LongName>> 
 }
 
 /// How much the increments of each session take below a path, and how much the mirror does; oldest first,
-/// the mirror last. As the original counts: file sizes, with those that the system gives for directories;
-/// hard links once for each name; what has too long a name is left out.
+/// the mirror last but for what is said below. As the original counts: file sizes, with those that the system gives for directories;
+/// hard links once for each name; what has too long a name is left out. A directory of the source that is named
+/// like an increment counts as one of that time, which can be later than the mirror's: the original
+/// doesn't tell them apart here, and who compares its output with ours must find the same.
 ///
 /// # Errors
 /// [`Error::NoSuchSession`] if no session is good; [`Error::Io`].
@@ -247,7 +249,7 @@ pub fn sizes(repo: &Repository, subtree: RepoPath<'_>) -> Result<Vec<SizedSessio
     let quoting = repo.layout().quoting();
     for_each_below(repo, &repo.layout().increments_in(subtree), Everything, |path, stat| {
         let name = quoting.unquote(path.name().unwrap_or_default());
-        if let Some(parsed) = TimedName::parse(&name).filter(|_| !stat.is_dir()) {
+        if let Some(parsed) = TimedName::parse(&name) {
             *by_time.entry(parsed.time).or_default() += stat.size;
         }
     })?;
@@ -258,11 +260,11 @@ pub fn sizes(repo: &Repository, subtree: RepoPath<'_>) -> Result<Vec<SizedSessio
     })?;
     let mut cumulative = mirror_size;
     let mut sized = vec![SizedSession { time: mirror, size: mirror_size, cumulative }];
-    for (&time, &size) in by_time.range(..mirror).rev() {
+    for (&time, &size) in by_time.iter().rev().filter(|(time, _)| **time != mirror) {
         cumulative += size;
         sized.push(SizedSession { time, size, cumulative });
     }
-    sized.reverse();
+    sized.sort_by_key(|s| s.time);
     Ok(sized)
 }
 

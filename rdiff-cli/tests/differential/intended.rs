@@ -103,9 +103,8 @@ impl Because {
                  with 1."
             }
             Names => {
-                "The original refuses a path in the mirror whose name looks like that of an increment, and \
-                 counts directories with such names as increments in `list increments --size`, with a last row \
-                 that may not be the mirror. Here only files of the data directory are increments."
+                "The original refuses a path in the mirror whose name looks like that of an increment. Here only \
+                 files of the data directory are increments."
             }
             OwnFiles => {
                 "The original restores nothing and ends with 0, or with 1 if the name has a time in it."
