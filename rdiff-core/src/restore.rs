@@ -198,7 +198,9 @@ impl Target {
             None => path,
         };
         if request.create_parents {
-            std::fs::create_dir_all(parent).while_doing(Doing::Create, parent)?;
+            use std::os::unix::fs::DirBuilderExt;
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(parent).while_doing(Doing::Create, parent)?;
         }
         let in_the_way =
             || Error::Refused(format!("Target path {shown} exists, call with '--force' to overwrite"));

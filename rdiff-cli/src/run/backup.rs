@@ -6,14 +6,17 @@ use crate::exit::Exit;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest, backup as run};
+use rdiff_core::error::Error;
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::{LocalGuard, LocalSource};
 use rdiff_core::tree::source::Source;
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
     let path = locate::directory(&args.source).or_fail(cx, Step::Check)?;
     let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
+    refuse_own_source(&path, &target).or_fail(cx, Step::Check)?;
     let request = request(args, cx)?;
     let source = LocalSource::open(&path, Arc::new(Names::default())).or_fail(cx, Step::Setup)?;
     let root = source.root().or_fail(cx, Step::Setup)?;
@@ -27,6 +30,18 @@ pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
         cx.print(report::session_statistics(&done.statistics, &cx.ui.zone))?;
     }
     Ok(exit(&done))
+}
+
+/// A source inside its own repository would be changed by its own backup.
+fn refuse_own_source(source: &Path, target: &Path) -> Result<(), Error> {
+    match (source.canonicalize(), target.canonicalize()) {
+        (Ok(source), Ok(target)) if source.starts_with(&target) => Err(Error::Refused(format!(
+            "Source path {} lies in the repository {} itself; back up the original of it instead",
+            source.display(),
+            target.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {

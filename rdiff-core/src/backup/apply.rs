@@ -168,8 +168,9 @@ impl<'m> Recorder<'m> {
             (diff_file, IndexWriter::default())
         });
         let separator = if request.null_separator { 0 } else { b'\n' };
-        let mut file_statistics =
-            request.file_statistics.then(|| file("file_statistics", now, IncrementKind::Data, true));
+        let mut file_statistics = request
+            .file_statistics
+            .then(|| file("file_statistics", now, IncrementKind::Data, request.compression));
         if let Some(statistics) = &mut file_statistics {
             file_statistics_head(separator, statistics.text());
         }

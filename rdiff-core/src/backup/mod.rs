@@ -409,6 +409,8 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
     if previous.is_none() {
         write_quoting(&**disk, request)?;
         repo = open()?;
+    } else {
+        refuse_other_quoting(&repo, request)?;
     }
     Ok((repo, writer, previous, regressed))
 }
@@ -428,6 +430,22 @@ fn clean_away(disk: &dyn Disk, was_repository: bool, request: &BackupRequest) ->
         }
     }
     Ok(())
+}
+
+/// How names are quoted can't change: all of the mirror would have to be renamed.
+fn refuse_other_quoting(repo: &Repository, request: &BackupRequest) -> Result<()> {
+    let Some(wanted) = &request.chars_to_quote else { return Ok(()) };
+    let place = StoredPath::fixed(DATA).listed(b"chars_to_quote");
+    let stored = read_small(repo.root(), &place)?.unwrap_or_default();
+    if stored == *wanted {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "The repository quoting {} would need to be migrated from old quoting chars {:?} to new quoting chars {:?}; leave the option out, or begin a new repository",
+        repo.path().display(),
+        String::from_utf8_lossy(&stored),
+        String::from_utf8_lossy(wanted)
+    )))
 }
 
 /// Writes how names are quoted in a new repository. This never changes later.

@@ -5,7 +5,7 @@
 use super::Repository;
 use super::gz::Content;
 use super::layout::{LONG_NAMES, StoredPath};
-use crate::delta::{ComposeLimits, Composer, Plan, PlanReader, ReadAt};
+use crate::delta::{ComposeLimits, Composer, DeltaError, Plan, PlanReader, ReadAt};
 use crate::entry::{Entry, LongName};
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::names::{IncrementKind, TimedName};
@@ -204,13 +204,44 @@ impl Repository {
         for (i, delta) in chain.deltas.iter().enumerate() {
             let limit = if i == 0 { entry.size() } else { u64::MAX };
             let content = self.open_increment(delta)?;
-            composer
-                .push(content, limit)
-                .map_err(|e| rebuild(format!("{}: {e}", self.path_of(&delta.place).display()).into()))?;
+            match composer.push(content, limit) {
+                Ok(()) => {}
+                Err(DeltaError::TooManyRanges { .. }) => return self.apply_one_by_one(entry, chain, time),
+                Err(e) => return Err(rebuild(self.in_delta(delta, &e))),
+            }
         }
         let (base, length) = self.seekable(&chain.base, composer.reach())?;
         let plan = composer.finish(length).map_err(|e| rebuild(e.into()))?;
         Ok(FileContent::Composed(Box::new(plan.into_reader(base))))
+    }
+
+    fn in_delta(&self, delta: &Increment, e: &DeltaError) -> Box<dyn std::error::Error + Send + Sync> {
+        format!("{}: {e}", self.path_of(&delta.place).display()).into()
+    }
+
+    /// Applies the deltas of a chain one after the other, each to a temporary file: for a file in so many
+    /// pieces that a composed plan would not fit in memory.
+    fn apply_one_by_one(&self, entry: &Entry, chain: &Chain, time: SessionTime) -> Result<FileContent> {
+        let rebuild = |source| Error::Rebuild { path: entry.path.clone(), at: time, source };
+        let (mut base, mut length) = self.seekable(&chain.base, u64::MAX)?;
+        for (i, delta) in chain.deltas.iter().enumerate().rev() {
+            // What stands between is of no known size, but no history makes it that much larger.
+            let between = entry.size().max(length).saturating_mul(16).saturating_add(1 << 30);
+            let limit = if i == 0 { entry.size() } else { between };
+            let mut file = tempfile::tempfile().map_err(|e| rebuild(e.into()))?;
+            let content = self.open_increment(delta)?;
+            let mut out = io::BufWriter::new(&mut file);
+            let applied = crate::delta::apply(&base, length, content, limit, &mut out);
+            length = applied.map_err(|e| rebuild(self.in_delta(delta, &e)))?;
+            out.flush().map_err(|e| rebuild(e.into()))?;
+            drop(out);
+            file.rewind().map_err(|e| rebuild(e.into()))?;
+            base = BaseFile::File(file);
+        }
+        match base {
+            BaseFile::File(file) => Ok(FileContent::Whole(Content::by_name(file, false))),
+            BaseFile::Memory(_) => Err(rebuild("a chain without deltas has nothing to apply".into())),
+        }
     }
 
     pub(crate) fn open_increment(&self, increment: &Increment) -> Result<Content> {
@@ -306,6 +337,8 @@ impl Read for FileContent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::{Attrs, Kind};
+    use crate::path::RepoPathBuf;
 
     #[test]
     fn only_what_the_failed_session_wrote_is_left_out() {
@@ -329,5 +362,32 @@ mod tests {
         let whole = Chain { base, deltas: vec![first] };
         assert_eq!(candidates(&whole, Some(2))[1], without);
         assert_eq!(whole.files().count(), 2);
+    }
+
+    #[test]
+    fn a_chain_applied_one_by_one_leads_where_the_composed_one_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("rdiff-backup-data/increments");
+        std::fs::create_dir_all(&data).unwrap();
+        let versions: [&[u8]; 3] =
+            [b"the first, and some more of it", b"the second, and some more", b"and a third more"];
+        std::fs::write(dir.path().join("f"), versions[2]).unwrap();
+        for (i, at) in ["2001-09-09T01:46:40Z", "2001-09-09T01:46:41Z"].into_iter().enumerate() {
+            let (old, new) = (versions[i], versions[i + 1]);
+            let mut delta = Vec::new();
+            crate::delta::encode(new, new.len() as u64, old, old.len() as u64, &mut delta).unwrap();
+            std::fs::write(data.join(format!("f.{at}.diff")), delta).unwrap();
+        }
+        let repo = Repository::open(dir.path()).unwrap();
+        let file = crate::entry::File { size: versions[0].len() as u64, ..Default::default() };
+        let entry = Entry::new(RepoPathBuf::new("f").unwrap(), Kind::File(file), Attrs::default());
+        let time = SessionTime(1_000_000_000);
+        let chain = Increments::new(&repo).chain(&entry, time).unwrap();
+        assert_eq!(chain.deltas.len(), 2);
+        for content in [repo.open_chain(&entry, &chain, time), repo.apply_one_by_one(&entry, &chain, time)] {
+            let mut read = Vec::new();
+            content.unwrap().read_to_end(&mut read).unwrap();
+            assert_eq!(read, versions[0]);
+        }
     }
 }
