@@ -285,12 +285,9 @@ pub(crate) const LINES: &[(Because, &str)] = &[
     (
         NotYet,
         "
-        --current-time 1800000000 --chars-to-quote a backup later quoted
-        --current-time 1800000000 backup --no-compression later r
         --current-time 1800000000 backup --no-compare-inode --no-carbonfile --no-resource-forks later r
         --api-version 201 --current-time 1800000000 backup later r201
         --api-version 201 --current-time 1800000000 backup --print-statistics later r201
-        restore --create-full-path r deep/er/out
     ",
     ),
 ];
