@@ -1,10 +1,11 @@
 //! How long SFTP takes where a round trip takes long, beside rsync over ssh in the same run.
 //!
 //! ```sh
-//! cargo test --release -p rdiff-mount --test sftp_latency -- --ignored --nocapture
+//! cargo run --release -p rdiff-mount --example sftp_latency
 //! ```
 #![allow(clippy::unwrap_used)] // a test that cannot go on panics
 
+#[path = "../tests/lab/mod.rs"]
 mod lab;
 
 use std::fs;
@@ -33,9 +34,7 @@ fn best(mut before: impl FnMut(), mut timed: impl FnMut()) -> Duration {
     (0..3).map(once).min().unwrap()
 }
 
-#[test]
-#[ignore = "it measures, and takes a minute; rsync must be there"]
-fn small_files_at_10_and_50_ms_beside_rsync() {
+fn main() {
     let lab = Lab::for_sftp();
     assert!(run("rsync", &["--version"]).is_success());
     let src = lab.dir("small").into_std_path_buf();
