@@ -10,6 +10,8 @@ use rdiff_core::repo::lock::Writer;
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::{LocalGuard, LocalSource};
 use rdiff_core::tree::walk::Everything;
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -55,6 +57,31 @@ fn the_second_writer_is_told_of_the_first() {
     drop(first);
     writer(&repo, false).expect("the lock is free");
     back_up(place.path(), 1_000_001_000).expect("a backup");
+}
+
+/// Second descriptors of all that this process has open below a directory.
+fn copies_of_files_in(dir: &Path) -> Vec<OwnedFd> {
+    let this = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process");
+    let fds = std::fs::read_dir("/proc/self/fd").expect("descriptors");
+    fds.filter_map(|fd| {
+        let fd = fd.expect("a descriptor");
+        let is_in = std::fs::read_link(fd.path()).is_ok_and(|path| path.starts_with(dir));
+        let number = fd.file_name().to_str()?.parse().ok()?;
+        is_in.then(|| pidfd_getfd(&this, number, PidfdGetfdFlags::empty()).expect("a copy"))
+    })
+    .collect()
+}
+
+/// What a process does between fork and exec of a child: it has every file of its parent twice.
+#[test]
+fn the_lock_is_free_though_a_forked_child_still_has_its_files() {
+    let (_place, repo) = repository();
+    let first = writer(&repo, false).expect("a lock");
+    let copies = copies_of_files_in(&repo);
+    assert!(copies.len() > 1, "lock.yml and the data directory");
+    drop(first);
+    writer(&repo, false).expect("the lock is free");
+    drop(copies);
 }
 
 /// A process that lives until it is dropped.

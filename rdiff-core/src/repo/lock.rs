@@ -16,9 +16,34 @@ use std::sync::Arc;
 pub struct Writer {
     repo: Arc<Repository>,
     disk: Arc<dyn Disk>,
-    lock: Option<OwnedFd>,
+    lock: Option<Held>,
     /// Locked too, since `lock.yml` isn't always there.
-    _dir: OwnedFd,
+    _dir: Held,
+}
+
+/// An open file, and whether the exclusive `flock` on it is ours: with force it may be another's.
+struct Held {
+    file: OwnedFd,
+    is_ours: bool,
+}
+
+impl Held {
+    /// Takes the lock if it is free.
+    fn take(file: OwnedFd) -> rustix::io::Result<Self> {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { file, is_ours: true }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Self { file, is_ours: false }),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing is not enough. A child that another thread has forked holds the file open until it executes
+        // its program, and the lock with it.
+        rustix::fs::flock(&self.file, FlockOperation::Unlock).ok();
+    }
 }
 
 impl Writer {
@@ -45,18 +70,17 @@ impl Writer {
         let place = StoredPath::fixed(DATA).listed(b"lock.yml");
         let path = repo.path_of(&place);
         let locked = |by| Error::Locked { repository: repo.path().to_path_buf(), by };
-        let take = |lock: &OwnedFd| match rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(()),
-            Err(rustix::io::Errno::WOULDBLOCK) if force => Ok(()),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let text = read_small(repo.root(), &place)?.unwrap_or_default();
-                Err(locked(holder(&String::from_utf8_lossy(&text))))
+        let take = |file: OwnedFd| {
+            let held = Held::take(file).while_doing(Doing::Lock, &path)?;
+            if held.is_ours || force {
+                return Ok(held);
             }
-            Err(e) => Err(std::io::Error::from(e)).while_doing(Doing::Lock, &path),
+            let text = read_small(repo.root(), &place)?.unwrap_or_default();
+            Err(locked(holder(&String::from_utf8_lossy(&text))))
         };
         let dir = repo.root().open_at(DATA.as_bytes(), OFlags::RDONLY | OFlags::DIRECTORY, 0);
         let dir = dir.while_doing(Doing::Lock, repo.path_of(&StoredPath::fixed(DATA)))?;
-        take(&dir)?;
+        let dir = take(dir)?;
         let mut flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY;
         if has_sessions {
             flags |= OFlags::CREATE;
@@ -65,9 +89,7 @@ impl Writer {
             Err(e) if !has_sessions && crate::tree::is_absent(&e) => None,
             other => Some(other.while_doing(Doing::Lock, &path)?),
         };
-        if let Some(lock) = &lock {
-            take(lock)?;
-        }
+        let lock = lock.map(take).transpose()?;
         if !force && let Some(pid) = living_writer(&repo)? {
             return Err(locked(format!("process {pid}")));
         }
@@ -88,16 +110,16 @@ impl Writer {
 
     /// Says in the lock who holds it. Nobody needs this to be durable.
     fn sign(&self) -> std::io::Result<()> {
-        let Some(lock) = &self.lock else { return Ok(()) };
+        let Some(lock) = self.lock.as_ref().filter(|l| l.is_ours) else { return Ok(()) };
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
         let time = SessionTime(now as i64).format(&Zone::utc(), TimeSeparator::Colon);
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let pid = std::process::id();
         let text = format!("cmd: rdiff-backup\nhostname: {host}\npid: {pid}\ntimestamp: '{time}'\n");
-        rustix::fs::ftruncate(lock, 0)?;
+        rustix::fs::ftruncate(&lock.file, 0)?;
         // A full disk is no reason not to free space on it: only the flock counts.
-        match rustix::io::pwrite(lock, text.as_bytes(), 0) {
+        match rustix::io::pwrite(&lock.file, text.as_bytes(), 0) {
             Ok(_) | Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Ok(()),
             Err(e) => Err(e.into()),
         }
@@ -106,9 +128,9 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // The lock ends with the descriptor; that the text stays behind would do no harm.
-        if let Some(lock) = &self.lock {
-            rustix::fs::ftruncate(lock, 0).ok();
+        // That the text stays behind would do no harm.
+        if let Some(lock) = self.lock.as_ref().filter(|l| l.is_ours) {
+            rustix::fs::ftruncate(&lock.file, 0).ok();
         }
     }
 }
