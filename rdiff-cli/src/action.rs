@@ -48,6 +48,8 @@ pub struct Generic {
     pub null_separator: bool,
     /// Output for programs.
     pub parsable_output: bool,
+    /// In which form it comes.
+    pub output: Output,
     /// How to reach other hosts.
     pub remote: Remote,
     /// Where temporary files go.
@@ -58,6 +60,15 @@ pub struct Generic {
     pub use_compatible_timestamps: bool,
     /// How much to say in log files.
     pub verbosity: u8,
+}
+
+/// In which form output comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// One JSON object a line.
+    pub json: bool,
+    /// Show how far a job is; nothing for: if a terminal is there to show it.
+    pub progress: Option<bool>,
 }
 
 /// How to reach other hosts.
@@ -106,6 +117,18 @@ impl Action {
             Action::Server(_) => "server",
             Action::Test(_) => "test",
             Action::Verify(_) => "verify",
+        }
+    }
+}
+
+impl Action {
+    /// What it is called in output for programs: the words of the command line.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Action::ListFiles(_) => "list files",
+            Action::ListIncrements(_) => "list increments",
+            Action::RemoveIncrements(_) => "remove increments",
+            other => other.name(),
         }
     }
 }

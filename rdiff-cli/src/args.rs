@@ -3,6 +3,7 @@
 //! The older command line is in [`crate::legacy`]; [`parse`] chooses between them as rdiff-backup does.
 
 mod abbreviate;
+pub mod additions;
 pub mod groups;
 pub mod selection;
 

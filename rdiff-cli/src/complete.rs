@@ -176,7 +176,7 @@ mod tests {
             ("rdiff-backup list files --at ", ""),
             ("rdiff-backup compare --method ", "meta full hash"),
             ("rdiff-backup restore --user-mapping-file ", "::file::"),
-            ("rdiff-backup remove increments ", "-h --help --no-size --older-than --size ::file::"),
+            ("rdiff-backup calculate --m", "--method"),
             ("rdiff-backup remove increments --size --si", ""),
             ("rdiff-backup --new ba", "backup"),
         ] {

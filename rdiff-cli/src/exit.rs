@@ -20,6 +20,22 @@ impl Exit {
     /// Some files differ.
     pub const FILE_WARNING: Exit = Exit(8);
 
+    /// The number.
+    pub fn code(self) -> u8 {
+        self.0
+    }
+
+    /// The bits in words.
+    pub fn words(self) -> Vec<&'static str> {
+        let bits = [
+            (Exit::ERROR, "error"),
+            (Exit::WARNING, "warning"),
+            (Exit::FILE_ERROR, "file_error"),
+            (Exit::FILE_WARNING, "file_warning"),
+        ];
+        bits.into_iter().filter(|(bit, _)| self.has(*bit)).map(|(_, word)| word).collect()
+    }
+
     /// Does it have all the bits of the other?
     pub fn has(self, bits: Exit) -> bool {
         self.0 & bits.0 == bits.0
@@ -55,5 +71,6 @@ mod tests {
         assert!(exit.has(Exit::WARNING) && exit.has(Exit::FILE_ERROR));
         assert!(!exit.has(Exit::ERROR) && !exit.has(Exit::ERROR | Exit::WARNING));
         assert!(exit.has(Exit::OK));
+        assert_eq!(exit.words(), ["warning", "file_error"]);
     }
 }

@@ -1,7 +1,8 @@
 //! The command line of rdiff-backup: arguments become requests, requests become reports.
 //!
 //! [`args`] and [`legacy`] read the two command lines into one [`action::Invocation`]; [`run`] carries it
-//! out, with one function for each action; [`ui`] has the messages and [`report`] the results.
+//! out, with one function for each action; [`ui`] has the messages, [`report`] the results for people and
+//! scripts, [`json`] those for programs.
 #![forbid(unsafe_code)]
 
 pub mod action;
@@ -9,6 +10,7 @@ pub mod args;
 pub mod complete;
 pub mod exit;
 pub mod fold;
+pub mod json;
 pub mod legacy;
 pub mod locate;
 pub mod progress;

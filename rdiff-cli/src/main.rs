@@ -7,10 +7,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1).collect()) {
         Ok(invocation) => run::run(&invocation).into(),
-        Err(message) => {
-            // Nobody may be reading; the exit code says it all.
-            drop(message.print());
-            ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
-        }
+        Err(message) => run::refused(&message),
     }
 }

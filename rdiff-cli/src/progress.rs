@@ -1,8 +1,8 @@
 //! What a job tells on the way, as messages of the original.
 
 use crate::ui::{Level, Ui};
-use rdiff_core::format::stats::error_log_line;
 use rdiff_core::monitor::{Event, Monitor, PathDone, Phase};
+use rdiff_core::path::RepoPath;
 use rdiff_core::time::SessionTime;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,14 +64,18 @@ impl<'a> Terminal<'a> {
         self.ui.note(&starting(what, source, target));
     }
 
-    fn path(&self, path: &dyn std::fmt::Display, what: PathDone) {
+    fn path(&self, path: RepoPath<'_>, what: PathDone) {
         let is_first = self.is_first.load(Ordering::Relaxed);
-        match what {
-            PathDone::Kept => {}
-            PathDone::Verified => self.ui.info(&format!("Verified SHA1 digest of file {path}")),
-            PathDone::Added if is_first => self.ui.info(&format!("Processing file {path}")),
-            _ => self.ui.info(&format!("Processing changed file {path}")),
-        }
+        let (word, message) = match what {
+            PathDone::Kept => return,
+            PathDone::Verified => ("verified", "Verified SHA1 digest of file"),
+            PathDone::Added if is_first => ("added", "Processing file"),
+            PathDone::Added => ("added", "Processing changed file"),
+            PathDone::Changed => ("changed", "Processing changed file"),
+            PathDone::Removed => ("removed", "Processing changed file"),
+            PathDone::Restored => ("restored", "Processing changed file"),
+        };
+        self.ui.path(path, word, &format!("{message} {path}"));
     }
 }
 
@@ -83,11 +87,8 @@ impl Monitor for Terminal<'_> {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::SessionStarted { previous, .. } => self.session_started(*previous),
-            Event::Path { path, what } => self.path(path, *what),
-            Event::Problem(problem) => {
-                let line = error_log_line(problem, b'\n');
-                self.ui.warning(String::from_utf8_lossy(&line).trim_end_matches('\n'));
-            }
+            Event::Path { path, what } => self.path(*path, *what),
+            Event::Problem(problem) => self.ui.problem(problem),
             Event::Warning(text) => self.ui.warning(text),
             Event::Note(text) => self.ui.note(text),
             Event::Phase(Phase::Regressing) => self.is_regressing.store(true, Ordering::Relaxed),

@@ -15,15 +15,19 @@ mod verify;
 
 use crate::action::{Action, Generic, Invocation};
 use crate::exit::Exit;
+use crate::json::lines::Start;
+use crate::json::{self, Json};
 use crate::locate::DATA;
-use crate::ui::{Api, Ui};
+use crate::ui::{Api, Level, Ui};
 use rdiff_core::time::{BadTime, TimeSeparator, TimeSpec};
+use serde::Serialize;
 use std::error::Error;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The part of an action in which it failed, as messages call it.
@@ -73,16 +77,39 @@ pub fn run(invocation: &Invocation) -> Exit {
         Some(201) => (Api::V201, None),
         Some(n) => (Api::V200, Some(format!("API version {n} must be between 200 and 201."))),
     };
-    let ui = Ui::new(generic, api);
-    if let Some(message) = refused {
-        ui.fatal(&message);
-        return Exit::ERROR;
+    let action = &invocation.action;
+    let ui = Ui::new(generic, api, &Start::new(action.words(), false));
+    let exit = match refused {
+        Some(message) => {
+            ui.fatal(&message);
+            Exit::ERROR
+        }
+        None => carry_out(invocation, &ui),
+    };
+    if let Some(json) = &ui.json {
+        json.finish(action.words(), exit);
     }
+    exit
+}
+
+/// What is said where the command line is no call of an action: help, a version, or why it can't be read.
+pub fn refused(message: &clap::Error) -> ExitCode {
+    // Nobody may be reading; the exit code says it all.
+    drop(message.print());
+    let code = u8::try_from(message.exit_code()).unwrap_or(2);
+    if code != 0 && std::env::args_os().any(|word| word == "--json") {
+        json::refuse(&message.to_string(), code);
+    }
+    ExitCode::from(code)
+}
+
+fn carry_out(invocation: &Invocation, ui: &Ui) -> Exit {
+    let generic = &invocation.generic;
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = generic.current_time.unwrap_or(i64::try_from(clock).unwrap_or(i64::MAX));
-    let context = Context { generic, ui: &ui, now };
+    let context = Context { generic, ui, now };
     let outcome = context.check_generic().and_then(|()| context.act(&invocation.action));
-    conclude(&ui, invocation.action.name(), outcome)
+    conclude(ui, invocation.action.name(), outcome)
 }
 
 /// The last words on an action.
@@ -91,12 +118,12 @@ fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
         Ok(exit) => exit,
         Err(Failure::Silent) => return Exit::ERROR,
         Err(Failure::At(step)) => {
-            ui.error(&format!("Action {name} failed on step {step}"));
+            ui.tell(Level::Error, &format!("Action {name} failed on step {step}"));
             return Exit::ERROR;
         }
     };
     if exit.has(Exit::ERROR) {
-        ui.error(&format!("Action {name} failed on step {}", Step::Run));
+        ui.tell(Level::Error, &format!("Action {name} failed on step {}", Step::Run));
         return exit;
     }
     for (bit, what) in [
@@ -105,7 +132,7 @@ fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
         (Exit::FILE_WARNING, "emitted a warning on one or more files, see previous messages for details"),
     ] {
         if exit.has(bit) {
-            ui.warning(&format!("Action {name} {what}"));
+            ui.tell(Level::Warning, &format!("Action {name} {what}"));
         }
     }
     exit
@@ -148,10 +175,26 @@ impl Context<'_> {
 
     /// Prints a result. A reader who went away is no reason for a message.
     fn print(&self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
-        self.ui.print(text.as_ref()).map_err(|e| match e.kind() {
+        self.ui.print(text.as_ref()).map_err(|e| self.not_printed(&e))
+    }
+
+    fn not_printed(&self, e: &io::Error) -> Failure {
+        match e.kind() {
             io::ErrorKind::BrokenPipe => Failure::Silent,
             _ => self.refuse(Step::Run, &format!("cannot write to standard output: {e}")),
-        })
+        }
+    }
+
+    /// Output for programs, if that is wanted.
+    fn json(&self) -> Option<&Json> {
+        self.ui.json.as_ref()
+    }
+
+    /// The result as a whole, for programs.
+    fn result(&self, result: &impl Serialize) {
+        if let Some(json) = self.json() {
+            json.result(result);
+        }
     }
 
     /// Reads a time.

@@ -4,7 +4,11 @@
 
 use crate::action::Generic;
 use crate::fold::fold;
-use rdiff_core::error::chain;
+use crate::json::Json;
+use crate::json::lines::{Done, Message, Output, Start, Trouble};
+use rdiff_core::error::{Problem, chain};
+use rdiff_core::format::stats::error_log_line;
+use rdiff_core::path::RepoPath;
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
 use std::fs::File;
 use std::io::{self, Write};
@@ -28,6 +32,17 @@ pub enum Level {
 }
 
 impl Level {
+    /// The word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "note",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+
     fn prefix(self) -> &'static str {
         match self {
             Level::Error => "ERROR:",
@@ -55,6 +70,8 @@ pub struct Ui {
     pub api: Api,
     /// The zone in which times are shown.
     pub zone: Zone,
+    /// Output for programs, if that is wanted.
+    pub json: Option<Json>,
     terminal: u8,
     file: u8,
     columns: usize,
@@ -63,10 +80,11 @@ pub struct Ui {
 
 impl Ui {
     /// Messages as the command line wants them.
-    pub fn new(generic: &Generic, api: Api) -> Self {
+    pub fn new(generic: &Generic, api: Api, start: &Start<'_>) -> Self {
         Self {
             api,
             zone: Zone::system(),
+            json: generic.output.json.then(|| Json::start(start)),
             terminal: generic.terminal_verbosity,
             file: generic.verbosity,
             columns: columns(),
@@ -91,6 +109,21 @@ impl Ui {
 
     /// A message at a level, without its prefix.
     pub fn say(&self, level: Level, message: &str) {
+        if let Some(json) = &self.json {
+            match level {
+                Level::Error => json.failed(message),
+                Level::Warning => json.warned(),
+                _ => {}
+            }
+            if level as u8 <= self.terminal {
+                json.event("message", &Message::new(level, message));
+            }
+        }
+        self.tell(level, message);
+    }
+
+    /// A message for people only: programs get it in another form.
+    pub fn tell(&self, level: Level, message: &str) {
         if level as u8 <= self.file {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(file) = log.as_mut() {
@@ -99,7 +132,8 @@ impl Ui {
                 drop(file.write_all(text.as_bytes()));
             }
         }
-        if level as u8 <= self.terminal {
+        // Standard output is not for people when it is for programs.
+        if level as u8 <= self.terminal && (self.json.is_none() || level <= Level::Warning) {
             let text = self.text(level, message, self.terminal);
             self.to_terminal(level, &self.folded(text));
         }
@@ -125,6 +159,23 @@ impl Ui {
         self.say(Level::Info, message);
     }
 
+    /// A path could not be dealt with.
+    pub fn problem(&self, problem: &Problem) {
+        if let Some(json) = &self.json {
+            json.event("problem", &Trouble::from(problem));
+        }
+        let line = error_log_line(problem, b'\n');
+        self.tell(Level::Warning, String::from_utf8_lossy(&line).trim_end_matches('\n'));
+    }
+
+    /// Something was done with a path.
+    pub fn path(&self, path: RepoPath<'_>, what: &'static str, message: &str) {
+        if let Some(json) = self.json.as_ref().filter(|_| self.terminal >= Level::Info as u8) {
+            json.item("path", &Done { path: path.into(), what });
+        }
+        self.tell(Level::Info, message);
+    }
+
     /// An error with all its causes.
     pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
         self.error(&chain(error));
@@ -132,6 +183,10 @@ impl Ui {
 
     /// The program can't go on. It is said at any verbosity.
     pub fn fatal(&self, message: &str) {
+        if let Some(json) = &self.json {
+            json.failed(message);
+            json.event("message", &Message::new(Level::Error, message));
+        }
         let text = match self.api {
             Api::V200 => format!("Fatal Error: {message}\n"),
             Api::V201 => {
@@ -141,11 +196,15 @@ impl Ui {
         self.to_terminal(Level::Error, &text);
     }
 
-    /// A result, to standard output.
+    /// A result that is a text, to standard output.
     ///
     /// # Errors
     /// When nobody reads it, for one.
     pub fn print(&self, text: &[u8]) -> io::Result<()> {
+        if let Some(json) = &self.json {
+            json.item("output", &Output { text: String::from_utf8_lossy(text) });
+            return json.broken().map_or(Ok(()), |kind| Err(kind.into()));
+        }
         let mut out = io::stdout().lock();
         out.write_all(text)?;
         out.flush()
@@ -212,7 +271,7 @@ mod tests {
     use std::time::Duration;
 
     fn ui(api: Api) -> Ui {
-        Ui { api, zone: Zone::utc(), terminal: 3, file: 3, columns: 40, log: Mutex::new(None) }
+        Ui { api, zone: Zone::utc(), json: None, terminal: 3, file: 3, columns: 40, log: Mutex::new(None) }
     }
 
     #[test]

@@ -3,12 +3,10 @@
 //! Done here and not by clap, so that an option that is new with us never makes an abbreviation ambiguous
 //! that somebody's script has used for years.
 
+use super::additions::is_added;
 use clap::{Arg, Command};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-
-/// The options that rdiff-backup doesn't have.
-const OURS: [&str; 2] = ["allow-empty-source", "max-deletions"];
 
 /// Writes out the abbreviated options of a command line. What is no option, or fits several, stays.
 pub(super) fn spell_out(words: Vec<OsString>, command: &Command) -> Vec<OsString> {
@@ -60,7 +58,7 @@ fn find<'a>(level: &'a Command, name: &[u8]) -> Option<(&'a str, &'a Arg)> {
     });
     let found: Vec<_> = spellings.filter(|(full, _)| full.as_bytes().starts_with(name)).collect();
     let exact = found.iter().find(|(full, _)| full.as_bytes() == name);
-    let theirs = || only(found.iter().filter(|(full, _)| !OURS.contains(full)));
+    let theirs = || only(found.iter().filter(|(_, arg)| !is_added(arg)));
     exact.or_else(theirs).or_else(|| only(found.iter())).copied()
 }
 
@@ -85,7 +83,9 @@ mod tests {
 
     fn spelled(line: &str) -> String {
         let words = line.split(' ').map(OsString::from).collect();
-        let spelled = spell_out(words, &crate::args::command());
+        let mut command = crate::args::command();
+        command.build();
+        let spelled = spell_out(words, &command);
         spelled.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
@@ -95,6 +95,9 @@ mod tests {
             ("--forc backup", "--force backup"),
             ("--verb=5 --api 201", "--verbosity=5 --api-version 201"),
             ("--n", "--n"),
+            ("--js backup --js", "--json backup --json"),
+            ("--p backup", "--parsable-output backup"),
+            ("backup --no-p", "backup --no-print-statistics"),
             ("--new", "--new"),
             ("--bogus", "--bogus"),
             ("backup --max 5", "backup --max-file-size 5"),

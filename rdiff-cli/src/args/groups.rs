@@ -1,6 +1,7 @@
 //! The groups of options that several actions share, and both command lines: for each one function that
 //! defines it and one that reads it.
 
+use super::additions::{self, added};
 use crate::action::{
     Compression, Filesystem, Generic, MappingFile, Owners, Remote, RestrictMode, Restriction, Safety,
 };
@@ -99,6 +100,7 @@ pub fn generic_args() -> Vec<Arg> {
     args.extend(pair!("fsync", default true, "Don't wait for the disk: faster, and unsafe in a power cut"));
     args.extend(pair!("new", default false, "Read the command line as the current grammar"));
     args.extend(pair!("ssh-compression", default true, "Let ssh not compress"));
+    args.extend(additions::output_args());
     args
 }
 
@@ -120,6 +122,7 @@ pub fn generic(m: &ArgMatches) -> Result<Generic, String> {
         fsync: pair_of!(m, "fsync", default true),
         null_separator: m.get_flag("null-separator"),
         parsable_output: m.get_flag("parsable-output"),
+        output: additions::output(m),
         remote: Remote {
             schema: os(m, "remote-schema"),
             tempdir: os(m, "remote-tempdir"),
@@ -231,10 +234,11 @@ pub fn statistics_args() -> Vec<Arg> {
 
 /// SAFETY, which the original doesn't have.
 pub fn safety_args() -> Vec<Arg> {
+    let most =
+        option("max-deletions", "PERCENT", "Fail if more of the files than this are gone; default: 50%");
     vec![
-        flag("allow-empty-source", "Believe it when the source is empty and the mirror is not"),
-        option("max-deletions", "PERCENT", "Fail if more of the files than this are gone; default: 50%")
-            .value_parser(percentage),
+        added(flag("allow-empty-source", "Believe it when the source is empty and the mirror is not")),
+        added(most.value_parser(percentage)),
     ]
 }
 

@@ -3,6 +3,7 @@
 use super::{Context, Failure, OrFail, Outcome, Step};
 use crate::action::Backup;
 use crate::exit::Exit;
+use crate::json::lines;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest, backup as run};
@@ -10,6 +11,7 @@ use rdiff_core::error::Error;
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::{LocalGuard, LocalSource};
 use rdiff_core::tree::source::Source;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +28,8 @@ pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
     let on_start = || cx.log("backup", &target);
     let terminal = Terminal::new(cx.ui, Job::Backup { source: &path, target: &target, on_start: &on_start });
     let done = run(Arc::new(source), &guard, &target, &request, filter, &terminal).or_fail(cx, Step::Run)?;
-    if args.print_statistics {
+    cx.result(&result(&done));
+    if args.print_statistics && cx.json().is_none() {
         cx.print(report::session_statistics(&done.statistics, &cx.ui.zone))?;
     }
     Ok(exit(&done))
@@ -73,6 +76,21 @@ fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
         allow_empty_source: args.safety.allow_empty_source,
         durable: cx.generic.fsync,
         ..usual
+    })
+}
+
+/// The result for programs.
+fn result(done: &BackupReport) -> Value {
+    let stats = &done.statistics;
+    json!({
+        "session": done.session.0,
+        "previous": done.previous.map(|t| t.0),
+        "regressed": done.regressed.map(|t| t.0),
+        "new": stats.new_files as u64,
+        "changed": stats.changed_files as u64,
+        "deleted": stats.deleted_files as u64,
+        "problems": done.problems,
+        "statistics": lines::statistics(stats),
     })
 }
 

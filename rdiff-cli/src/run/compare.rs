@@ -4,6 +4,7 @@ use super::lines::Lines;
 use super::{Context, OrFail, Outcome, Step};
 use crate::action::{self, Compare};
 use crate::exit::Exit;
+use crate::json::lines::InTree;
 use crate::progress::{Job, Terminal};
 use crate::ui::Api;
 use crate::{locate, report};
@@ -11,6 +12,8 @@ use rdiff_core::compare::{CompareReport, CompareRequest, Difference, Method, com
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::LocalSource;
 use rdiff_core::tree::source::Source;
+use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
 
 pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
@@ -28,21 +31,38 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     };
     let source: Arc<dyn Source> = Arc::new(source);
     let terminal = Terminal::new(cx.ui, Job::Other);
-    let for_programs = cx.generic.parsable_output && cx.ui.api == Api::V201;
+    let as_yaml = cx.generic.parsable_output && cx.ui.api == Api::V201 && cx.json().is_none();
     let (mut all, mut lines) = (Vec::new(), Lines::new(cx));
     let done = run(&place.repo, &source, &request, filter, &terminal, |Difference { path, reason }| {
-        if for_programs {
+        if as_yaml {
             all.push((reason.as_str(), path.as_bytes().to_vec()));
         } else {
-            lines.push(report::difference(reason.as_str(), path.as_bytes()));
+            let reason = reason.as_str();
+            let item = Differing { path: path.as_path().into(), reason };
+            lines.item("difference", &item, || report::difference(reason, path.as_bytes()));
         }
     });
     let done = done.or_fail(cx, Step::Run)?;
-    if for_programs {
+    if as_yaml {
         lines.push(report::differences_yaml(&all));
     }
     lines.finish()?;
+    cx.result(&json!({
+        "session": request.at.0,
+        "compared": done.compared,
+        "differences": done.differences,
+        "no_digest": done.no_digest,
+        "problems": done.problems,
+    }));
     Ok(exit(&done, cx))
+}
+
+/// `difference`: a path that is not what it was.
+#[derive(Serialize)]
+struct Differing<'a> {
+    #[serde(flatten)]
+    path: InTree<'a>,
+    reason: &'a str,
 }
 
 fn method(method: action::Method) -> Method {

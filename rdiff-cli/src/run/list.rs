@@ -5,9 +5,12 @@ use super::open::Opened;
 use super::{Context, Failure, OrFail, Outcome, Step};
 use crate::action::{FilesOf, ListFiles, ListIncrements};
 use crate::exit::Exit;
+use crate::json::lines::{InTree, Listed};
 use crate::report::{self, Increment, Size};
 use crate::ui::Api;
 use rdiff_core::list;
+use serde::Serialize;
+use serde_json::json;
 use std::os::unix::ffi::OsStrExt;
 
 pub(crate) fn files(args: &ListFiles, cx: &Context<'_>) -> Outcome {
@@ -24,7 +27,8 @@ pub(crate) fn files(args: &ListFiles, cx: &Context<'_>) -> Outcome {
 fn files_at(place: &Opened, time: &str, lines: &mut Lines<'_>, cx: &Context<'_>) -> Result<(), Failure> {
     let at = cx.session(&place.repo, time)?;
     for entry in list::entries_at(&place.repo, at, place.path.as_path()).or_fail(cx, Step::Run)? {
-        lines.push(report::listed(entry.or_fail(cx, Step::Run)?.path.as_bytes()));
+        let entry = entry.or_fail(cx, Step::Run)?;
+        lines.item("file", &Listed::from(&entry), || report::listed(entry.path.as_bytes()));
         if lines.is_cut() {
             break;
         }
@@ -36,7 +40,9 @@ fn changed_since(place: &Opened, time: &str, lines: &mut Lines<'_>, cx: &Context
     let at = cx.session(&place.repo, time)?;
     for change in list::changed_since(&place.repo, at, place.path.as_path()).or_fail(cx, Step::Run)? {
         let change = change.or_fail(cx, Step::Run)?;
-        lines.push(report::changed_since(change.kind.as_str(), change.path.as_bytes()));
+        let (path, kind) = (change.path.as_path(), change.kind.as_str());
+        let item = Changed { path: path.into(), change: kind };
+        lines.item("change", &item, || report::changed_since(kind, path.as_bytes()));
         if lines.is_cut() {
             break;
         }
@@ -44,8 +50,19 @@ fn changed_since(place: &Opened, time: &str, lines: &mut Lines<'_>, cx: &Context
     Ok(())
 }
 
+/// `change`: a path that differs between two sessions.
+#[derive(Serialize)]
+struct Changed<'a> {
+    #[serde(flatten)]
+    path: InTree<'a>,
+    change: &'a str,
+}
+
 pub(crate) fn increments(args: &ListIncrements, cx: &Context<'_>) -> Outcome {
     let place = cx.open(&args.repository)?;
+    if cx.json().is_some() {
+        return increments_for_programs(args, &place, cx);
+    }
     let zone = &cx.ui.zone;
     let text = match (args.size, cx.generic.parsable_output, cx.ui.api) {
         (true, false, _) => report::sizes(&sizes(&place, cx)?, zone),
@@ -55,6 +72,53 @@ pub(crate) fn increments(args: &ListIncrements, cx: &Context<'_>) -> Outcome {
         (false, true, Api::V201) => report::increments_yaml(&listed(&place, cx)?),
     };
     cx.print(text)?;
+    Ok(Exit::OK)
+}
+
+/// `increment`: a session, or a state of one path; the last is that of the mirror.
+#[derive(Serialize)]
+struct Row {
+    time: i64,
+    current: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_size: Option<u64>,
+}
+
+impl From<Increment> for Row {
+    fn from(i: Increment) -> Self {
+        let (name, kind) = (Some(i.name), Some(i.kind));
+        Row { time: i.time.0, current: false, name, kind, size: None, total_size: None }
+    }
+}
+
+impl From<Size> for Row {
+    fn from(s: Size) -> Self {
+        let (size, total_size) = (Some(s.size), Some(s.total));
+        Row { time: s.time.0, current: false, name: None, kind: None, size, total_size }
+    }
+}
+
+fn increments_for_programs(args: &ListIncrements, place: &Opened, cx: &Context<'_>) -> Outcome {
+    let mut rows: Vec<Row> = if args.size {
+        sizes(place, cx)?.into_iter().map(Row::from).collect()
+    } else {
+        listed(place, cx)?.into_iter().map(Row::from).collect()
+    };
+    if let Some(last) = rows.last_mut() {
+        last.current = true;
+    }
+    let mut lines = Lines::new(cx);
+    for row in &rows {
+        lines.item("increment", row, String::new);
+    }
+    lines.finish()?;
+    cx.result(&json!({ "increments": rows.len().saturating_sub(1), "current": rows.last().map(|r| r.time) }));
     Ok(Exit::OK)
 }
 

@@ -4,10 +4,12 @@ use super::{Context, Failure, OrFail, Outcome, Step};
 use crate::action::Complete;
 use crate::args::VERSION;
 use crate::exit::Exit;
+use crate::json::lines::statistics;
 use crate::{complete as completion, locate, report};
 use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::format::stats::SessionStatistics;
 use rdiff_mount::Location;
+use serde_json::json;
 use std::ffi::OsString;
 
 pub(crate) fn calculate(files: &[OsString], cx: &Context<'_>) -> Outcome {
@@ -19,7 +21,13 @@ pub(crate) fn calculate(files: &[OsString], cx: &Context<'_>) -> Outcome {
             .map_err(|line| cx.refuse(Step::Run, &format!("{}: Bad line '{line}'", path.display())))?;
         all.push(stats);
     }
-    cx.print(report::average(&all, &cx.ui.zone))?;
+    cx.result(&json!({
+        "files": all.len(),
+        "average": statistics(&SessionStatistics::average(&all)),
+    }));
+    if cx.json().is_none() {
+        cx.print(report::average(&all, &cx.ui.zone))?;
+    }
     Ok(Exit::OK)
 }
 
@@ -31,6 +39,10 @@ pub(crate) fn complete(request: &Complete, cx: &Context<'_>) -> Outcome {
             .next_back()
             .unwrap_or(Failure::At(Step::PreCheck))
     })?;
+    if cx.json().is_some() {
+        cx.result(&json!({ "candidates": candidates }));
+        return Ok(Exit::OK);
+    }
     cx.print(candidates.iter().map(|c| format!("{c}\n")).collect::<String>())?;
     Ok(Exit::OK)
 }
@@ -41,6 +53,17 @@ pub(crate) fn info(cx: &Context<'_>) -> Outcome {
     let system = rustix::system::uname();
     let parts =
         [system.sysname(), system.release(), system.machine()].map(|p| p.to_string_lossy().into_owned());
+    if cx.json().is_some() {
+        cx.result(&json!({
+            "interface": VERSION,
+            "version": env!("CARGO_PKG_VERSION"),
+            "api_versions": [200, 201],
+            "arguments": arguments,
+            "executable": executable,
+            "platform": parts.join("-"),
+        }));
+        return Ok(Exit::OK);
+    }
     cx.print(report::info(VERSION, &arguments, &executable, &parts.join("-")))?;
     Ok(Exit::OK)
 }

@@ -7,6 +7,7 @@ use crate::progress::{Job, Terminal};
 use crate::ui::Api;
 use rdiff_core::regress as run;
 use rdiff_core::repo::MirrorState;
+use serde_json::json;
 
 pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
     cx.compression_without_effect(&args.compression);
@@ -26,10 +27,17 @@ pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
         run::undo_newest(&writer, &terminal).map(Some)
     } else {
         cx.ui.note("Given repository doesn't need to be regressed");
+        cx.result(&json!({ "needed": false }));
         return Ok(Exit::OK);
     };
     if let Some(done) = done.or_fail(cx, Step::Run)? {
         cx.ui.note(&format!("Regressing to date/time {}", done.good.asctime(&cx.ui.zone)));
+        cx.result(&json!({
+            "needed": is_failed,
+            "session": done.good.0,
+            "undone": done.undone.0,
+            "restored": done.restored,
+        }));
     }
     Ok(if is_failed { Exit::WARNING } else { Exit::OK })
 }

@@ -6,9 +6,11 @@ use crate::exit::Exit;
 use crate::progress::{Job, Terminal};
 use crate::report;
 use rdiff_core::path::RepoPath;
+use rdiff_core::remove::RemoveReport;
 use rdiff_core::repo::Repository;
 use rdiff_core::time::{SessionTime, TimeSpec};
 use rdiff_core::{list, remove};
+use serde_json::{Value, json};
 
 pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
     let writer = cx.writer(&args.repository, "remove")?;
@@ -17,6 +19,7 @@ pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
     if old.is_empty() {
         cx.ui.note(&format!("No increments older than {} found, exiting.", cut.asctime(&cx.ui.zone)));
         cx.ui.warning(&format!("No increment is older than '{}'", args.older_than));
+        cx.result(&result(&RemoveReport::default()));
         return Ok(Exit::WARNING);
     }
     let sizes = args.size.then(|| sizes(writer.repo(), &old, cx)).transpose()?;
@@ -25,8 +28,16 @@ pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
         return Err(cx.refuse(Step::Setup, &report::removal_refused(old.len(), &shown)));
     }
     cx.ui.note(&report::removal_note(old.len(), &shown));
-    remove::remove_older_than(&writer, cut, &Terminal::new(cx.ui, Job::Other)).or_fail(cx, Step::Run)?;
+    let terminal = Terminal::new(cx.ui, Job::Other);
+    let done = remove::remove_older_than(&writer, cut, &terminal).or_fail(cx, Step::Run)?;
+    cx.result(&result(&done));
     Ok(Exit::OK)
+}
+
+/// The result for programs.
+fn result(done: &RemoveReport) -> Value {
+    let sessions: Vec<i64> = done.sessions.iter().map(|t| t.0).collect();
+    json!({ "sessions": sessions, "files": done.files, "bytes": done.bytes })
 }
 
 /// Sessions before this time go.

@@ -7,7 +7,8 @@ use crate::exit::Exit;
 use crate::locate;
 use crate::progress::{Job, Terminal};
 use rdiff_core::error::Error;
-use rdiff_core::restore::{RestoreRequest, restore as run};
+use rdiff_core::restore::{RestoreReport, RestoreRequest, restore as run};
+use serde_json::json;
 use std::path::Path;
 
 pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
@@ -23,13 +24,24 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     let source = place.repo.path();
     cx.log("restore", source);
     let terminal = Terminal::new(cx.ui, Job::Restore { source, target: &target });
-    match run(&place.repo, &target, &request, filter, &terminal) {
-        Ok(done) if done.problems > 0 => exit |= Exit::FILE_ERROR,
-        Ok(_) => {}
+    let done = match run(&place.repo, &target, &request, filter, &terminal) {
         // As in the original, nothing is restored and that is no failure; but we say so.
-        Err(e @ Error::NoSuchPath { .. }) => cx.ui.warning(&format!("{e}; nothing was restored")),
-        Err(e) => return Err(e).or_fail(cx, Step::Run),
+        Err(e @ Error::NoSuchPath { .. }) => {
+            cx.ui.warning(&format!("{e}; nothing was restored"));
+            RestoreReport::default()
+        }
+        done => done.or_fail(cx, Step::Run)?,
+    };
+    if done.problems > 0 {
+        exit |= Exit::FILE_ERROR;
     }
+    cx.result(&json!({
+        "session": request.at.0,
+        "restored": done.restored,
+        "unchanged": done.unchanged,
+        "removed": done.removed,
+        "problems": done.problems,
+    }));
     Ok(exit)
 }
 

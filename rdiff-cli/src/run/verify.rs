@@ -3,8 +3,11 @@
 use super::{Context, OrFail, Outcome, Step};
 use crate::action::Verify;
 use crate::exit::Exit;
+use crate::json::lines::InTree;
 use crate::progress::{Job, Terminal};
 use rdiff_core::verify::{Bad, VerifyReport, VerifyRequest, Why, verify as run};
+use serde::Serialize;
+use serde_json::json;
 
 pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
     let place = cx.open(&args.repository)?;
@@ -14,12 +17,46 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
     let mut done = run(&place.repo, &request, &terminal).or_fail(cx, Step::Run)?;
     done.bad.sort_by(|a, b| (a.session, &a.path).cmp(&(b.session, &b.path)));
     for bad in &done.bad {
+        if let Some(json) = cx.json() {
+            json.item("bad_file", &BadFile::from(bad));
+        }
         cx.ui.warning(&text(bad, at.is_none(), cx));
     }
+    cx.result(&json!({
+        "session": at.map(|t| t.0),
+        "sessions": done.sessions,
+        "files": done.files,
+        "bytes": done.bytes,
+        "no_digest": done.no_digest,
+        "bad_files": done.bad_files,
+        "damaged_sessions": done.damaged.iter().map(|d| d.session.0).collect::<Vec<_>>(),
+    }));
     for damaged in &done.damaged {
         cx.ui.warning(&format!("Not all of session {} could be checked: {}", damaged.session, damaged.why));
     }
     Ok(conclusion(&done, cx))
+}
+
+/// `bad_file`: a file whose content is not what was backed up.
+#[derive(Serialize)]
+struct BadFile<'a> {
+    #[serde(flatten)]
+    path: InTree<'a>,
+    session: i64,
+    why: String,
+    recorded: Option<String>,
+    found: Option<String>,
+}
+
+impl<'a> From<&'a Bad> for BadFile<'a> {
+    fn from(bad: &'a Bad) -> Self {
+        let (recorded, found) = match &bad.why {
+            Why::Digest { recorded, found } => (Some(recorded.to_hex()), Some(found.to_hex())),
+            _ => (None, None),
+        };
+        let (path, why) = (bad.path.as_path().into(), bad.why.to_string());
+        Self { path, session: bad.session.0, why, recorded, found }
+    }
 }
 
 fn text(bad: &Bad, with_session: bool, cx: &Context<'_>) -> String {
