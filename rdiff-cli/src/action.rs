@@ -2,11 +2,14 @@
 //!
 //! Times stay as typed until zone and clock are known; locations stay bytes.
 
+use crate::doctor::Doctor;
+use crate::job::JobAction;
+use crate::setup::Setup;
 use rdiff_core::tree::select::Sense;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The names of the actions, as typed on the command line and as messages call them.
+/// The names of the original's actions, as typed on the command line and as messages call them.
 pub const ACTIONS: [&str; 12] = [
     "backup",
     "calculate",
@@ -90,13 +93,16 @@ pub enum Action {
     Calculate(Vec<OsString>),
     Compare(Compare),
     Complete(Complete),
+    Doctor(Doctor),
     Info,
+    Job(JobAction),
     ListFiles(ListFiles),
     ListIncrements(ListIncrements),
     Regress(Regress),
     RemoveIncrements(RemoveIncrements),
     Restore(Restore),
     Server(Restriction),
+    Setup(Box<Setup>),
     Test(Vec<OsString>),
     Verify(Verify),
 }
@@ -109,12 +115,15 @@ impl Action {
             Action::Calculate(_) => "calculate",
             Action::Compare(_) => "compare",
             Action::Complete(_) => "complete",
+            Action::Doctor(_) => "doctor",
             Action::Info => "info",
+            Action::Job(_) => "job",
             Action::ListFiles(_) | Action::ListIncrements(_) => "list",
             Action::Regress(_) => "regress",
             Action::RemoveIncrements(_) => "remove",
             Action::Restore(_) => "restore",
             Action::Server(_) => "server",
+            Action::Setup(_) => "setup",
             Action::Test(_) => "test",
             Action::Verify(_) => "verify",
         }

@@ -5,6 +5,7 @@
 mod abbreviate;
 pub mod additions;
 pub mod groups;
+mod jobs;
 pub mod selection;
 
 use crate::action::{
@@ -37,13 +38,17 @@ pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
 
 /// Is this the current command line, not the older one?
 ///
-/// A word that is an action's name decides, wherever it stands: also when it is meant as a directory.
+/// A word that is an action's name decides, wherever it stands: also when it is meant as a directory. The names
+/// that the original doesn't have decide only where no older command line can be meant.
 fn is_current(words: &[OsString]) -> bool {
     let has = |word: &str| words.iter().any(|w| w == word);
+    let ours =
+        || abbreviate::first_plain(words, &base_command()).is_some_and(|at| jobs::is_meant(&words[at..]));
     has("--new")
         || has("complete")
         || words.iter().any(|w| w.as_bytes().first() == Some(&b'@'))
-        || (!has("--no-new") && (has("--api-version") || has("--help") || ACTIONS.iter().any(|a| has(a))))
+        || (!has("--no-new")
+            && (has("--api-version") || has("--help") || ACTIONS.iter().any(|a| has(a)) || ours()))
 }
 
 /// How deep files of arguments may name each other.
@@ -104,12 +109,15 @@ pub fn command() -> Command {
             calculate(),
             compare(),
             complete(),
+            jobs::doctor(),
             action("info", "Print what to say of this program in a bug report", ""),
+            jobs::job(),
             list(),
             regress(),
             remove(),
             restore(),
             server(),
+            jobs::setup().hide(true),
             test(),
             verify(),
         ])
@@ -294,7 +302,9 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
             unique: pair_of!(s, "unique", default true),
             words: places(s, "WORDS"),
         }),
+        ("doctor", _) => Action::Doctor(jobs::doctor_of(s)?),
         ("info", _) => Action::Info,
+        ("job", _) => Action::Job(jobs::job_of(s)?),
         ("list", Some(("files", s))) => {
             let which =
                 text(s, "changed-since").map_or_else(|| FilesOf::At(time_of(s)), FilesOf::ChangedSince);
@@ -316,6 +326,7 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
             ..restore_of(s, place(s, "REPOSITORY"), place(s, "TARGET"))?
         }),
         ("server", _) => Action::Server(groups::restriction(s, s.get_flag("debug"))),
+        ("setup", _) => Action::Setup(Box::new(jobs::setup_of(s)?)),
         ("test", _) => Action::Test(places(s, "LOCATION")),
         ("verify", _) => Action::Verify(Verify {
             repository: place(s, "REPOSITORY"),

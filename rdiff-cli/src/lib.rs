@@ -2,19 +2,22 @@
 //!
 //! [`args`] and [`legacy`] read the two command lines into one [`action::Invocation`]; [`run`] carries it
 //! out, with one function for each action; [`ui`] has the messages, [`report`] the results for people and
-//! scripts, [`json`] those for programs.
+//! scripts, [`json`] those for programs. [`job`], [`doctor`] and [`setup`] make backups that run by themselves of it.
 #![forbid(unsafe_code)]
 
 pub mod action;
 pub mod args;
 pub mod complete;
+pub mod doctor;
 pub mod exit;
 pub mod fold;
+pub mod job;
 pub mod json;
 pub mod legacy;
 pub mod locate;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod setup;
 pub mod ui;
 pub mod yaml;

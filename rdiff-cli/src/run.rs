@@ -1,6 +1,6 @@
 //! One function for each action: locate, call, report.
 
-mod backup;
+pub(crate) mod backup;
 mod compare;
 mod lines;
 mod list;
@@ -8,7 +8,7 @@ mod open;
 mod options;
 mod other;
 mod regress;
-mod remove;
+pub(crate) mod remove;
 mod restore;
 mod selection;
 mod verify;
@@ -19,6 +19,7 @@ use crate::json::lines::Start;
 use crate::json::{self, Json};
 use crate::locate::DATA;
 use crate::ui::{Api, Level, Ui};
+use crate::{doctor, job, setup};
 use rdiff_core::time::{BadTime, TimeSeparator, TimeSpec};
 use serde::Serialize;
 use std::error::Error;
@@ -64,9 +65,9 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 
 /// What every action needs.
 pub(crate) struct Context<'a> {
-    generic: &'a Generic,
-    ui: &'a Ui,
-    now: i64,
+    pub(crate) generic: &'a Generic,
+    pub(crate) ui: &'a Ui,
+    pub(crate) now: i64,
 }
 
 /// Carries it out.
@@ -109,7 +110,11 @@ fn carry_out(invocation: &Invocation, ui: &Ui) -> Exit {
     let now = generic.current_time.unwrap_or(i64::try_from(clock).unwrap_or(i64::MAX));
     let context = Context { generic, ui, now };
     let outcome = context.check_generic().and_then(|()| context.act(&invocation.action));
-    conclude(ui, invocation.action.name(), outcome)
+    match (&invocation.action, outcome) {
+        // Their last line is all that somebody wants to read in a mail of cron.
+        (Action::Doctor(_) | Action::Job(_) | Action::Setup(_), outcome) => outcome.unwrap_or(Exit::ERROR),
+        (action, outcome) => conclude(ui, action.name(), outcome),
+    }
 }
 
 /// The last words on an action.
@@ -145,13 +150,16 @@ impl Context<'_> {
             Action::Calculate(files) => other::calculate(files, self),
             Action::Compare(a) => compare::compare(a, self),
             Action::Complete(a) => other::complete(a, self),
+            Action::Doctor(a) => doctor::doctor(a, self),
             Action::Info => other::info(self),
+            Action::Job(a) => job::job(a, self),
             Action::ListFiles(a) => list::files(a, self),
             Action::ListIncrements(a) => list::increments(a, self),
             Action::Regress(a) => regress::regress(a, self),
             Action::RemoveIncrements(a) => remove::increments(a, self),
             Action::Restore(a) => restore::restore(a, self),
             Action::Server(_) => other::server(self),
+            Action::Setup(a) => setup::setup(a, self),
             Action::Test(locations) => other::test(locations, self),
             Action::Verify(a) => verify::verify(a, self),
         }
@@ -168,13 +176,13 @@ impl Context<'_> {
     }
 
     /// Says why the action fails.
-    fn refuse(&self, step: Step, message: &str) -> Failure {
+    pub(crate) fn refuse(&self, step: Step, message: &str) -> Failure {
         self.ui.error(message);
         Failure::At(step)
     }
 
     /// Prints a result. A reader who went away is no reason for a message.
-    fn print(&self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    pub(crate) fn print(&self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.ui.print(text.as_ref()).map_err(|e| self.not_printed(&e))
     }
 
@@ -186,19 +194,19 @@ impl Context<'_> {
     }
 
     /// Output for programs, if that is wanted.
-    fn json(&self) -> Option<&Json> {
+    pub(crate) fn json(&self) -> Option<&Json> {
         self.ui.json.as_ref()
     }
 
     /// The result as a whole, for programs.
-    fn result(&self, result: &impl Serialize) {
+    pub(crate) fn result(&self, result: &impl Serialize) {
         if let Some(json) = self.json() {
             json.result(result);
         }
     }
 
     /// Reads a time.
-    fn time(&self, text: &str) -> Result<TimeSpec, Failure> {
+    pub(crate) fn time(&self, text: &str) -> Result<TimeSpec, Failure> {
         TimeSpec::parse(text, self.now, &self.ui.zone).map_err(|e: BadTime| {
             self.refuse(Step::Setup, &format!("Time string '{text}' couldn't be parsed: {e}"))
         })

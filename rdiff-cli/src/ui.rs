@@ -12,7 +12,7 @@ use rdiff_core::path::RepoPath;
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How much a message matters. The number is the verbosity that shows it.
@@ -76,7 +76,22 @@ pub struct Ui {
     file: u8,
     columns: usize,
     log: Mutex<Option<File>>,
+    collected: Option<Mutex<Collected>>,
 }
+
+/// What was said, for a caller who tells it in its own way.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// The errors.
+    pub errors: Vec<String>,
+    /// The warnings, paths that could not be dealt with not among them.
+    pub warnings: Vec<String>,
+    /// The first path that could not be dealt with, and why.
+    pub first_problem: Option<String>,
+}
+
+/// More than this is not kept of what can be said any number of times.
+const MOST_COLLECTED: usize = 1000;
 
 impl Ui {
     /// Messages as the command line wants them.
@@ -89,6 +104,43 @@ impl Ui {
             file: generic.verbosity,
             columns: columns(),
             log: Mutex::new(None),
+            collected: None,
+        }
+    }
+
+    /// As another one, but errors and warnings are kept, to be asked for. On the terminal there is nothing unless
+    /// it is to show more than usual.
+    pub fn collecting(generic: &Generic, other: &Self) -> Self {
+        Self {
+            api: other.api,
+            zone: other.zone.clone(),
+            json: None,
+            terminal: if other.terminal > Level::Note as u8 { other.terminal } else { 0 },
+            file: generic.verbosity,
+            columns: other.columns,
+            log: Mutex::new(None),
+            collected: Some(Mutex::default()),
+        }
+    }
+
+    /// What was kept.
+    pub fn collected(&self) -> Collected {
+        self.collecting_into().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
+    }
+
+    fn collecting_into(&self) -> Option<MutexGuard<'_, Collected>> {
+        Some(self.collected.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn collect(&self, level: Level, message: &str) {
+        let Some(mut kept) = self.collecting_into() else { return };
+        let list = match level {
+            Level::Error => &mut kept.errors,
+            Level::Warning => &mut kept.warnings,
+            _ => return,
+        };
+        if list.len() < MOST_COLLECTED {
+            list.push(message.to_owned());
         }
     }
 
@@ -119,6 +171,7 @@ impl Ui {
                 json.event("message", &Message::new(level, message));
             }
         }
+        self.collect(level, message);
         self.tell(level, message);
     }
 
@@ -165,7 +218,12 @@ impl Ui {
             json.event("problem", &Trouble::from(problem));
         }
         let line = error_log_line(problem, b'\n');
-        self.tell(Level::Warning, String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches('\n');
+        if let Some(mut kept) = self.collecting_into() {
+            kept.first_problem.get_or_insert_with(|| line.to_owned());
+        }
+        self.tell(Level::Warning, line);
     }
 
     /// Something was done with a path.
@@ -183,6 +241,9 @@ impl Ui {
 
     /// The program can't go on. It is said at any verbosity.
     pub fn fatal(&self, message: &str) {
+        if self.collected.is_some() {
+            return self.collect(Level::Error, message);
+        }
         if let Some(json) = &self.json {
             json.failed(message);
             json.event("message", &Message::new(Level::Error, message));
@@ -271,7 +332,16 @@ mod tests {
     use std::time::Duration;
 
     fn ui(api: Api) -> Ui {
-        Ui { api, zone: Zone::utc(), json: None, terminal: 3, file: 3, columns: 40, log: Mutex::new(None) }
+        Ui {
+            api,
+            zone: Zone::utc(),
+            json: None,
+            terminal: 3,
+            file: 3,
+            columns: 40,
+            log: Mutex::new(None),
+            collected: None,
+        }
     }
 
     #[test]

@@ -38,6 +38,26 @@ pub(super) fn spell_out(words: Vec<OsString>, command: &Command) -> Vec<OsString
     spelled
 }
 
+/// The index of the first word that is neither an option nor the value of one.
+pub(super) fn first_plain(words: &[OsString], command: &Command) -> Option<usize> {
+    let mut is_value = false;
+    for (at, word) in words.iter().enumerate() {
+        let bytes = word.as_bytes();
+        if std::mem::take(&mut is_value) {
+            continue;
+        }
+        if let Some(long) = bytes.strip_prefix(b"--") {
+            let (name, value) = split_value(long);
+            is_value = value.is_none() && find(command, name).is_some_and(|(_, arg)| takes_value(arg));
+        } else if let Some(cluster) = bytes.strip_prefix(b"-") {
+            is_value = ends_with_option_of_value(command, cluster);
+        } else {
+            return Some(at);
+        }
+    }
+    None
+}
+
 fn split_value(long: &[u8]) -> (&[u8], Option<&[u8]>) {
     match long.iter().position(|&b| b == b'=') {
         Some(at) => (&long[..at], Some(&long[at + 1..])),

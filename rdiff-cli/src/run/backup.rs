@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::json::lines;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
-use rdiff_core::backup::{BackupReport, BackupRequest, backup as run};
+use rdiff_core::backup::{BackupReport, BackupRequest};
 use rdiff_core::error::Error;
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::{LocalGuard, LocalSource};
@@ -16,6 +16,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
+    let done = run(args, cx)?;
+    cx.result(&result(&done));
+    if args.print_statistics && cx.json().is_none() {
+        cx.print(report::session_statistics(&done.statistics, &cx.ui.zone))?;
+    }
+    Ok(exit(&done))
+}
+
+/// Writes the session.
+pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failure> {
     let path = locate::directory(&args.source).or_fail(cx, Step::Check)?;
     let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
     refuse_own_source(&path, &target).or_fail(cx, Step::Check)?;
@@ -27,12 +37,8 @@ pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
     cx.log("backup", &target);
     let on_start = || cx.log("backup", &target);
     let terminal = Terminal::new(cx.ui, Job::Backup { source: &path, target: &target, on_start: &on_start });
-    let done = run(Arc::new(source), &guard, &target, &request, filter, &terminal).or_fail(cx, Step::Run)?;
-    cx.result(&result(&done));
-    if args.print_statistics && cx.json().is_none() {
-        cx.print(report::session_statistics(&done.statistics, &cx.ui.zone))?;
-    }
-    Ok(exit(&done))
+    rdiff_core::backup::backup(Arc::new(source), &guard, &target, &request, filter, &terminal)
+        .or_fail(cx, Step::Run)
 }
 
 /// A source inside its own repository would be changed by its own backup.
@@ -80,7 +86,7 @@ fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
 }
 
 /// The result for programs.
-fn result(done: &BackupReport) -> Value {
+pub(crate) fn result(done: &BackupReport) -> Value {
     let stats = &done.statistics;
     json!({
         "session": done.session.0,
@@ -94,7 +100,7 @@ fn result(done: &BackupReport) -> Value {
     })
 }
 
-fn exit(report: &BackupReport) -> Exit {
+pub(crate) fn exit(report: &BackupReport) -> Exit {
     let mut exit = Exit::OK;
     if report.regressed.is_some() {
         exit |= Exit::WARNING;

@@ -11,10 +11,11 @@ use rdiff_core::repo::Repository;
 use rdiff_core::time::{SessionTime, TimeSpec};
 use rdiff_core::{list, remove};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 
 pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
     let writer = cx.writer(&args.repository, "remove")?;
-    let cut = cut(args, writer.repo(), cx)?;
+    let cut = cut(&args.older_than, writer.repo(), cx)?;
     let old = remove::sessions_older_than(writer.repo(), cut).or_fail(cx, Step::Run)?;
     if old.is_empty() {
         cx.ui.note(&format!("No increments older than {} found, exiting.", cut.asctime(&cx.ui.zone)));
@@ -40,11 +41,23 @@ fn result(done: &RemoveReport) -> Value {
     json!({ "sessions": sessions, "files": done.files, "bytes": done.bytes })
 }
 
+/// Removes the sessions before a time, however many, and tells which they were.
+pub(crate) fn thin_out(
+    repository: &OsStr,
+    older_than: &str,
+    cx: &Context<'_>,
+) -> Result<Vec<SessionTime>, Failure> {
+    let writer = cx.writer(repository, "remove")?;
+    let cut = cut(older_than, writer.repo(), cx)?;
+    let done = remove::remove_older_than(&writer, cut, &Terminal::new(cx.ui, Job::Other));
+    Ok(done.or_fail(cx, Step::Run)?.sessions)
+}
+
 /// Sessions before this time go.
-fn cut(args: &RemoveIncrements, repo: &Repository, cx: &Context<'_>) -> Result<SessionTime, Failure> {
-    match cx.time(&args.older_than)? {
+fn cut(older_than: &str, repo: &Repository, cx: &Context<'_>) -> Result<SessionTime, Failure> {
+    match cx.time(older_than)? {
         TimeSpec::At(seconds) => Ok(SessionTime(seconds)),
-        TimeSpec::SessionsBack(_) => cx.session(repo, &args.older_than),
+        TimeSpec::SessionsBack(_) => cx.session(repo, older_than),
     }
 }
 

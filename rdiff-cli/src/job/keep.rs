@@ -1,0 +1,177 @@
+//! Making jobs, listing and removing them, and scheduling them.
+
+use camino::Utf8PathBuf;
+use rdiff_mount::SystemRunner;
+
+use super::error::JobError;
+use super::file::Job;
+use super::install::{Installer, is_root};
+use super::schedule::{Call, Service, When, shell_word};
+use super::state::JobLock;
+use super::store::{JobName, Store};
+use super::{Add, Schedule};
+use crate::exit::Exit;
+use crate::run::{Context, Failure, OrFail, Outcome, Step};
+
+pub(super) fn add(add: &Add, store: &Store, cx: &Context<'_>) -> Outcome {
+    let path = store.save(&add.name, &add.job, add.replace).or_fail(cx, Step::Run)?;
+    cx.print(format!(
+        "job {name} is in {path}; 'rdiff-backup doctor {name}' checks it, 'rdiff-backup job run {name}' runs it\n",
+        name = add.name
+    ))?;
+    Ok(Exit::OK)
+}
+
+pub(super) fn list(store: &Store, cx: &Context<'_>) -> Outcome {
+    let names = store.names().or_fail(cx, Step::Run)?;
+    if names.is_empty() {
+        cx.ui.note(&format!("there is no job in {}", store.config()));
+    }
+    let mut exit = Exit::OK;
+    let mut rows = Vec::new();
+    for name in names {
+        match store.load(&name) {
+            Ok(job) => {
+                let via = job.via().map_or("local", |via| via.as_str());
+                rows.push([name.to_string(), via.to_owned(), job.source, job.repository.into_string()]);
+            }
+            Err(e) => {
+                cx.ui.failure(&e);
+                exit |= Exit::ERROR;
+            }
+        }
+    }
+    cx.print(table(&rows))?;
+    Ok(exit)
+}
+
+/// Rows with their columns below each other.
+pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+pub(super) fn remove(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome {
+    let file = store.file(name);
+    // A file that can't be read any more can be removed all the same.
+    let repository = match store.load(name) {
+        Ok(job) => Some(job.repository),
+        Err(e @ JobError::Unknown { .. }) => return Err(e).or_fail(cx, Step::Run),
+        Err(_) => None,
+    };
+    let _lock = JobLock::take(store, name).or_fail(cx, Step::Run)?;
+    let mut gone = unschedule(Some(name), store, cx)?;
+    store.remove(name).or_fail(cx, Step::Run)?;
+    gone.push(file.into_string());
+    let stays = repository.map(|r| format!("; the repository {r} stays")).unwrap_or_default();
+    cx.print(format!("removed {}{stays}\n", gone.join(", ")))?;
+    Ok(Exit::OK)
+}
+
+/// Takes away whatever runs a job, and tells what it was.
+fn unschedule(name: Option<&JobName>, store: &Store, cx: &Context<'_>) -> Result<Vec<String>, Failure> {
+    let installer = Installer { runner: &SystemRunner, store };
+    let call = call(name, store, cx)?;
+    let mut gone = Vec::new();
+    if installer.change_crontab(&call, None).or_fail(cx, Step::Run)? {
+        gone.push("the line of the crontab".to_owned());
+    }
+    let units = installer.remove_units(&call).or_fail(cx, Step::Run)?;
+    gone.extend(units.into_iter().map(Utf8PathBuf::into_string));
+    Ok(gone)
+}
+
+/// How this very program runs a job.
+pub(crate) fn call(name: Option<&JobName>, store: &Store, cx: &Context<'_>) -> Result<Call, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|e| cx.refuse(Step::Setup, &format!("it can't be found out where this program is: {e}")))?;
+    let program = Utf8PathBuf::from_path_buf(program).map_err(|path| {
+        cx.refuse(Step::Setup, &format!("the path of this program, '{}', is not UTF-8", path.display()))
+    })?;
+    Ok(Call::new(&program, name, store))
+}
+
+pub(super) fn schedule(asked: &Schedule, store: &Store, cx: &Context<'_>) -> Outcome {
+    let jobs = jobs(asked.name.as_ref(), store).or_fail(cx, Step::Check)?;
+    let Some(when) = asked.when else {
+        let gone = unschedule(asked.name.as_ref(), store, cx)?;
+        let gone = if gone.is_empty() {
+            "nothing was installed".to_owned()
+        } else {
+            format!("removed {}", gone.join(", "))
+        };
+        cx.print(format!("{gone}\n"))?;
+        return Ok(Exit::OK);
+    };
+    let call = call(asked.name.as_ref(), store, cx)?;
+    if asked.install {
+        let done = install(&call, &jobs, asked.service, when, store).or_fail(cx, Step::Run)?;
+        cx.print(format!("{done}\n"))?;
+        return Ok(Exit::OK);
+    }
+    cx.print(shown(&call, &jobs, asked.service, when, store).or_fail(cx, Step::Run)?)?;
+    Ok(Exit::OK)
+}
+
+/// The job of that name, or all.
+fn jobs(name: Option<&JobName>, store: &Store) -> Result<Vec<Job>, JobError> {
+    match name {
+        Some(name) => Ok(vec![store.load(name)?]),
+        None => store.names()?.iter().map(|name| store.load(name)).collect(),
+    }
+}
+
+/// Installs a schedule, and tells what was done. A schedule of the other kind is taken away.
+pub(crate) fn install(
+    call: &Call,
+    jobs: &[Job],
+    service: Service,
+    when: When,
+    store: &Store,
+) -> Result<String, JobError> {
+    let installer = Installer { runner: &SystemRunner, store };
+    match service {
+        Service::Cron => {
+            let line = call.cron_line(when);
+            let is_new = installer.change_crontab(call, Some(&line))?;
+            installer.remove_units(call)?;
+            let done = if is_new { "the crontab has now" } else { "the crontab had it already" };
+            Ok(format!("{done}: {line}"))
+        }
+        Service::Systemd => {
+            let files = installer.install_units(call, jobs, when)?;
+            installer.change_crontab(call, None)?;
+            let files: Vec<_> = files.iter().map(|file| file.as_str()).collect();
+            Ok(format!("{} are in place, and the timer runs", files.join(" and ")))
+        }
+    }
+}
+
+/// The text to install by hand.
+pub(crate) fn shown(
+    call: &Call,
+    jobs: &[Job],
+    service: Service,
+    when: When,
+    store: &Store,
+) -> Result<String, JobError> {
+    match service {
+        Service::Cron => Ok(call.cron_line(when) + "\n"),
+        Service::Systemd => {
+            let installer = Installer { runner: &SystemRunner, store };
+            let [service, timer] = installer.unit_files(call)?;
+            let user = if is_root() { "" } else { "--user " };
+            Ok(format!(
+                "# {service}\n{}\n# {timer}\n{}\n# then: systemctl {user}daemon-reload && systemctl {user}enable --now {}.timer\n",
+                call.service(jobs, store, is_root()),
+                call.timer(when),
+                shell_word(&call.unit()),
+            ))
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Running jobs: hook, backup, retention, hook; one line about each, and an exit code.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use rdiff_core::backup::BackupReport;
+use rdiff_core::format::stats::human_size;
+use rdiff_core::time::SessionTime;
+use rdiff_mount::mount::{Mounted, Mounter};
+use rdiff_mount::{SystemRunner, Unmounted};
+
+use super::error::JobError;
+use super::file::{Job, Via};
+use super::state::{JobLock, LastRun, at, now};
+use super::store::{JobName, Store};
+use super::{Run, hooks};
+use crate::action::{Backup, Generic};
+use crate::exit::Exit;
+use crate::run::{Context, OrFail, Outcome, Step, backup, remove};
+use crate::ui::Ui;
+
+pub(super) fn run(asked: &Run, store: &Store, cx: &Context<'_>) -> Outcome {
+    let names = match &asked.name {
+        Some(name) => vec![name.clone()],
+        None => store.names().or_fail(cx, Step::Check)?,
+    };
+    if names.is_empty() {
+        return Err(cx.refuse(Step::Check, &format!("there is no job in {}", store.config())));
+    }
+    let mut exit = Exit::OK;
+    for name in &names {
+        let ran = Ran::of(name, store, cx);
+        exit |= ran.exit;
+        if ran.exit.has(Exit::ERROR) {
+            cx.ui.error(&ran.line);
+        } else if ran.exit != Exit::OK {
+            cx.ui.warning(&ran.line);
+        } else if !asked.quiet {
+            cx.print(format!("{}\n", ran.line))?;
+        }
+    }
+    Ok(exit)
+}
+
+/// What became of a run.
+struct Ran {
+    exit: Exit,
+    line: String,
+}
+
+impl Ran {
+    fn of(name: &JobName, store: &Store, cx: &Context<'_>) -> Self {
+        let refused = |e: &JobError| {
+            let why = rdiff_core::error::chain(e);
+            Self { exit: Exit::ERROR, line: format!("{name}: NOT BACKED UP: {why}") }
+        };
+        let started = now();
+        let job = match store.load(name) {
+            Ok(job) => job,
+            Err(e) => return refused(&e),
+        };
+        // Another run of it keeps its own record.
+        let _lock = match JobLock::take(store, name) {
+            Ok(lock) => lock,
+            Err(e) => return refused(&e),
+        };
+        let mut attempt = Attempt { name, job: &job, cx, warnings: Vec::new(), first_problem: None };
+        let (exit, session, words) = attempt.run();
+        let mut ran = Self { exit, line: format!("{name}: {words}") };
+        let exit = exit.code();
+        let record = LastRun { started, ended: now(), exit, session: session.map(|t| t.0), line: words };
+        if let Err(e) = record.save(store, name) {
+            ran.exit |= Exit::WARNING;
+            ran.line += &format!("; this could not be written down: {}", rdiff_core::error::chain(&e));
+        }
+        ran
+    }
+}
+
+/// One run of one job.
+struct Attempt<'a> {
+    name: &'a JobName,
+    job: &'a Job,
+    cx: &'a Context<'a>,
+    /// What is to be known besides the outcome, each in a line.
+    warnings: Vec<String>,
+    /// A path that could not be read, and why.
+    first_problem: Option<String>,
+}
+
+impl Attempt<'_> {
+    fn run(&mut self) -> (Exit, Option<SessionTime>, String) {
+        let (mut exit, session, mut words) = match self.before().and_then(|()| self.back_up()) {
+            Ok(done) => {
+                let removed = self.thin_out();
+                (exit_of(&done), Some(done.session), self.success(&done, removed))
+            }
+            Err(why) => (Exit::ERROR, None, format!("NOT BACKED UP: {why}")),
+        };
+        self.after(exit, &words);
+        if let Some(first) = self.warnings.first() {
+            exit |= Exit::WARNING;
+            let others = match self.warnings.len() {
+                1 => String::new(),
+                n => format!(" (and {} more warnings, shown with -v4)", n - 1),
+            };
+            words += &format!("; warning: {first}{others}");
+        }
+        (exit, session, words)
+    }
+
+    fn before(&mut self) -> Result<(), String> {
+        let Some(command) = &self.job.hooks.before else { return Ok(()) };
+        self.hook(command, "before", &[])
+    }
+
+    fn after(&mut self, exit: Exit, words: &str) {
+        let Some(command) = &self.job.hooks.after else { return };
+        let outcome =
+            [("RDIFF_BACKUP_EXIT", exit.code().to_string()), ("RDIFF_BACKUP_RESULT", words.to_owned())];
+        if let Err(why) = self.hook(command, "after", &outcome) {
+            self.warnings.push(why);
+        }
+    }
+
+    fn hook(&self, command: &str, phase: &str, more: &[(&str, String)]) -> Result<(), String> {
+        let mut variables = vec![
+            ("RDIFF_BACKUP_JOB", self.name.to_string()),
+            ("RDIFF_BACKUP_PHASE", phase.to_owned()),
+            ("RDIFF_BACKUP_SOURCE", self.job.source.clone()),
+            ("RDIFF_BACKUP_REPOSITORY", self.job.repository.to_string()),
+        ];
+        variables.extend(more.iter().cloned());
+        let said = hooks::run(command, &variables, self.job.hooks.limit(), &SystemRunner);
+        let said = said.map_err(|e| e.to_string())?;
+        said.lines().for_each(|line| self.cx.ui.info(line));
+        Ok(())
+    }
+
+    /// Backs up by the action of that name, and keeps what it says.
+    fn back_up(&mut self) -> Result<BackupReport, String> {
+        let generic = generic(self.job, self.cx.generic);
+        let mut args = self.job.backup()?;
+        let mounted = self.mount(&generic)?;
+        aim(&mut args, self.job, mounted.as_ref());
+        let ui = Ui::collecting(&generic, self.cx.ui);
+        let cx = Context { generic: &generic, ui: &ui, now: self.cx.now };
+        let done = backup::run(&args, &cx);
+        let said = ui.collected();
+        self.keep(said.warnings);
+        match mounted.map(Mounted::unmount) {
+            Some(Ok(Unmounted::Lazily { why })) => {
+                self.keep(vec![format!("the mount was taken down while it was in use: {why}")]);
+            }
+            Some(Err(e)) => self.keep(vec![rdiff_core::error::chain(&e)]),
+            _ => {}
+        }
+        self.first_problem = said.first_problem;
+        done.map_err(|_| hooks::one_line(&said.errors.join("; ")))
+    }
+
+    fn keep(&mut self, warnings: Vec<String>) {
+        self.warnings.extend(warnings.iter().map(|text| hooks::one_line(text)));
+    }
+
+    /// Mounts by fstab, if that is the way.
+    fn mount(&self, _generic: &Generic) -> Result<Option<Mounted>, String> {
+        let Some(place) = self.job.mount_point.as_ref().filter(|_| self.job.via() == Some(Via::Fstab)) else {
+            return Ok(None);
+        };
+        let mounted = Mounter::default().by_fstab(place).map_err(|e| rdiff_core::error::chain(&e))?;
+        Ok(Some(mounted))
+    }
+
+    /// Removes old sessions; trouble with that is no trouble with the backup.
+    fn thin_out(&mut self) -> usize {
+        let Some(older_than) = &self.job.older_than else { return 0 };
+        let ui = Ui::collecting(self.cx.generic, self.cx.ui);
+        let cx = Context { generic: self.cx.generic, ui: &ui, now: self.cx.now };
+        let removed = remove::thin_out(self.job.repository.as_std_path().as_os_str(), older_than, &cx);
+        let said = ui.collected();
+        self.keep(said.errors);
+        self.keep(said.warnings);
+        removed.map_or(0, |sessions| sessions.len())
+    }
+
+    fn success(&self, done: &BackupReport, removed: usize) -> String {
+        let s = &done.statistics;
+        let mut words = format!(
+            "{} files, {}; {} new, {} changed, {} deleted; {:.0} s",
+            s.source_files,
+            human_size(s.source_file_size),
+            s.new_files,
+            s.changed_files,
+            s.deleted_files,
+            s.elapsed_time.unwrap_or_default()
+        );
+        if done.problems > 0 {
+            let first = self.first_problem.as_deref().map(hooks::one_line).unwrap_or_default();
+            words += &format!("; {} COULD NOT BE READ and stay as they were: {first}", done.problems);
+            if done.problems > 1 {
+                let log = self.job.repository.join("rdiff-backup-data");
+                words += &format!(", and others, see the newest error_log in {log}");
+            }
+        }
+        if let Some(failed) = done.regressed {
+            words += &format!("; the run of {} had not finished and was undone", at(failed.0));
+        }
+        if removed > 0 {
+            let sessions = if removed == 1 { "session" } else { "sessions" };
+            words += &format!("; {removed} old {sessions} removed");
+        }
+        words
+    }
+}
+
+fn exit_of(done: &BackupReport) -> Exit {
+    let problems = if done.problems > 0 { Exit::FILE_ERROR } else { Exit::OK };
+    let regressed = if done.regressed.is_some() { Exit::WARNING } else { Exit::OK };
+    problems | regressed
+}
+
+/// The options of every action, as a job has them.
+pub(super) fn generic(_job: &Job, given: &Generic) -> Generic {
+    given.clone()
+}
+
+/// Points a backup to where the source is now.
+fn aim(args: &mut Backup, job: &Job, mounted: Option<&Mounted>) {
+    args.source = match mounted {
+        Some(mounted) => local(mounted.path().as_std_path()),
+        None => source(job),
+    };
+    args.repository = local(job.repository.as_std_path());
+}
+
+/// A local path as a location: its colons mean nothing.
+pub(super) fn local(path: &Path) -> OsString {
+    rdiff_mount::Location::Local(path.to_path_buf()).to_os_string()
+}
+
+/// The source as a location of the command line.
+pub(super) fn source(job: &Job) -> OsString {
+    match job.remote() {
+        Some(remote) => remote.in_form(rdiff_mount::location::Form::DoubleColon).to_os_string(),
+        None => job.source.clone().into(),
+    }
+}
