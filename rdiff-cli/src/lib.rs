@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod args;
+pub mod companions;
 pub mod complete;
 pub mod doctor;
 pub mod exit;

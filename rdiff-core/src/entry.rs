@@ -236,7 +236,7 @@ pub enum Qualifier {
 }
 
 /// Where the data of a path with a too long name lie, below `long_filename_data`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LongName {
     /// Only its increments are there, under this name.
     Increments(Vec<u8>),

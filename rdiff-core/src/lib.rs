@@ -14,7 +14,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | jobs | [`backup`], [`restore`], [`regress`]; [`list`], [`compare`], [`verify`], [`remove`] |
+//! | jobs | [`backup`], [`restore`], [`regress`]; [`list`], [`compare`], [`verify`], [`remove`], [`purge`], [`statistics`] |
 //! | repo | [`repo`]: the files on disk, [`repo::session`] their protocol, [`repo::metadata`] and [`repo::increments`] what was there |
 //! | tree | [`tree`]: live trees. [`tree::source`] what a backup reads from, [`tree::walk`], [`tree::select`] |
 //! | stream | [`merge`], [`nest`], [`pool`], [`delta`] |
@@ -75,10 +75,12 @@ pub mod monitor;
 pub mod nest;
 pub mod path;
 pub mod pool;
+pub mod purge;
 pub mod regress;
 pub mod remove;
 pub mod repo;
 pub mod restore;
+pub mod statistics;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;

@@ -15,6 +15,8 @@ mod support;
 use rdiff_core::backup::{BackupRequest, backup};
 use rdiff_core::error::{Error, chain};
 use rdiff_core::monitor::Silent;
+use rdiff_core::path::RepoPath;
+use rdiff_core::purge::purge;
 use rdiff_core::regress::{regress, undo_newest};
 use rdiff_core::remove::remove_older_than;
 use rdiff_core::repo::disk::Disk;
@@ -96,6 +98,17 @@ enum Job {
     Undo,
     /// Removes all sessions but the newest two.
     Remove,
+    /// Purges [`purged`], one after the other.
+    Purge,
+}
+
+/// A directory with the first name of a group of links, one that is a file in other sessions, a name that is too long.
+fn purged() -> [String; 3] {
+    ["links".into(), "b-dir-then-file".into(), "E".repeat(230)]
+}
+
+fn without_purged(manifest: &Manifest) -> Manifest {
+    purged().iter().fold(manifest.clone(), |m, path| m.without(path.as_bytes()))
 }
 
 /// A repository before the job, and what is known of it.
@@ -209,6 +222,7 @@ impl Scenario {
         match self.job {
             Job::Undo => undo_newest(&writer, &Silent).map(|_| ()),
             Job::Remove => remove_older_than(&writer, self.cut(), &Silent).map(|_| ()),
+            Job::Purge => purge_all(&writer),
             _ => regress(&writer, &Silent).map(|_| ()),
         }
     }
@@ -225,6 +239,7 @@ impl Scenario {
         if done.is_ok() {
             match self.job {
                 Job::Backup => must.extend(self.open.clone()),
+                Job::Purge => {}
                 Job::Regress | Job::Undo | Job::Remove => {
                     let there = Repository::open(&repo).and_then(|r| r.sessions());
                     let there = there.map_err(|e| chain(&e))?;
@@ -244,6 +259,9 @@ impl Scenario {
         }
         if let Job::Remove = self.job {
             self.remove_again(&repo)?;
+        }
+        if let Job::Purge = self.job {
+            self.purge_again(&repo)?;
         }
         self.back_up(&repo, self.time + STEP)?;
         must.insert(self.time + STEP, self.now.clone());
@@ -276,6 +294,21 @@ impl Scenario {
         judge(repo).map_err(|e| format!("after the second removal: {e}"))
     }
 
+    /// What a stopped purge left is for the next one. After that there is nothing to be seen of the paths.
+    fn purge_again(&self, repo: &Path) -> Result<(), String> {
+        let open = Repository::open(repo).map_err(|e| chain(&e))?;
+        let writer = Writer::new(Arc::new(open), false).map_err(|e| chain(&e))?;
+        purge_all(&writer).map_err(|e| format!("the second purge: {}", chain(&e)))?;
+        judge(repo).map_err(|e| format!("after the second purge: {e}"))?;
+        for (&at, manifest) in &self.sessions {
+            self.read_exactly(repo, at, &without_purged(manifest)).map_err(|e| format!("purged, {e}"))?;
+        }
+        match differences(&without_purged(&self.now), &Manifest::of_mirror(repo), IGNORED).first() {
+            Some(wrong) => Err(format!("the mirror after the purge: {wrong}")),
+            None => Ok(()),
+        }
+    }
+
     /// Only sessions that someone made are there.
     fn without_strangers(&self, read: &[i64], must: &BTreeMap<i64, Manifest>) -> Result<(), String> {
         let known = |t: &i64| must.contains_key(t) || self.open.as_ref().is_some_and(|(at, _)| at == t);
@@ -306,21 +339,39 @@ impl Scenario {
         if before == after { Ok(sessions) } else { Err("reading has changed the repository".into()) }
     }
 
+    /// What a purge may have taken already is not looked at.
     fn read(&self, repo: &Path, at: i64, manifest: &Manifest) -> Result<(), String> {
+        if !matches!(self.job, Job::Purge) || !self.sessions.contains_key(&at) {
+            return self.read_exactly(repo, at, manifest);
+        }
+        self.restore(repo, at)?;
+        let got = without_purged(&Manifest::scan(&self.at("restored")));
+        match differences(&without_purged(manifest), &got, IGNORED).first() {
+            Some(wrong) => Err(format!("restore {at}: {wrong}")),
+            None => Ok(()),
+        }
+    }
+
+    fn read_exactly(&self, repo: &Path, at: i64, manifest: &Manifest) -> Result<(), String> {
+        match self.restore(repo, at)? {
+            0 => {}
+            problems => return Err(format!("restore {at}: {problems} problems")),
+        }
+        match differences(manifest, &Manifest::scan(&self.at("restored")), IGNORED).first() {
+            Some(wrong) => Err(format!("restore {at}: {wrong}")),
+            None => Ok(()),
+        }
+    }
+
+    /// How many problems there were.
+    fn restore(&self, repo: &Path, at: i64) -> Result<u64, String> {
         let target = self.at("restored");
         fresh(&target);
         let repo = Arc::new(Repository::open(repo).map_err(|e| chain(&e))?);
         let request = RestoreRequest { workers: 1, ..RestoreRequest::new(SessionTime(at)) };
         match restore(&repo, &target, &request, Everything, &Silent) {
-            Err(e) => return fail(&format!("restore {at}"), &e),
-            Ok(report) if report.problems > 0 => {
-                return Err(format!("restore {at}: {} problems", report.problems));
-            }
-            Ok(_) => {}
-        }
-        match differences(manifest, &Manifest::scan(&target), IGNORED).first() {
-            Some(wrong) => Err(format!("restore {at}: {wrong}")),
-            None => Ok(()),
+            Err(e) => fail(&format!("restore {at}"), &e),
+            Ok(report) => Ok(report.problems),
         }
     }
 
@@ -356,6 +407,13 @@ impl Scenario {
 
 /// Restored times have no nanoseconds after the original's hands; links and pipes are not compared by time.
 const IGNORED: Ignore = Ignore::BY_REAL;
+
+fn purge_all(writer: &Writer) -> Result<(), Error> {
+    for path in purged() {
+        purge(writer, RepoPath::new(path.as_bytes()).expect("a path"), &Silent)?;
+    }
+    Ok(())
+}
 
 fn said(done: &Result<(), Error>) -> String {
     done.as_ref().map_or_else(|e| format!("stopped by: {}", chain(e)), |()| "finished".into())
@@ -512,6 +570,17 @@ fn a_removal_of_old_sessions() {
     }
     scenario.old = scenario.sessions.keys().copied().take(2).collect();
     scenario.sessions.retain(|t, _| !scenario.old.contains(t));
+    scenario.ready().all_points();
+}
+
+#[test]
+fn a_purge_of_paths() {
+    let (mut scenario, mut story) = Scenario::new("purge", Job::Purge);
+    scenario.session();
+    story.second();
+    scenario.session();
+    story.first();
+    scenario.session();
     scenario.ready().all_points();
 }
 

@@ -53,9 +53,9 @@ const LINES: [Line; 13] = [
 impl SessionStatistics {
     /// How many bytes the repository grew.
     pub fn destination_size_change(&self) -> f64 {
-        self.new_file_size + self.changed_source_size + self.increment_file_size
-            - self.deleted_file_size
-            - self.changed_mirror_size
+        // In this order: of averages the original prints every digit.
+        (self.new_file_size + self.changed_source_size + self.increment_file_size)
+            - (self.deleted_file_size + self.changed_mirror_size)
     }
 
     /// The lines of a statistics file. Whole numbers are written without a fraction.
@@ -129,15 +129,12 @@ impl SessionStatistics {
             let values: Option<Vec<f64>> = all.iter().map(value).collect();
             values.map(|v| v.iter().sum::<f64>() / count)
         };
-        let mut average = Self {
-            elapsed_time: mean(|s| s.elapsed_time),
-            total_destination_size_change: mean(|s| s.total_destination_size_change),
-            errors: mean(|s| s.errors),
-            ..Self::default()
-        };
+        let mut average =
+            Self { elapsed_time: mean(|s| s.elapsed_time), errors: mean(|s| s.errors), ..Self::default() };
         for (.., place) in LINES {
             *place(&mut average) = all.iter().map(|s| *place(&mut s.clone())).sum::<f64>() / count;
         }
+        average.total_destination_size_change = Some(average.destination_size_change());
         average
     }
 }
@@ -228,6 +225,23 @@ pub fn file_statistics_line(path: RepoPath<'_>, stats: &FileStatistics, separato
     out.push(separator);
 }
 
+/// Reads such a line, without its separator: the path, as it stands there, and the rest. Nothing if it isn't one.
+/// Paths can hold blanks, so it is read from its end.
+pub fn file_statistics_fields(line: &[u8]) -> Option<(&[u8], FileStatistics)> {
+    let mut fields = line.rsplitn(5, |&b| b == b' ');
+    let mut size = || match fields.next()? {
+        b"NA" => Some(None),
+        digits => Some(Some(std::str::from_utf8(digits).ok()?.parse::<u64>().ok()?)),
+    };
+    let (increment, mirror, source) = (size()?, size()?, size()?);
+    let changed = match fields.next()? {
+        b"0" => false,
+        b"1" => true,
+        _ => return None,
+    };
+    Some((fields.next()?, FileStatistics { changed, source, mirror, increment }))
+}
+
 /// The line of a problem in an error log, with its separator.
 pub fn error_log_line(problem: &Problem, separator: u8) -> Vec<u8> {
     let mut line = problem.kind.to_string().into_bytes();
@@ -296,5 +310,11 @@ mod tests {
         let stats = FileStatistics { changed: true, source: Some(4), mirror: None, increment: Some(0) };
         file_statistics_line(RepoPath::new(b"n w\nx").unwrap(), &stats, b'\n', &mut out);
         assert_eq!(out, b"n w\\nx 1 4 NA 0\n");
+        assert_eq!(file_statistics_fields(out.trim_ascii_end()), Some((&b"n w\\nx"[..], stats)));
+        for strange in
+            ["# Filename Changed SourceSize MirrorSize IncrementSize", "a 2 1 1 1", "1 1 1 1", "x 0 1 1 -1"]
+        {
+            assert_eq!(file_statistics_fields(strange.as_bytes()), None, "{strange}");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub fn parse(record: &[u8]) -> Result<(RepoPathBuf, Xattrs), FormatError> {
 }
 
 /// The path of a line `# file: PATH`.
-pub(super) fn path_of(line: &[u8]) -> Result<RepoPathBuf, FormatError> {
+pub(crate) fn path_of(line: &[u8]) -> Result<RepoPathBuf, FormatError> {
     let quoted = line.strip_prefix(ATTRIBUTE_MARKER).unwrap_or_default();
     super::attrs::path_from(quoted, unquote_octal(quoted))
 }

@@ -94,7 +94,7 @@ impl Repository {
         Ok(Box::new(joined))
     }
 
-    pub(super) fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
+    pub(crate) fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
         let content = self.open_side_file(&file.place)?;
         let path = self.path_of(&file.place);
         let name = path.display().to_string();
@@ -199,9 +199,9 @@ pub(crate) fn chain<'f>(files: &'f [DataFile], base: &[u8], time: SessionTime) -
 }
 
 /// An entry of one file of a chain; nothing stands for: it was not there.
-pub(super) struct Versioned {
-    pub(super) path: RepoPathBuf,
-    pub(super) now: Option<Box<Recorded>>,
+pub(crate) struct Versioned {
+    pub(crate) path: RepoPathBuf,
+    pub(crate) now: Option<Box<Recorded>>,
 }
 
 struct IndexEntry {
@@ -251,7 +251,7 @@ impl Iterator for Records {
     }
 }
 
-fn in_file(e: RecordError, path: &std::path::Path, line: Option<u64>) -> Error {
+pub(crate) fn in_file(e: RecordError, path: &std::path::Path, line: Option<u64>) -> Error {
     match e {
         RecordError::Format(source) => Error::Corrupt { file: path.to_path_buf(), line, source },
         RecordError::Io(source)

@@ -210,6 +210,28 @@ impl Manifest {
         Self { records }
     }
 
+    /// The same tree without a path and all below it. Links to it have another first name then.
+    #[must_use]
+    pub fn without(&self, path: &[u8]) -> Self {
+        let is_gone = |p: &[u8]| p == path || (p.starts_with(path) && p[path.len()] == b'/');
+        let kept = self.records.iter().filter(|(p, _)| !is_gone(p));
+        let mut records: BTreeMap<_, _> = kept.map(|(p, r)| (p.clone(), r.clone())).collect();
+        let mut groups: HashMap<Vec<u8>, Vec<Vec<u8>>> = HashMap::new();
+        for (p, record) in &records {
+            if let Some(first) = &record.link {
+                groups.entry(first.clone()).or_default().push(p.clone());
+            }
+        }
+        for names in groups.values_mut() {
+            names.sort_by(|a, b| a.split(|&b| b == b'/').cmp(b.split(|&b| b == b'/')));
+            for name in &*names {
+                let first = (names.len() > 1).then(|| names[0].clone());
+                records.entry(name.clone()).and_modify(|r| r.link = first);
+            }
+        }
+        Self { records }
+    }
+
     // ---- live trees
 
     /// Scans the tree at `top`.
