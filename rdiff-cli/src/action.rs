@@ -75,14 +75,28 @@ pub struct Output {
 }
 
 /// How to reach other hosts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remote {
-    /// The command that starts the program there.
+    /// How ssh is called, `{h}` for the host; what comes behind that starts an SFTP server there.
     pub schema: Option<OsString>,
-    /// Where its temporary files go.
+    /// Where temporary files of a program there would go; there is none.
     pub tempdir: Option<OsString>,
-    /// Let ssh compress.
-    pub ssh_compression: bool,
+    /// Let ssh compress; nothing to leave it to ssh's configuration.
+    pub ssh_compression: Option<bool>,
+    /// The key to log in with, and no other.
+    pub identity: Option<PathBuf>,
+    /// How many seconds a host may say nothing; nothing for the usual time.
+    pub timeout: Option<u32>,
+}
+
+/// How a tree on another host is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// By SFTP, without a mount.
+    #[default]
+    Sftp,
+    /// Through a private mount of sshfs.
+    Sshfs,
 }
 
 /// What to do.
@@ -148,6 +162,7 @@ impl Action {
 pub struct Backup {
     pub source: OsString,
     pub repository: OsString,
+    pub via: Via,
     pub create_full_path: bool,
     pub compression: Compression,
     pub selection: Vec<Choice>,
@@ -175,6 +190,7 @@ pub struct Safety {
 pub struct Compare {
     pub source: OsString,
     pub repository: OsString,
+    pub via: Via,
     pub method: Method,
     pub at: String,
     pub selection: Vec<Choice>,

@@ -142,7 +142,8 @@ fn backup() -> Command {
         "backup",
         "Add a session: make the repository the mirror of a directory",
         "  rdiff-backup backup /home /backup/home\n  \
-         rdiff-backup -v5 backup --exclude '**/.cache' /home /backup/home",
+         rdiff-backup -v5 backup --exclude '**/.cache' /home /backup/home\n  \
+         rdiff-backup backup root@web::/srv /backup/web",
     )
     .args(groups::creation_args())
     .args(groups::compression_args())
@@ -151,6 +152,7 @@ fn backup() -> Command {
     .args(groups::owner_args())
     .args(groups::statistics_args())
     .args(groups::safety_args())
+    .args(groups::via_args())
     .args([location("SOURCE_DIR"), location("REPOSITORY")])
 }
 
@@ -180,6 +182,7 @@ fn compare() -> Command {
     )
     .arg(at("Compare with the session of this time; default: now"))
     .args(selection::selection_args())
+    .args(groups::via_args())
     .args([location("SOURCE_DIR"), location("REPOSITORY")])
 }
 
@@ -292,6 +295,7 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
         ("compare", _) => Action::Compare(Compare {
             source: place(s, "SOURCE_DIR"),
             repository: place(s, "REPOSITORY"),
+            via: groups::via(s),
             method: method_of(s),
             at: time_of(s),
             selection: selection::selection(s),
@@ -365,6 +369,7 @@ pub fn backup_of(m: &ArgMatches, source: OsString, repository: OsString) -> Resu
     Ok(Backup {
         source,
         repository,
+        via: groups::via(m),
         create_full_path: m.get_flag("create-full-path"),
         compression: groups::compression(m),
         selection: selection::selection(m),

@@ -59,6 +59,7 @@ pub fn command() -> Command {
         .args(groups::owner_args())
         .args(groups::statistics_args())
         .args(groups::safety_args())
+        .args(groups::via_args())
         .args(groups::timestamp_args())
         .args(groups::restrict_args())
         .next_help_heading("Actions")
@@ -83,7 +84,7 @@ pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
     let bad = |e: String| command().error(ErrorKind::ValueValidation, e);
     let mut generic = groups::generic(&m).map_err(bad)?;
     if m.get_flag("ssh-no-compression") {
-        generic.remote.ssh_compression = false;
+        generic.remote.ssh_compression = Some(false);
     }
     let action = read_action(&m).map_err(|e| match e {
         Bad::Count(e) => command().error(ErrorKind::WrongNumberOfValues, e),
@@ -119,6 +120,7 @@ fn read_action(m: &ArgMatches) -> Result<Action, Bad> {
         Ok(Action::Compare(Compare {
             source,
             repository,
+            via: groups::via(m),
             method,
             at: time.clone(),
             selection: selection::selection(m),

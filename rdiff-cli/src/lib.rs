@@ -1,7 +1,8 @@
 //! The command line of rdiff-backup: arguments become requests, requests become reports.
 //!
 //! [`args`] and [`legacy`] read the two command lines into one [`action::Invocation`]; [`run`] carries it
-//! out, with one function for each action; [`ui`] has the messages, [`report`] the results for people and
+//! out, with one function for each action; [`ssh`] knows how
+//! other hosts are reached; [`ui`] has the messages, [`report`] the results for people and
 //! scripts, [`json`] those for programs. [`job`], [`doctor`] and [`setup`] make backups that run by themselves of it.
 #![forbid(unsafe_code)]
 
@@ -20,5 +21,6 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod setup;
+pub mod ssh;
 pub mod ui;
 pub mod yaml;

@@ -1,7 +1,7 @@
 //! What a location on the command line means: a directory here or on another host, a repository, a path
 //! inside one, an increment file.
 
-use rdiff_mount::location::{Location, LocationError};
+use rdiff_mount::location::{Form, Location, LocationError};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -21,12 +21,23 @@ pub enum LocateError {
     Remote(Location),
     #[error("Path '{}' couldn't be identified as being within an existing backup repository", .0.display())]
     NotInRepository(PathBuf),
-    #[error("Source path {} does not exist", .0.display())]
+    #[error("Source path {} does not exist{}", .0.display(), meant_remote(.0))]
     Missing(PathBuf),
     #[error("Source path {} is not a directory", .0.display())]
     NotADirectory(PathBuf),
     #[error("Source directory '{}' doesn't have a sub-directory 'rdiff-backup-data'", .0.display())]
     NoData(PathBuf),
+}
+
+/// What scp takes for a path on another host is a local one here, as in the original.
+fn meant_remote(path: &Path) -> String {
+    match Location::parse_with_scp(path.as_os_str()) {
+        Ok(Location::Remote(remote)) => {
+            let meant = remote.in_form(Form::DoubleColon);
+            format!("; on another host it is written '{meant}'")
+        }
+        _ => String::new(),
+    }
 }
 
 /// The local path that a location names, without needless slashes and dots.
@@ -154,6 +165,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         assert!(matches!(directory(file.as_os_str()), Err(LocateError::NotADirectory(_))));
         assert!(matches!(directory(dir.path().join("no").as_os_str()), Err(LocateError::Missing(_))));
+        let scp = directory(OsStr::new("me@web:/srv")).unwrap_err().to_string();
+        assert!(scp.ends_with("; on another host it is written 'me@web::/srv'"), "{scp}");
         assert!(matches!(repository(dir.path().as_os_str()), Err(LocateError::NoData(_))));
         assert!(repository(dir.path().join("r").as_os_str()).is_ok());
     }

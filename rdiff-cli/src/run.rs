@@ -7,10 +7,12 @@ mod list;
 mod open;
 mod options;
 mod other;
+mod place;
 mod regress;
 pub(crate) mod remove;
 mod restore;
 mod selection;
+mod source;
 mod verify;
 
 use crate::action::{Action, Generic, Invocation};

@@ -20,7 +20,7 @@ pub enum MountError {
     /// A program was run and failed.
     #[error("'{command}' failed ({exit}): {stderr}{}", way_out(.stderr, .exit))]
     Command {
-        /// The program and its arguments.
+        /// The program and its arguments, as [`Command::brief`] has them.
         command: String,
         /// How it ended.
         exit: Exit,
@@ -202,7 +202,7 @@ impl MountError {
     /// The error for a command that ended with anything but success.
     pub fn from_output(command: &Command, output: &Output) -> Self {
         let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
-        Self::command(&command.to_string(), output.exit, said)
+        Self::command(&command.brief(), output.exit, said)
     }
 
     pub(crate) fn command(command: &str, exit: Exit, said: &[u8]) -> Self {

@@ -12,7 +12,7 @@
 //! | [`mount`] | [`Mounter`] makes mounts, [`Mounted`] takes them down |
 //! | [`guard`], [`watchdog`] | is it still the same mount, does it still answer, waking who waits |
 //! | [`sftp`] | reading a remote tree over SFTP, without a mount and with many questions under way |
-//! | [`place`] | the guard of a mounted place, as a backup asks it |
+//! | [`place`] | a mounted place as a source, and its guard as a backup asks it |
 //! | [`preflight`] | is a mounted place fit to be read |
 //! | [`runner`] | running other programs within a time limit |
 //! | [`error`], [`diagnosis`] | what went wrong, and the way out |
@@ -60,7 +60,7 @@ pub use error::MountError;
 pub use guard::MountGuard;
 pub use location::{Location, Remote};
 pub use mount::{Mounted, Mounter};
-pub use place::PlaceGuard;
+pub use place::{PlaceGuard, PlaceSource};
 pub use preflight::{Finding, Preflight};
 pub use runner::{CommandRunner, SystemRunner};
 pub use sftp::{SftpBounds, SftpSource};

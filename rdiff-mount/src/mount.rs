@@ -3,8 +3,10 @@
 //! What is mounted is asked of the mount table, before and after each command; an exit status alone is
 //! never believed. A mount that was there before is used, and left.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{MountError, Result};
-use crate::fstab::is_plain_absolute;
+use crate::fstab::{FstabEntry, is_plain_absolute};
 use crate::fstab_file::{ETC_FSTAB, FstabFile};
 use crate::guard::MountGuard;
 use crate::location::Remote;
@@ -99,6 +101,51 @@ impl Mounter {
         Ok(self.table()?.at(&place).filter(|mount| mount.fs_type != "autofs").cloned())
     }
 
+    /// The sshfs mount that a path lies in, if it lies in one.
+    ///
+    /// Where there are such mounts, links of the path are followed by a child process: this never hangs for
+    /// longer than `limit`.
+    ///
+    /// # Errors
+    /// [`MountError::Stalled`] when that takes too long; [`MountError::Io`] when the table cannot be read.
+    pub fn covering(&self, path: &Path, limit: Duration) -> Result<Option<MountInfo>> {
+        let table = self.table()?;
+        if !table.mounts().iter().any(MountInfo::is_sshfs) {
+            return Ok(None);
+        }
+        let absolute = std::path::absolute(path).map_err(|source| io_error("resolve", path, source))?;
+        let command = Command::new("readlink").args(["-f", "--"]).arg(&absolute).within(limit);
+        let output = self.runner.run(&command).map_err(|source| MountError::start(&command, source))?;
+        let resolved = match output.exit {
+            Exit::TimedOut => {
+                let found = table.covering(&absolute).map_or(&absolute, |mount| &mount.mount_point);
+                let mount_point = found.to_string_lossy().into_owned().into();
+                return Err(MountError::Stalled { mount_point, waited: limit });
+            }
+            Exit::Code(0) => OsString::from_vec(output.stdout.strip_suffix(b"\n").unwrap_or_default().into()),
+            // What is not there, or not reachable, is for the caller to find.
+            _ => absolute.into_os_string(),
+        };
+        Ok(table.covering(Path::new(&resolved)).filter(|mount| mount.is_sshfs()).cloned())
+    }
+
+    /// The entry of fstab that says that something should be mounted at a path or above it, and is not.
+    /// Nothing where there is no fstab to read. The path must be absolute and without links.
+    ///
+    /// # Errors
+    /// [`MountError::Io`] when the mount table cannot be read.
+    pub fn missing_mount(&self, path: &Path) -> Result<Option<FstabEntry>> {
+        let Ok(file) = FstabFile::open(&self.fstab) else { return Ok(None) };
+        let table = self.table()?;
+        let above = |entry: &FstabEntry| {
+            let place = entry.mount_point.as_std_path();
+            place.is_absolute() && place.parent().is_some() && path.starts_with(place)
+        };
+        let missing = file.fstab.entries().filter(above);
+        let missing = missing.filter(|entry| table.at(entry.mount_point.as_std_path()).is_none());
+        Ok(missing.max_by_key(|entry| entry.mount_point.components().count()))
+    }
+
     /// Mounts by the entry in fstab: `mount DIR`, which an ordinary user may do where the entry says `user`.
     ///
     /// # Errors
@@ -140,23 +187,28 @@ impl Mounter {
     }
 
     /// Mounts a remote path in a new directory below `parent` that only this user may enter; it goes with
-    /// the mount.
+    /// the mount. The mount point has the name of the remote directory.
     ///
     /// # Errors
     /// As [`Mounter::by_sshfs`]; [`MountError::Io`] when the directory cannot be made.
     pub fn privately(&self, remote: &Remote, parent: &Utf8Path, options: &SshfsOptions) -> Result<Mounted> {
         let number = NEXT_PLACE.fetch_add(1, Ordering::Relaxed);
-        let place = parent.join(format!("rdiff-mount-{}-{number}", std::process::id()));
-        let made = DirBuilder::new().mode(0o700).create(&place);
-        made.map_err(|source| io_error("create", place.as_std_path(), source))?;
-        match self.by_sshfs(remote, &place, options) {
+        let private = parent.join(format!("rdiff-mount-{}-{number}", std::process::id()));
+        let name = remote.path().file_name().and_then(|name| name.to_str()).unwrap_or("root");
+        let place = private.join(name);
+        let create = |dir: &Utf8Path| {
+            let made = DirBuilder::new().mode(0o700).create(dir);
+            made.map_err(|source| io_error("create", dir.as_std_path(), source))
+        };
+        create(&private)?;
+        match create(&place).and_then(|()| self.by_sshfs(remote, &place, options)) {
             Ok(mut mounted) => {
-                mounted.remove_place = true;
+                mounted.is_private = true;
                 Ok(mounted)
             }
             Err(error) => {
-                // Only an empty directory goes; the first error is the one to tell.
-                let _kept = fs::remove_dir(&place);
+                // Only empty directories go; the first error is the one to tell.
+                let _kept = fs::remove_dir(&place).and_then(|()| fs::remove_dir(&private));
                 Err(error)
             }
         }
@@ -230,7 +282,7 @@ impl Mounter {
 
     fn mounted(&self, mount_point: &Utf8Path, info: MountInfo, ours: bool) -> Mounted {
         let mount_point = mount_point.to_owned();
-        Mounted { mounter: self.clone(), mount_point, info, ours, remove_place: false }
+        Mounted { mounter: self.clone(), mount_point, info, ours, is_private: false }
     }
 
     /// The error of ssh instead of one that only says the connection ended, where there is such.
@@ -254,7 +306,8 @@ pub struct Mounted {
     mount_point: Utf8PathBuf,
     info: MountInfo,
     ours: bool,
-    remove_place: bool,
+    /// Mount point and its parent were made for it.
+    is_private: bool,
 }
 
 impl std::fmt::Debug for Mounted {
@@ -300,9 +353,10 @@ impl Mounted {
             return Ok(Unmounted::LeftMounted);
         }
         let done = Unmounter { mounter: &self.mounter, info: &self.info }.run()?;
-        if self.remove_place {
-            let removed = fs::remove_dir(&self.mount_point);
-            removed.map_err(|source| io_error("remove", self.mount_point.as_std_path(), source))?;
+        if self.is_private {
+            for dir in self.mount_point.ancestors().take(2) {
+                fs::remove_dir(dir).map_err(|source| io_error("remove", dir.as_std_path(), source))?;
+            }
         }
         Ok(done)
     }

@@ -17,7 +17,6 @@ use crate::error::{MountError, Result};
 use crate::guard::MountGuard;
 use crate::location::Remote;
 use crate::mount::{Mounter, described};
-use crate::runner::Command;
 use crate::sshfs::SshfsOptions;
 use crate::watchdog::{Watchdog, probe};
 
@@ -218,8 +217,7 @@ pub fn clock_difference(
     options: &SshfsOptions,
     mounter: &Mounter,
 ) -> Result<Option<Finding>> {
-    let command = Command::new("ssh").args(options.ssh_arguments(remote)?);
-    let command = command.args(["--", &remote.ssh_destination(), "date", "+%s"]);
+    let command = options.ssh(remote)?.args(["--", &remote.ssh_destination(), "date", "+%s"]);
     let asked = now();
     let output = mounter.runner.run(&command).map_err(|source| MountError::start(&command, source))?;
     let answered = now();

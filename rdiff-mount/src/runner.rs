@@ -27,12 +27,13 @@ pub struct Command {
     program: OsString,
     args: Vec<OsString>,
     limit: Duration,
+    at_terminal: bool,
 }
 
 impl Command {
     /// A program found by the search path, with a limit of a minute.
     pub fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into(), args: Vec::new(), limit: Duration::from_secs(60) }
+        Self { program: program.into(), args: Vec::new(), limit: Duration::from_secs(60), at_terminal: false }
     }
 
     /// Adds one argument.
@@ -56,6 +57,18 @@ impl Command {
         self
     }
 
+    /// Lets the program ask at the terminal, for those who start it without a [`CommandRunner`].
+    #[must_use]
+    pub fn at_terminal(mut self) -> Self {
+        self.at_terminal = true;
+        self
+    }
+
+    /// May it ask at the terminal?
+    pub(crate) fn is_at_terminal(&self) -> bool {
+        self.at_terminal
+    }
+
     /// The program.
     pub fn program(&self) -> &OsStr {
         &self.program
@@ -69,6 +82,23 @@ impl Command {
     /// How long it may run.
     pub fn limit(&self) -> Duration {
         self.limit
+    }
+}
+
+impl Command {
+    /// As one would type it into a shell, without options of the kind `-o NAME=VALUE`.
+    pub fn brief(&self) -> String {
+        let mut args = self.args.iter();
+        let mut text = quoted(&self.program);
+        while let Some(arg) = args.next() {
+            if arg == "-o" {
+                args.next();
+            } else {
+                text.push(' ');
+                text.push_str(&quoted(arg));
+            }
+        }
+        text
     }
 }
 
@@ -285,5 +315,7 @@ mod tests {
     fn a_command_prints_as_one_would_type_it() {
         let command = Command::new("mount").arg("/mnt/a b").arg("it's");
         assert_eq!(command.to_string(), r"mount '/mnt/a b' 'it'\''s'");
+        let command = Command::new("ssh").args(["-o", "A=b", "-s", "-o", "C=d", "--", "web", "sftp"]);
+        assert_eq!(command.brief(), "ssh -s -- web sftp");
     }
 }

@@ -42,6 +42,14 @@ pub struct SshfsOptions {
     pub idmap: IdMap,
     /// How many entries sshfs keeps in mind; its default of 10,000 makes larger trees slow.
     pub cache_entries: Option<u32>,
+    /// The program that is ssh, and arguments that come before ours: of an option given twice, ssh takes
+    /// the first. Empty for `ssh` itself.
+    pub ssh: Vec<String>,
+    /// The command that is run on the remote to speak SFTP, as its shell takes it. `None` for the one that
+    /// its sshd has for this.
+    pub server: Option<String>,
+    /// Let ssh ask at the terminal for what it needs to know. For logins by ourselves; sshfs can't ask.
+    pub interactive: bool,
     /// More options, as they are: `ssh_command=…`, `ProxyJump=…`.
     pub extra: Vec<String>,
 }
@@ -58,6 +66,9 @@ impl Default for SshfsOptions {
             allow_other: false,
             idmap: IdMap::None,
             cache_entries: None,
+            ssh: Vec::new(),
+            server: None,
+            interactive: false,
             extra: Vec::new(),
         }
     }
@@ -139,6 +150,14 @@ impl SshfsOptions {
             let name = if sshfs.dcache { "dcache_max_size" } else { "cache_max_size" };
             list.push(Explained::new(format!("{name}={entries}"), "a tree larger than the cache is slow"));
         }
+        if !self.ssh.is_empty() {
+            let words: Vec<_> = self.ssh.iter().map(|word| blank_escaped(word)).collect();
+            let option = format!("ssh_command={}", words.join(" "));
+            list.push(Explained::new(option, "this is how the host is reached"));
+        }
+        if let Some(server) = &self.server {
+            list.push(Explained::new(format!("sftp_server={server}"), "this serves the files there"));
+        }
         list.extend(self.extra.iter().map(|option| Explained::new(option, "asked for")));
         list
     }
@@ -157,7 +176,9 @@ impl SshfsOptions {
             let option = format!("UserKnownHostsFile={}", ssh_word(file));
             list.push(Explained::new(option, "the host's key is recorded there, whoever mounts"));
         }
-        list.push(Explained::new("BatchMode=yes", "nobody is there at night to type: fail, do not ask"));
+        if !self.interactive {
+            list.push(Explained::new("BatchMode=yes", "nobody is there at night to type: fail, do not ask"));
+        }
         list.push(Explained::new(
             format!("ConnectTimeout={}", self.connect_timeout),
             "a host that is down fails the mount soon",
@@ -183,7 +204,7 @@ impl SshfsOptions {
         mount_point: &Utf8Path,
         sshfs: &SshfsCapabilities,
     ) -> Result<Vec<OsString>> {
-        let options = self.explained(remote, sshfs);
+        let options = Self { interactive: false, ..self.clone() }.explained(remote, sshfs);
         options.iter().try_for_each(|option| no_controls(&option.option))?;
         let options: Vec<_> = options.iter().map(|option| comma_escaped(&option.option)).collect();
         let mount_point = mount_point.as_str().into();
@@ -209,6 +230,26 @@ impl SshfsOptions {
         Ok(args)
     }
 
+    /// The ssh that leads to this remote, without destination and what is to be run there.
+    ///
+    /// # Errors
+    /// As [`SshfsOptions::arguments`].
+    pub fn ssh(&self, remote: &Remote) -> Result<Command> {
+        self.ssh.iter().try_for_each(|word| no_controls(word))?;
+        let mut words = self.ssh.iter();
+        let program = words.next().map_or("ssh", String::as_str);
+        Ok(Command::new(program).args(words).args(self.ssh_arguments(remote)?))
+    }
+
+    /// What comes behind [`SshfsOptions::ssh`] to speak SFTP with this remote.
+    pub fn sftp_arguments(&self, remote: &Remote) -> Vec<OsString> {
+        let host = remote.ssh_destination().into();
+        match &self.server {
+            Some(server) => vec!["--".into(), host, server.into()],
+            None => vec!["-s".into(), "--".into(), host, "sftp".into()],
+        }
+    }
+
     /// Logs in and asks for sftp, to learn if that works, and what ssh says if not.
     ///
     /// sshfs keeps ssh's words to itself ("Connection reset by peer" is all it tells). The sftp server sees
@@ -217,11 +258,16 @@ impl SshfsOptions {
     /// # Errors
     /// [`MountError::Command`] with what ssh said.
     pub fn try_login(&self, remote: &Remote, runner: &dyn CommandRunner) -> Result<()> {
-        let command = Command::new("ssh").args(self.ssh_arguments(remote)?);
-        let command = command.args(["-s", "--", &remote.ssh_destination(), "sftp"]);
+        let options = Self { interactive: false, ..self.clone() };
+        let command = options.ssh(remote)?.args(self.sftp_arguments(remote));
         let output = runner.run(&command).map_err(|source| MountError::start(&command, source))?;
         if output.is_success() { Ok(()) } else { Err(MountError::from_output(&command, &output)) }
     }
+}
+
+/// A word of sshfs's `ssh_command`, which is cut at blanks.
+fn blank_escaped(word: &str) -> String {
+    word.replace('\\', "\\\\").replace(' ', "\\ ")
 }
 
 /// A path as ssh's configuration takes it: with blanks in quotes, `%` doubled.
@@ -291,6 +337,23 @@ mod tests {
                 && evil.explained(&remote(), &SshfsCapabilities::default()).len() > 5
         );
         assert!(evil.arguments(&remote(), Utf8Path::new("/m"), &SshfsCapabilities::default()).is_err());
+    }
+
+    #[test]
+    fn another_way_to_the_host_and_another_server_there() {
+        let asked = SshfsOptions {
+            ssh: ["/opt/my ssh", "-J", "hop"].map(String::from).to_vec(),
+            server: Some("sudo /usr/lib/sftp-server".to_owned()),
+            ..SshfsOptions::default()
+        };
+        let text = options(&asked, &SshfsCapabilities::default());
+        assert!(text.contains(r",ssh_command=/opt/my\\ ssh -J hop,sftp_server=sudo /usr"), "{text}");
+        let ssh = asked.ssh(&remote()).unwrap().args(asked.sftp_arguments(&remote())).to_string();
+        assert!(ssh.starts_with("'/opt/my ssh' -J hop -o port=2222 -o BatchMode=yes "), "{ssh}");
+        assert!(ssh.ends_with(" -- me@web 'sudo /usr/lib/sftp-server'"), "{ssh}");
+        let typing = SshfsOptions { interactive: true, ..SshfsOptions::default() };
+        assert!(!typing.ssh(&remote()).unwrap().to_string().contains("BatchMode"));
+        assert!(options(&typing, &SshfsCapabilities::default()).contains("BatchMode=yes"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::additions::{self, added};
 use crate::action::{
-    Compression, Filesystem, Generic, MappingFile, Owners, Remote, RestrictMode, Restriction, Safety,
+    Compression, Filesystem, Generic, MappingFile, Owners, Remote, RestrictMode, Restriction, Safety, Via,
 };
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 use std::ffi::OsString;
@@ -87,8 +87,13 @@ pub fn generic_args() -> Vec<Arg> {
         flag("force", "Do it even if it overwrites or deletes something"),
         flag("null-separator", "Lists of files have NUL instead of newline between entries"),
         flag("parsable-output", "Print for programs rather than for people"),
-        option("remote-schema", "COMMAND", "How to run a command on another host; {h} is the host"),
-        option("remote-tempdir", "DIR", "Directory for temporary files on another host"),
+        option(
+            "remote-schema",
+            "COMMAND",
+            "How to call ssh: 'ssh -p 2222 {h}'; {h} is the host. A command behind it is an SFTP server \
+             to run there",
+        ),
+        option("remote-tempdir", "DIR", "No effect here (nothing is installed on other hosts)"),
         option("tempdir", "DIR", "Directory for temporary files"),
         option("terminal-verbosity", "LEVEL", "How much to say on the terminal, 0 to 9; default: as -v")
             .value_parser(verbosity),
@@ -99,8 +104,13 @@ pub fn generic_args() -> Vec<Arg> {
     ];
     args.extend(pair!("fsync", default true, "Don't wait for the disk: faster, and unsafe in a power cut"));
     args.extend(pair!("new", default false, "Read the command line as the current grammar"));
-    args.extend(pair!("ssh-compression", default true, "Let ssh not compress"));
+    args.extend(pair!(
+        "ssh-compression",
+        default true,
+        "Let ssh not compress; default: as ssh's configuration says"
+    ));
     args.extend(additions::output_args());
+    args.extend(additions::remote_args());
     args
 }
 
@@ -126,7 +136,12 @@ pub fn generic(m: &ArgMatches) -> Result<Generic, String> {
         remote: Remote {
             schema: os(m, "remote-schema"),
             tempdir: os(m, "remote-tempdir"),
-            ssh_compression: pair_of!(m, "ssh-compression", default true),
+            ssh_compression: match (m.get_flag("ssh-compression"), m.get_flag("no-ssh-compression")) {
+                (false, false) => None,
+                (given, _) => Some(given),
+            },
+            identity: os(m, "identity").map(PathBuf::from),
+            timeout: m.get_one("remote-timeout").copied(),
         },
         tempdir: os(m, "tempdir").map(PathBuf::from),
         terminal_verbosity: level("terminal-verbosity").unwrap_or(verbosity),
@@ -255,6 +270,20 @@ fn percentage(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').trim().parse::<f64>() {
         Ok(n) if (0.0..=100.0).contains(&n) => Ok(n / 100.0),
         _ => Err(format!("'{text}' is no percentage from 0 to 100")),
+    }
+}
+
+/// How a source on another host is read.
+pub fn via_args() -> Vec<Arg> {
+    let via = option("via", "WAY", "Read another host by sftp (the default) or by sshfs, a private mount");
+    vec![added(via.value_parser(["sftp", "sshfs"]))]
+}
+
+/// Reads how a source on another host is read.
+pub fn via(m: &ArgMatches) -> Via {
+    match m.get_one::<String>("via").map(String::as_str) {
+        Some("sshfs") => Via::Sshfs,
+        _ => Via::Sftp,
     }
 }
 

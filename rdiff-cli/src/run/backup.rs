@@ -8,9 +8,6 @@ use crate::progress::{Job, Terminal};
 use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest};
 use rdiff_core::error::Error;
-use rdiff_core::tree::attrs::Names;
-use rdiff_core::tree::local::{LocalGuard, LocalSource};
-use rdiff_core::tree::source::Source;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,19 +23,25 @@ pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
 
 /// Writes the session.
 pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failure> {
-    let path = locate::directory(&args.source).or_fail(cx, Step::Check)?;
     let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
-    refuse_own_source(&path, &target).or_fail(cx, Step::Check)?;
     let request = request(args, cx)?;
-    let source = LocalSource::open(&path, Arc::new(Names::default())).or_fail(cx, Step::Setup)?;
-    let root = source.root().or_fail(cx, Step::Setup)?;
-    let filter = cx.filter(&args.selection, &path, Some(&root))?;
-    let guard = LocalGuard::new(&source).or_fail(cx, Step::Setup)?;
+    let reading = cx.reading(&args.source, args.via, args.safety.allow_empty_source)?;
+    let path = &reading.shown;
+    if reading.is_local {
+        refuse_own_source(path, &target).or_fail(cx, Step::Check)?;
+    }
+    let root = reading.source.root().or_fail(cx, Step::Setup)?;
+    let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
     cx.log("backup", &target);
+    reading.say_what_is_lost(!target.join(locate::DATA).exists(), cx);
     let on_start = || cx.log("backup", &target);
-    let terminal = Terminal::new(cx.ui, Job::Backup { source: &path, target: &target, on_start: &on_start });
-    rdiff_core::backup::backup(Arc::new(source), &guard, &target, &request, filter, &terminal)
-        .or_fail(cx, Step::Run)
+    let terminal = Terminal::new(cx.ui, Job::Backup { source: path, target: &target, on_start: &on_start });
+    let source = Arc::clone(&reading.source);
+    let guard = &*reading.guard;
+    let done = rdiff_core::backup::backup(source, guard, &target, &request, filter, &terminal);
+    let done = done.or_fail(cx, Step::Run)?;
+    reading.close(cx);
+    Ok(done)
 }
 
 /// A source inside its own repository would be changed by its own backup.

@@ -6,22 +6,18 @@ use crate::action::{self, Compare};
 use crate::exit::Exit;
 use crate::json::lines::InTree;
 use crate::progress::{Job, Terminal};
+use crate::report;
 use crate::ui::Api;
-use crate::{locate, report};
 use rdiff_core::compare::{CompareReport, CompareRequest, Difference, Method, compare as run};
-use rdiff_core::tree::attrs::Names;
-use rdiff_core::tree::local::LocalSource;
-use rdiff_core::tree::source::Source;
 use serde::Serialize;
 use serde_json::json;
-use std::sync::Arc;
 
 pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
-    let path = locate::directory(&args.source).or_fail(cx, Step::Check)?;
     let place = cx.open(&args.repository)?;
-    let source = LocalSource::open(&path, Arc::new(Names::default())).or_fail(cx, Step::Setup)?;
-    let root = source.root().or_fail(cx, Step::Setup)?;
-    let filter = cx.filter(&args.selection, &path, Some(&root))?;
+    // An empty directory is compared as it is, and nothing is lost by that.
+    let reading = cx.reading(&args.source, args.via, true)?;
+    let root = reading.source.root().or_fail(cx, Step::Setup)?;
+    let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
     let request = CompareRequest {
         subtree: place.path.clone(),
         method: method(args.method),
@@ -29,20 +25,22 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
         hard_links: args.compare_inode && cx.ui.api == Api::V200,
         ..CompareRequest::new(cx.session(&place.repo, &args.at)?)
     };
-    let source: Arc<dyn Source> = Arc::new(source);
     let terminal = Terminal::new(cx.ui, Job::Other);
     let as_yaml = cx.generic.parsable_output && cx.ui.api == Api::V201 && cx.json().is_none();
     let (mut all, mut lines) = (Vec::new(), Lines::new(cx));
-    let done = run(&place.repo, &source, &request, filter, &terminal, |Difference { path, reason }| {
-        if as_yaml {
-            all.push((reason.as_str(), path.as_bytes().to_vec()));
-        } else {
-            let reason = reason.as_str();
-            let item = Differing { path: path.as_path().into(), reason };
-            lines.item("difference", &item, || report::difference(reason, path.as_bytes()));
-        }
-    });
+    let done =
+        run(&place.repo, &reading.source, &request, filter, &terminal, |Difference { path, reason }| {
+            if as_yaml {
+                all.push((reason.as_str(), path.as_bytes().to_vec()));
+            } else {
+                let reason = reason.as_str();
+                let item = Differing { path: path.as_path().into(), reason };
+                lines.item("difference", &item, || report::difference(reason, path.as_bytes()));
+            }
+        });
     let done = done.or_fail(cx, Step::Run)?;
+    reading.guard.check().map_err(|why| cx.refuse(Step::Run, &why))?;
+    reading.close(cx);
     if as_yaml {
         lines.push(report::differences_yaml(&all));
     }

@@ -13,17 +13,11 @@ impl Context<'_> {
     }
 
     pub(super) fn generic_without_effect(&self) {
-        let remote = &self.generic.remote;
-        self.without_effect(
-            "other hosts are not reached by a command there",
-            &[
-                (remote.schema.is_some(), "--remote-schema"),
-                (remote.tempdir.is_some(), "--remote-tempdir"),
-                (!remote.ssh_compression, "--no-ssh-compression"),
-            ],
-        );
+        let tempdir = self.generic.remote.tempdir.is_some();
+        self.without_effect("no file is made for a while on another host", &[(tempdir, "--remote-tempdir")]);
         let tempdir = self.generic.tempdir.is_some();
-        self.without_effect("temporary files are made where they are needed", &[(tempdir, "--tempdir")]);
+        let why = "but for private mounts, temporary files are made where they are needed";
+        self.without_effect(why, &[(tempdir, "--tempdir")]);
     }
 
     pub(super) fn filesystem_without_effect(&self, given: &Filesystem) {

@@ -24,7 +24,8 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a program that leads to a server, in a process group of its own, so that a Ctrl-C at the
-    /// terminal leaves it to us when it ends.
+    /// terminal leaves it to us when it ends. One that asks at the terminal must be in ours, or it would be
+    /// stopped for asking.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -32,16 +33,19 @@ impl Server {
         let stderr = runner::memory_file()?;
         // A socket and no pipe: writing to one that is closed must not raise SIGPIPE in whoever links us.
         let (stdin, theirs) = UnixStream::pair()?;
-        let mut child = process::Command::new(command.program())
+        let mut program = process::Command::new(command.program());
+        if !command.is_at_terminal() {
+            program.process_group(0);
+        }
+        let mut child = program
             .args(command.arguments())
             .env("LC_ALL", "C")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::piped())
             .stderr(stderr.try_clone()?)
-            .process_group(0)
             .spawn()?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?.into();
-        Ok(Self { command: command.to_string(), stdin, stdout, child: Some(child), stderr })
+        Ok(Self { command: command.brief(), stdin, stdout, child: Some(child), stderr })
     }
 }
 

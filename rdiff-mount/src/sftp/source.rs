@@ -20,7 +20,6 @@ use super::packet::{self, Attrs, Code, Named, Reply, Request, ServerLimits};
 use super::session::{Pending, Session};
 use crate::error::{MountError, Result};
 use crate::location::Remote;
-use crate::runner::Command;
 use crate::sshfs::SshfsOptions;
 
 /// How many threads read it best. Each of them keeps many questions under way, but lists one directory at a
@@ -55,6 +54,17 @@ const ONLY_LOGIN: [&str; 12] = [
     "RequestTTY=no",
 ];
 
+/// Logs in and greets the server.
+///
+/// # Errors
+/// As [`Session::start`].
+pub(super) fn connect(remote: &Remote, options: &SshfsOptions, bounds: &SftpBounds) -> Result<Session> {
+    let command = options.ssh(remote)?.args(ONLY_LOGIN).args(options.sftp_arguments(remote));
+    let command = if options.interactive { command.at_terminal() } else { command };
+    let limit = Duration::from_secs(options.connect_timeout.into()) + bounds.silence;
+    Session::start(&command, remote.ssh_destination(), limit, *bounds)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -88,10 +98,7 @@ impl SftpSource {
     /// [`MountError::Start`] without ssh, [`MountError::Command`] with what ssh said when there was no
     /// login, [`MountError::RemoteDirectory`] when the root is no directory that can be read.
     pub fn connect(remote: &Remote, options: &SshfsOptions, bounds: &SftpBounds) -> Result<Self> {
-        let command = Command::new("ssh").args(options.ssh_arguments(remote)?).args(ONLY_LOGIN);
-        let command = command.args(["-s", "--", &remote.ssh_destination(), "sftp"]);
-        let connect = Duration::from_secs(options.connect_timeout.into()) + bounds.silence;
-        let session = Session::start(&command, remote.ssh_destination(), connect, *bounds)?;
+        let session = connect(remote, options, bounds)?;
         Self::over(session, remote)
     }
 

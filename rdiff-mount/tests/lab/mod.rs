@@ -25,7 +25,6 @@ use rdiff_mount::runner::{Command, CommandRunner, Output, SystemRunner};
 use rdiff_mount::sshfs::SshfsOptions;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// These tests change fstab, users and mounts of the machine: one at a time.
 static MACHINE: Mutex<()> = Mutex::new(());
 
 const SSHD: [&str; 4] = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd", "/usr/libexec/sshd"];
@@ -34,7 +33,22 @@ pub(crate) struct Lab {
     dir: tempfile::TempDir,
     sshd: Child,
     port: u16,
-    _alone: MutexGuard<'static, ()>,
+    _alone: Alone,
+}
+
+/// These tests change fstab, users and mounts of the machine: one at a time, in this process and in others.
+struct Alone {
+    _here: MutexGuard<'static, ()>,
+    _elsewhere: fs::File,
+}
+
+impl Alone {
+    fn wait() -> Self {
+        let here = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+        let elsewhere = fs::File::create("/run/rdiff-lab.lock").unwrap();
+        rustix::fs::flock(&elsewhere, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        Self { _here: here, _elsewhere: elsewhere }
+    }
 }
 
 impl Lab {
@@ -53,8 +67,8 @@ impl Lab {
 
     /// As [`Lab::new`], on a machine that needs no FUSE.
     pub(crate) fn for_sftp() -> Self {
-        let alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(rustix::process::geteuid().is_root(), "these tests need root: users, fstab and mounts");
+        let alone = Alone::wait();
         need(&["ssh", "ssh-keygen", "mount", "umount", "runuser", "useradd"]);
         let dir = tempfile::Builder::new().prefix("rdiff-lab-").tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -109,6 +123,16 @@ impl Lab {
     /// Is anyone logged in?
     pub(crate) fn has_sessions(&self) -> bool {
         !descendants(self.sshd.id()).is_empty()
+    }
+
+    /// What is mounted below the lab's directory, or privately.
+    pub(crate) fn mounts(&self) -> Vec<std::path::PathBuf> {
+        let table = rdiff_mount::mountinfo::MountTable::read().unwrap();
+        let ours = table
+            .mounts()
+            .iter()
+            .filter(|mount| mount.source.to_string_lossy().contains(self.path("").as_str()));
+        ours.map(|mount| mount.mount_point.clone()).collect()
     }
 
     pub(crate) fn kill_sshd(&mut self) {
