@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+type Story = fn(&Bench<'_>) -> io::Result<()>;
+
 /// All of them, by name.
-pub(crate) const ALL: [(&str, fn(&Bench<'_>) -> io::Result<()>); 11] = [
+pub(crate) const ALL: [(&str, Story); 11] = [
     ("tiny", tiny),
     ("tree", tree),
     ("versions", versions),
@@ -215,8 +217,7 @@ fn versions(b: &Bench<'_>) -> io::Result<()> {
         match desk.tool {
             Tool::Floor => {
                 b.restore("versions: restore newest", desk, desk.restore(None, &out))?;
-                let oldest =
-                    desk.floor(["copy".into(), source(0).into_os_string(), out.clone().into_os_string()]);
+                let oldest = desk.floor(["copy".into(), source(0).into_os_string(), out.into_os_string()]);
                 b.restore("versions: restore oldest of 8", desk, Some(oldest))?;
                 if let Some(run) = verify(desk) {
                     b.measure("versions: verify", desk, &run)?;

@@ -134,15 +134,19 @@ impl<'a> RepoPath<'a> {
 impl Ord for RepoPath<'_> {
     /// By components. A `/` ends a component and so sorts below every byte a name can hold.
     fn cmp(&self, other: &Self) -> Ordering {
-        let common = self.0.iter().zip(other.0).position(|(a, b)| a != b);
-        match common {
-            None => self.0.len().cmp(&other.0.len()),
-            Some(i) => match (self.0[i], other.0[i]) {
-                (b'/', _) => Ordering::Less,
-                (_, b'/') => Ordering::Greater,
-                (a, b) => a.cmp(&b),
-            },
-        }
+        compare(self.0, other.0)
+    }
+}
+
+/// The order of paths, for bytes that may be none.
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    match a.iter().zip(b).position(|(a, b)| a != b) {
+        None => a.len().cmp(&b.len()),
+        Some(i) => match (a[i], b[i]) {
+            (b'/', _) => Ordering::Less,
+            (_, b'/') => Ordering::Greater,
+            (a, b) => a.cmp(&b),
+        },
     }
 }
 

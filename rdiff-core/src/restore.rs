@@ -173,7 +173,16 @@ pub fn restore(
         }
     }
     finisher.end()?;
-    disk.barrier().while_doing(Doing::Sync, target.root.path())?;
+    let synced = match &first.kind {
+        // Not all that others have written to the file system since.
+        Kind::File(_) if finisher.report.restored == 1 => {
+            let place = StoredPath::in_target(&target.prefix, RepoPath::ROOT);
+            // A file that may not be read can't be synced alone.
+            disk.sync(&place).and_then(|()| disk.sync(&StoredPath::root())).or_else(|_| disk.barrier())
+        }
+        _ => disk.barrier(),
+    };
+    synced.while_doing(Doing::Sync, target.root.path())?;
     let removed = planner.borrow().removed;
     Ok(RestoreReport { removed, ..finisher.report })
 }

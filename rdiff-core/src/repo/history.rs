@@ -69,7 +69,7 @@ impl Repository {
         };
         for file in layers {
             let below = subtree.to_owned();
-            let records = self.records(file)?;
+            let records = self.records_from(file, subtree)?;
             let records = records
                 .skip_while({
                     let below = below.clone();
@@ -106,7 +106,7 @@ impl Repository {
         let mut versions = Vec::new();
         for file in layers_for(&files, &sessions) {
             let mut said = None;
-            for record in self.records(file)? {
+            for record in self.records_from(file, path)? {
                 let record = record?;
                 if record.path.as_path() >= path {
                     said = (record.path.as_path() == path).then_some(record.now);

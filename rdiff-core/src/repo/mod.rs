@@ -9,6 +9,7 @@ pub mod lock;
 pub mod metadata;
 pub mod put;
 pub mod session;
+mod write_behind;
 
 use crate::error::{Doing, Error, FormatError, IoContext, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};
