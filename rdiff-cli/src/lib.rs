@@ -22,5 +22,6 @@ pub mod report;
 pub mod run;
 pub mod setup;
 pub mod ssh;
+pub mod style;
 pub mod ui;
 pub mod yaml;

@@ -2,6 +2,8 @@
 
 pub(crate) mod backup;
 mod compare;
+mod diff;
+mod history;
 mod lines;
 mod list;
 mod open;
@@ -13,6 +15,7 @@ pub(crate) mod remove;
 mod restore;
 mod selection;
 mod source;
+mod status;
 mod verify;
 
 use crate::action::{Action, Generic, Invocation};
@@ -115,12 +118,13 @@ fn carry_out(invocation: &Invocation, ui: &Ui) -> Exit {
     match (&invocation.action, outcome) {
         // Their last line is all that somebody wants to read in a mail of cron.
         (Action::Doctor(_) | Action::Job(_) | Action::Setup(_), outcome) => outcome.unwrap_or(Exit::ERROR),
-        (action, outcome) => conclude(ui, action.name(), outcome),
+        (action, outcome) => conclude(ui, action, outcome),
     }
 }
 
 /// The last words on an action.
-fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
+fn conclude(ui: &Ui, action: &Action, outcome: Outcome) -> Exit {
+    let name = action.name();
     let exit = match outcome {
         Ok(exit) => exit,
         Err(Failure::Silent) => return Exit::ERROR,
@@ -131,6 +135,9 @@ fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
     };
     if exit.has(Exit::ERROR) {
         ui.tell(Level::Error, &format!("Action {name} failed on step {}", Step::Run));
+        return exit;
+    }
+    if action.answers_by_exit_code() {
         return exit;
     }
     for (bit, what) in [
@@ -153,6 +160,8 @@ impl Context<'_> {
             Action::Compare(a) => compare::compare(a, self),
             Action::Complete(a) => other::complete(a, self),
             Action::Doctor(a) => doctor::doctor(a, self),
+            Action::Diff(a) => diff::diff(a, self),
+            Action::History(a) => history::history(a, self),
             Action::Info => other::info(self),
             Action::Job(a) => job::job(a, self),
             Action::ListFiles(a) => list::files(a, self),
@@ -162,6 +171,7 @@ impl Context<'_> {
             Action::Restore(a) => restore::restore(a, self),
             Action::Server(_) => other::server(self),
             Action::Setup(a) => setup::setup(a, self),
+            Action::Status(a) => status::status(a, self),
             Action::Test(locations) => other::test(locations, self),
             Action::Verify(a) => verify::verify(a, self),
         }

@@ -91,6 +91,10 @@ fn every_action_speaks_json_and_every_field_is_documented() {
         ("restore --at 1B r out", 0),
         ("regress r", 0),
         (&format!("calculate {stats}"), 0),
+        ("status --max-age 1s r", 2),
+        ("history r/a", 0),
+        ("diff r", 8),
+        ("diff r/a", 8),
         ("info", 0),
         ("complete -- rdiff-backup re", 0),
         ("server", 1),
@@ -115,7 +119,7 @@ fn every_action_speaks_json_and_every_field_is_documented() {
     }
     let missing: Vec<&String> = words.iter().filter(|w| !document.contains(&format!("`{w}`"))).collect();
     assert!(missing.is_empty(), "not in docs/json.md: {missing:?}");
-    for kind in ["file", "change", "increment", "difference", "bad_file", "message"] {
+    for kind in ["file", "change", "increment", "difference", "bad_file", "version", "message"] {
         assert!(all.iter().any(|said| !said.of(kind).is_empty()), "nothing said {kind}");
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | jobs | [`backup`], [`restore`], [`regress`]; [`list`], [`compare`], [`verify`], [`remove`], [`purge`], [`statistics`] |
+//! | jobs | [`backup`], [`restore`], [`regress`]; [`list`], [`diff`], [`status`], [`compare`], [`verify`], [`remove`], [`purge`], [`statistics`] |
 //! | repo | [`repo`]: the files on disk, [`repo::session`] their protocol, [`repo::metadata`] and [`repo::increments`] what was there |
 //! | tree | [`tree`]: live trees. [`tree::source`] what a backup reads from, [`tree::walk`], [`tree::select`] |
 //! | stream | [`merge`], [`nest`], [`pool`], [`delta`] |
@@ -66,6 +66,7 @@
 pub mod backup;
 pub mod compare;
 pub mod delta;
+pub mod diff;
 pub mod entry;
 pub mod error;
 pub mod format;
@@ -81,6 +82,7 @@ pub mod remove;
 pub mod repo;
 pub mod restore;
 pub mod statistics;
+pub mod status;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;

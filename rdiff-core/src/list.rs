@@ -3,12 +3,12 @@
 //!
 //! Of an interrupted repository only what leads up to the last good session is listed.
 
+use crate::diff::{Aspect, aspects, changes};
 use crate::entry::{Entry, File, Kind, LongName, Name};
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::names::{IncrementKind, TimedName};
-use crate::merge::{Pair, merge_join};
 use crate::path::{RepoPath, RepoPathBuf};
-use crate::pool::{Pool, ahead};
+use crate::pool::Pool;
 use crate::repo::increments::{Increment, Increments};
 use crate::repo::layout::{DATA, StoredPath};
 use crate::repo::metadata::{Detail, Stream};
@@ -99,13 +99,17 @@ pub struct SizedSession {
     pub cumulative: u64,
 }
 
-/// A path that differs between a session and the newest.
+/// A path that differs between two sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// How.
     pub kind: ChangeKind,
     /// Where.
     pub path: RepoPathBuf,
+    /// What it was at the older session; nothing if it was not there.
+    pub old: Option<Entry>,
+    /// What it was at the newer session.
+    pub new: Option<Entry>,
 }
 
 /// How a path differs between two sessions.
@@ -323,21 +327,7 @@ pub fn entries_at(repo: &Repository, at: SessionTime, subtree: RepoPath<'_>) -> 
 /// # Errors
 /// As [`Repository::metadata_at`]; the stream can end with an error too.
 pub fn changed_since(repo: &Repository, at: SessionTime, subtree: RepoPath<'_>) -> Result<Stream<Change>> {
-    let old = ahead(repo.metadata_at(at, subtree, Detail::All)?, 256, 4);
-    let new = ahead(repo.metadata_at(newest(repo)?, subtree, Detail::All)?, 256, 4);
-    let changes = merge_join(old, new).filter_map(|pair| {
-        let (kind, path) = match pair {
-            Err(e) => return Some(Err(e)),
-            Ok(Pair::Left(old)) => (ChangeKind::Deleted, old.entry.path),
-            Ok(Pair::Right(new)) => (ChangeKind::New, new.entry.path),
-            Ok(Pair::Both(old, new)) if differs(&old.entry, &new.entry) => {
-                (ChangeKind::Changed, old.entry.path)
-            }
-            Ok(Pair::Both(..)) => return None,
-        };
-        Some(Ok(Change { kind, path }))
-    });
-    Ok(Box::new(changes))
+    changes(repo, subtree, at, newest(repo)?)
 }
 
 /// Has a path changed between two records, by the original's rule? What the older one doesn't say can't
@@ -391,19 +381,10 @@ fn step(old: Option<&Entry>, new: Option<&Entry>) -> Step {
         (Some(_), None) => return Step::Removed,
         (Some(old), Some(new)) => (old, new),
     };
-    if std::mem::discriminant(&old.kind) != std::mem::discriminant(&new.kind) {
-        return Step::Replaced;
-    }
-    let content = match (&old.kind, &new.kind) {
-        (Kind::File(a), Kind::File(b)) => match (a.digest, b.digest) {
-            (Some(a), Some(b)) => a != b,
-            // Of the later members of a group of hard links only size and time tell.
-            _ => a.size != b.size || old.attrs.mtime != new.attrs.mtime,
-        },
-        (a, b) => a != b,
-    };
+    let aspects = aspects(old, new);
     match () {
-        () if content => Step::Content,
+        () if aspects.contains(&Aspect::Type) => Step::Replaced,
+        () if aspects.contains(&Aspect::Content) => Step::Content,
         () if differs(old, new) => Step::Attributes,
         () => Step::Same,
     }

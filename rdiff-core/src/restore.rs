@@ -3,6 +3,10 @@
 //! The plan makes directories as it meets them, workers rebuild files, and what depends on order (hard
 //! links, the attributes of directories) is done as their results come back in path order.
 
+mod preview;
+
+pub use preview::preview;
+
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Result};
 use crate::merge::{AtPath, Pair, merge_join};
@@ -199,7 +203,6 @@ impl Target {
     /// Checks and makes what there must be, and opens it.
     fn prepare(path: &Path, first: &Entry, request: &RestoreRequest) -> Result<Self> {
         use std::os::unix::ffi::OsStrExt;
-        let shown = path.display();
         let stat = std::fs::symlink_metadata(path).ok();
         let parent = match path.parent() {
             Some(p) if p.as_os_str().is_empty() => Path::new("."),
@@ -211,8 +214,7 @@ impl Target {
             let mut builder = std::fs::DirBuilder::new();
             builder.recursive(true).mode(0o700).create(parent).while_doing(Doing::Create, parent)?;
         }
-        let in_the_way =
-            || Error::Refused(format!("Target path {shown} exists, call with '--force' to overwrite"));
+        let in_the_way = || in_the_way(path);
         let open = |path: &Path| -> Result<Arc<Root>> {
             let root = Root::open(path).while_doing(Doing::Open, path)?;
             refuse_read_only(&root)?;
@@ -237,9 +239,7 @@ impl Target {
         let is_dir = std::fs::metadata(path).is_ok_and(|m| m.is_dir());
         if stat.is_some() && !is_dir {
             if !request.overwrite {
-                return Err(Error::Refused(format!(
-                    "Target path {shown} exists and is not a directory, call with '--force' to overwrite"
-                )));
+                return Err(is_not_a_directory(path));
             }
             remove(path)?;
         }
@@ -251,9 +251,7 @@ impl Target {
         let root = open(path)?;
         let is_empty = root.list(b"").while_doing(Doing::List, path)?.is_empty();
         if !is_empty && !request.overwrite {
-            return Err(Error::Refused(format!(
-                "Target path {shown} exists and isn't empty, call with '--force' to overwrite"
-            )));
+            return Err(is_not_empty(path));
         }
         Ok(Self { root, prefix: Vec::new(), is_empty })
     }
@@ -269,19 +267,45 @@ impl Target {
         if self.is_empty {
             return Ok(Box::new(std::iter::empty()));
         }
-        let source = LocalSource::open(self.root.path(), Arc::clone(names))
-            .while_doing(Doing::Open, self.root.path())?;
-        let subtree = subtree.clone();
-        let walk = Walk::new(Arc::new(source), Arc::clone(pool), filter);
-        Ok(Box::new(walk.map(move |found| {
-            let path = if found.path.is_root() {
-                subtree.clone()
-            } else {
-                subtree.as_path().join(found.path.as_bytes())
-            };
-            Ok(Found { path, what: found.what })
-        })))
+        walk(&self.root, pool, names, subtree, filter)
     }
+}
+
+/// What is in a directory, under the paths of the session.
+fn walk(
+    root: &Root,
+    pool: &Arc<Pool>,
+    names: &Arc<Names>,
+    subtree: &RepoPathBuf,
+    filter: impl Filter + 'static,
+) -> Result<Stream<Found>> {
+    let source = LocalSource::open(root.path(), Arc::clone(names)).while_doing(Doing::Open, root.path())?;
+    let subtree = subtree.clone();
+    let walk = Walk::new(Arc::new(source), Arc::clone(pool), filter);
+    Ok(Box::new(walk.map(move |found| {
+        let path = if found.path.is_root() {
+            subtree.clone()
+        } else {
+            subtree.as_path().join(found.path.as_bytes())
+        };
+        Ok(Found { path, what: found.what })
+    })))
+}
+
+fn in_the_way(target: &Path) -> Error {
+    Error::Refused(format!("Target path {} exists, call with '--force' to overwrite", target.display()))
+}
+
+fn is_not_a_directory(target: &Path) -> Error {
+    let shown = target.display();
+    Error::Refused(format!(
+        "Target path {shown} exists and is not a directory, call with '--force' to overwrite"
+    ))
+}
+
+fn is_not_empty(target: &Path) -> Error {
+    let shown = target.display();
+    Error::Refused(format!("Target path {shown} exists and isn't empty, call with '--force' to overwrite"))
 }
 
 fn refuse_read_only(root: &Root) -> Result<()> {

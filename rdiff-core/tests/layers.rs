@@ -16,7 +16,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("stream", &["merge", "nest", "pool", "delta"]),
     ("tree", &["tree"]),
     ("repo", &["repo"]),
-    ("jobs", &["backup", "restore", "regress", "compare", "verify", "list", "remove", "purge", "statistics"]),
+    (
+        "jobs",
+        &[
+            "backup",
+            "restore",
+            "regress",
+            "compare",
+            "verify",
+            "list",
+            "diff",
+            "status",
+            "remove",
+            "purge",
+            "statistics",
+        ],
+    ),
 ];
 
 /// The map of the crate and what serves its tests: above all layers, so no module may use them.

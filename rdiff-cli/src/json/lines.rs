@@ -155,7 +155,8 @@ impl<'a> From<&'a Entry> for Listed<'a> {
     }
 }
 
-fn kind_word(kind: &Kind) -> &'static str {
+/// What a path is.
+pub(crate) fn kind_word(kind: &Kind) -> &'static str {
     match kind {
         Kind::File(_) => "file",
         Kind::Dir => "directory",
