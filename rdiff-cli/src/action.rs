@@ -70,6 +70,8 @@ pub struct Generic {
 pub struct Output {
     /// One JSON object a line.
     pub json: bool,
+    /// Say what would be done, and change nothing.
+    pub dry_run: bool,
     /// Show how far a job is; nothing for: if a terminal is there to show it.
     pub progress: Option<bool>,
 }
@@ -158,6 +160,15 @@ impl Action {
             Action::ListIncrements(_) => "list increments",
             Action::RemoveIncrements(_) => "remove increments",
             other => other.name(),
+        }
+    }
+
+    /// Does it know what it would do, or change nothing anyway?
+    pub fn can_be_dry(&self) -> bool {
+        use crate::job::Task;
+        match self {
+            Action::Job(job) => matches!(job.task, Task::List | Task::Restore(_) | Task::Status { .. }),
+            _ => true,
         }
     }
 

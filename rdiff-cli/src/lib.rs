@@ -17,6 +17,7 @@ pub mod job;
 pub mod json;
 pub mod legacy;
 pub mod locate;
+pub mod meter;
 pub mod progress;
 pub mod report;
 pub mod run;

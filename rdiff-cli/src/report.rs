@@ -157,16 +157,10 @@ pub fn session_statistics(stats: &SessionStatistics, zone: &Zone) -> String {
     statistics("Session statistics", &stats.to_text(zone))
 }
 
-/// How many paths a session found new, changed, gone or unreadable.
-pub fn counts_of(stats: &SessionStatistics) -> String {
-    let problems = stats.errors.unwrap_or_default();
-    counts(stats.new_files as u64, stats.changed_files as u64, stats.deleted_files as u64, problems as u64)
-}
-
 /// `12 new, 3 changed, 1 deleted`, and what could not be read.
-pub fn counts(new: u64, changed: u64, deleted: u64, problems: u64) -> String {
+pub fn counts(new: f64, changed: f64, deleted: f64, problems: u64) -> String {
     let unread = if problems > 0 { format!(", {problems} could not be read") } else { String::new() };
-    format!("{new} new, {changed} changed, {deleted} deleted{unread}")
+    format!("{new:.0} new, {changed:.0} changed, {deleted:.0} deleted{unread}")
 }
 
 /// The averages of several sessions, with the empty line that is printed behind them.

@@ -1,5 +1,6 @@
 //! One function for each action: locate, call, report.
 
+mod ahead;
 pub(crate) mod backup;
 mod compare;
 mod diff;
@@ -17,6 +18,7 @@ mod selection;
 mod source;
 mod status;
 mod verify;
+mod would;
 
 use crate::action::{Action, Generic, Invocation};
 use crate::exit::Exit;
@@ -84,7 +86,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Some(n) => (Api::V200, Some(format!("API version {n} must be between 200 and 201."))),
     };
     let action = &invocation.action;
-    let ui = Ui::new(generic, api, &Start::new(action.words(), false));
+    let ui = Ui::new(generic, api, &Start::new(action.words(), generic.output.dry_run));
     let exit = match refused {
         Some(message) => {
             ui.fatal(&message);
@@ -114,7 +116,7 @@ fn carry_out(invocation: &Invocation, ui: &Ui) -> Exit {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = generic.current_time.unwrap_or(i64::try_from(clock).unwrap_or(i64::MAX));
     let context = Context { generic, ui, now };
-    let outcome = context.check_generic().and_then(|()| context.act(&invocation.action));
+    let outcome = context.check_generic(&invocation.action).and_then(|()| context.act(&invocation.action));
     match (&invocation.action, outcome) {
         // Their last line is all that somebody wants to read in a mail of cron.
         (Action::Doctor(_) | Action::Job(_) | Action::Setup(_), outcome) => outcome.unwrap_or(Exit::ERROR),
@@ -178,8 +180,12 @@ impl Context<'_> {
     }
 
     /// Checks what no action needs a file for.
-    fn check_generic(&self) -> Result<(), Failure> {
+    fn check_generic(&self, action: &Action) -> Result<(), Failure> {
         self.generic_without_effect();
+        if self.is_dry() && !action.can_be_dry() {
+            let message = format!("--dry-run can't be told of {}; nothing was done", action.words());
+            return Err(self.refuse(Step::PreCheck, &message));
+        }
         match &self.generic.tempdir {
             Some(dir) if !dir.is_dir() => Err(self
                 .refuse(Step::PreCheck, &format!("Temporary directory '{}' doesn't exist.", dir.display()))),
@@ -203,6 +209,11 @@ impl Context<'_> {
             io::ErrorKind::BrokenPipe => Failure::Silent,
             _ => self.refuse(Step::Run, &format!("cannot write to standard output: {e}")),
         }
+    }
+
+    /// Is nothing to be changed?
+    fn is_dry(&self) -> bool {
+        self.generic.output.dry_run
     }
 
     /// Output for programs, if that is wanted.

@@ -70,9 +70,9 @@ fn a_backup_tells_what_it_did() {
     assert_eq!((&second["new"], &second["deleted"], &second["problems"]), (&1.into(), &1.into(), &0.into()));
     assert_eq!(second["statistics"]["source_files"], 5);
     let done: Vec<(&Value, &Value)> = said[1].of("path").iter().map(|p| (&p["path"], &p["what"])).collect();
-    assert!(done.contains(&(&"d/gone".into(), &"removed".into())), "{done:?}");
+    assert!(done.contains(&(&"d/gone".into(), &"deleted".into())), "{done:?}");
     assert!(said[0].of("path").is_empty());
-    let odd = said[1].of("path").into_iter().find(|p| p["what"] == "added").unwrap();
+    let odd = said[1].of("path").into_iter().find(|p| p["what"] == "new").unwrap();
     assert_eq!((&odd["path"], &odd["path_hex"]), (&"d/\u{fffd}".into(), &"642fff".into()));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Doing, IoContext, Result};
 use crate::format::stats::SessionStatistics;
-use crate::repo::{MirrorState, Repository};
+use crate::repo::{DataFile, MirrorState, Repository};
 use crate::time::SessionTime;
 use std::io::Read;
 
@@ -46,12 +46,7 @@ pub fn status(repo: &Repository) -> Result<Status> {
         if file.base != b"session_statistics" || status.sessions.binary_search(&file.time).is_err() {
             continue;
         }
-        let path = repo.path_of(&file.place);
-        let mut text = String::new();
-        let content = repo.open_side_file(&file.place)?;
-        // Some kilobytes at most.
-        content.take(1 << 16).read_to_string(&mut text).while_doing(Doing::Read, path)?;
-        let read = SessionStatistics::parse(&text).ok();
+        let read = read(repo, &file)?;
         let size = read.as_ref().map(|s| s.increment_file_size as u64);
         status.increments_size = status.increments_size.zip(size).map(|(a, b)| a.saturating_add(b));
         if Some(file.time) == status.newest() {
@@ -59,4 +54,23 @@ pub fn status(repo: &Repository) -> Result<Status> {
         }
     }
     Ok(status)
+}
+
+/// The totals of a session, if they were written and can be read.
+///
+/// # Errors
+/// [`crate::error::Error::Io`].
+pub fn statistics_at(repo: &Repository, at: SessionTime) -> Result<Option<SessionStatistics>> {
+    let files = repo.data_files()?;
+    let file = files.iter().find(|f| f.base == b"session_statistics" && f.time == at);
+    file.map_or(Ok(None), |file| read(repo, file))
+}
+
+fn read(repo: &Repository, file: &DataFile) -> Result<Option<SessionStatistics>> {
+    let mut text = String::new();
+    let content = repo.open_side_file(&file.place)?;
+    // Some kilobytes at most.
+    let read = content.take(1 << 16).read_to_string(&mut text);
+    read.while_doing(Doing::Read, repo.path_of(&file.place))?;
+    Ok(SessionStatistics::parse(&text).ok())
 }

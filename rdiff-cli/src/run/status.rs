@@ -4,6 +4,7 @@ use super::{Context, Failure, OrFail, Outcome, Step};
 use crate::action;
 use crate::exit::Exit;
 use crate::json::lines::statistics;
+use crate::report;
 use crate::style::Style;
 use rdiff_core::format::stats::human_size;
 use rdiff_core::repo::{MirrorState, Repository};
@@ -126,7 +127,8 @@ fn text(found: &Status, trouble: &[(Exit, String)], repo: &Repository, cx: &Cont
         row("increments", human_size(size as f64));
     }
     if let Some(last) = &found.last {
-        row("last", crate::report::counts_of(last));
+        let problems = last.errors.unwrap_or_default() as u64;
+        row("last", report::counts(last.new_files, last.changed_files, last.deleted_files, problems));
     }
     lines.join("\n") + "\n"
 }

@@ -104,7 +104,7 @@ pub fn preview(
         },
     );
     let preview = Preview { previous: base.previous, regressed: base.regressed, ..Preview::default() };
-    let mut tally = Tally { preview, held: None, monitor };
+    let mut tally = Tally { preview, held: None, untouched: Vec::new(), monitor };
     for (seen, error) in results {
         for seen in seen {
             tally.take(seen?);
@@ -287,6 +287,8 @@ struct Tally<'a> {
     preview: Preview,
     /// All below this path stays as it was.
     held: Option<RepoPathBuf>,
+    /// The directories on the way to the last path that are what they were, and in which nothing has changed yet.
+    untouched: Vec<RepoPathBuf>,
     monitor: &'a dyn Monitor,
 }
 
@@ -299,7 +301,7 @@ impl Tally<'_> {
             What::Gone if is_held => None,
             What::Kept => None,
             What::Gone => Some(PathDone::Removed),
-            What::Changed(_) if had || path.is_root() => Some(PathDone::Changed),
+            What::Changed(_) if had => Some(PathDone::Changed),
             What::Changed(_) => Some(PathDone::Added),
             What::Held { problem, with_all_below } => {
                 if let Some(problem) = problem {
@@ -322,10 +324,21 @@ impl Tally<'_> {
             None => return,
             Some(PathDone::Removed) => &mut self.preview.deleted,
             Some(PathDone::Changed) => &mut self.preview.changed,
+            // As in the statistics: the target directory itself was there.
+            Some(_) if path.is_root() => &mut self.preview.changed,
             Some(_) => &mut self.preview.new,
         };
         *count += 1;
+        self.untouched.retain(|dir| path.as_path().starts_with(dir.as_path()));
+        if done.is_none() && was_dir {
+            self.untouched.push(path);
+            return;
+        }
         if let Some(what) = done {
+            // In the statistics a directory counts as changed when something in it has.
+            let touched = self.untouched.drain(..).count() as u64;
+            self.preview.kept -= touched;
+            self.preview.changed += touched;
             self.monitor.event(&Event::Path { path: path.as_path(), what });
         }
     }
