@@ -70,6 +70,8 @@ pub struct Generic {
 pub struct Output {
     /// One JSON object a line.
     pub json: bool,
+    /// Say what would be done, and change nothing.
+    pub dry_run: bool,
     /// Show how far a job is; nothing for: if a terminal is there to show it.
     pub progress: Option<bool>,
 }
@@ -108,6 +110,8 @@ pub enum Action {
     Compare(Compare),
     Complete(Complete),
     Doctor(Doctor),
+    Diff(Diff),
+    History(History),
     Info,
     Job(JobAction),
     ListFiles(ListFiles),
@@ -117,6 +121,7 @@ pub enum Action {
     Restore(Restore),
     Server(Restriction),
     Setup(Box<Setup>),
+    Status(Status),
     Test(Vec<OsString>),
     Verify(Verify),
 }
@@ -130,6 +135,8 @@ impl Action {
             Action::Compare(_) => "compare",
             Action::Complete(_) => "complete",
             Action::Doctor(_) => "doctor",
+            Action::Diff(_) => "diff",
+            Action::History(_) => "history",
             Action::Info => "info",
             Action::Job(_) => "job",
             Action::ListFiles(_) | Action::ListIncrements(_) => "list",
@@ -138,6 +145,7 @@ impl Action {
             Action::Restore(_) => "restore",
             Action::Server(_) => "server",
             Action::Setup(_) => "setup",
+            Action::Status(_) => "status",
             Action::Test(_) => "test",
             Action::Verify(_) => "verify",
         }
@@ -153,6 +161,20 @@ impl Action {
             Action::RemoveIncrements(_) => "remove increments",
             other => other.name(),
         }
+    }
+
+    /// Does it know what it would do, or change nothing anyway?
+    pub fn can_be_dry(&self) -> bool {
+        use crate::job::Task;
+        match self {
+            Action::Job(job) => matches!(job.task, Task::List | Task::Restore(_) | Task::Status { .. }),
+            _ => true,
+        }
+    }
+
+    /// Is its exit code its answer? Then nothing needs to be said of it.
+    pub fn answers_by_exit_code(&self) -> bool {
+        matches!(self, Action::Diff(_) | Action::Status(_))
     }
 }
 
@@ -217,6 +239,32 @@ pub struct Complete {
     pub unique: bool,
     /// The command line, its program first.
     pub words: Vec<OsString>,
+}
+
+/// One path or tree between two sessions.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each is an option or a location of the command line")]
+pub struct Diff {
+    pub path: OsString,
+    pub at: String,
+    pub to: String,
+    pub patch: bool,
+}
+
+/// All versions of a path.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each is an option or a location of the command line")]
+pub struct History {
+    pub path: OsString,
+    pub all: bool,
+}
+
+/// How a repository is.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each is an option or a location of the command line")]
+pub struct Status {
+    pub repository: OsString,
+    pub max_age: Option<String>,
 }
 
 /// The paths of a time, or those that changed since.

@@ -5,6 +5,7 @@
 mod abbreviate;
 pub mod additions;
 pub mod groups;
+mod inspect;
 mod jobs;
 pub mod selection;
 
@@ -18,6 +19,7 @@ use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use groups::{flag, option, os, pair, pair_of, text};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 /// What `--version` prints behind the name: the version whose interface this is.
 pub const VERSION: &str = "2.2.2";
@@ -42,13 +44,24 @@ pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
 /// that the original doesn't have decide only where no older command line can be meant.
 fn is_current(words: &[OsString]) -> bool {
     let has = |word: &str| words.iter().any(|w| w == word);
-    let ours =
-        || abbreviate::first_plain(words, &base_command()).is_some_and(|at| jobs::is_meant(&words[at..]));
+    let is_ours = |at: usize| {
+        jobs::is_meant(&words[at..]) || (inspect::is_named(&words[at]) && !is_older_backup(words))
+    };
+    let ours = || abbreviate::first_plain(words, &base_command()).is_some_and(is_ours);
     has("--new")
         || has("complete")
         || words.iter().any(|w| w.as_bytes().first() == Some(&b'@'))
         || (!has("--no-new")
             && (has("--api-version") || has("--help") || ACTIONS.iter().any(|a| has(a)) || ours()))
+}
+
+/// The original would back up a directory of the first word's name: so do we, if there is one.
+fn is_older_backup(words: &[OsString]) -> bool {
+    let source = |words: Vec<OsString>| match legacy::parse(words).ok()?.action {
+        Action::Backup(backup) => Some(backup.source),
+        _ => None,
+    };
+    source(words.to_vec()).is_some_and(|source| Path::new(&source).is_dir())
 }
 
 /// How deep files of arguments may name each other.
@@ -121,6 +134,7 @@ pub fn command() -> Command {
             test(),
             verify(),
         ])
+        .subcommands(inspect::commands())
 }
 
 fn action(name: &'static str, about: &'static str, examples: &'static str) -> Command {
@@ -336,7 +350,7 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
             repository: place(s, "REPOSITORY"),
             at: (!s.get_flag("all")).then(|| time_of(s)),
         }),
-        _ => return Err(format!("'{name}' is no action")),
+        _ => inspect::read(name, s).ok_or_else(|| format!("'{name}' is no action"))?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What a job tells on the way, as messages of the original.
 
 use crate::ui::{Level, Ui};
-use rdiff_core::monitor::{Event, Monitor, PathDone, Phase};
+use rdiff_core::monitor::{Counter, Event, Monitor, PathDone, Phase};
 use rdiff_core::path::RepoPath;
 use rdiff_core::time::SessionTime;
 use std::path::Path;
@@ -66,21 +66,36 @@ impl<'a> Terminal<'a> {
 
     fn path(&self, path: RepoPath<'_>, what: PathDone) {
         let is_first = self.is_first.load(Ordering::Relaxed);
-        let (word, message) = match what {
+        let message = match what {
             PathDone::Kept => return,
-            PathDone::Verified => ("verified", "Verified SHA1 digest of file"),
-            PathDone::Added if is_first => ("added", "Processing file"),
-            PathDone::Added => ("added", "Processing changed file"),
-            PathDone::Changed => ("changed", "Processing changed file"),
-            PathDone::Removed => ("removed", "Processing changed file"),
-            PathDone::Restored => ("restored", "Processing changed file"),
+            PathDone::Verified => "Verified SHA1 digest of file",
+            PathDone::Added if is_first => "Processing file",
+            _ => "Processing changed file",
         };
-        self.ui.path(path, word, &format!("{message} {path}"));
+        self.ui.path(path, word(what), &format!("{message} {path}"));
+    }
+}
+
+/// What was done with a path, in a word.
+pub(crate) fn word(what: PathDone) -> &'static str {
+    match what {
+        PathDone::Added => "new",
+        PathDone::Changed => "changed",
+        PathDone::Removed => "deleted",
+        PathDone::Kept => "kept",
+        PathDone::Restored => "restored",
+        PathDone::Verified => "verified",
     }
 }
 
 fn starting(what: &str, source: &Path, target: &Path) -> String {
     format!("Starting {what} from source path {} to destination path {}", source.display(), target.display())
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        self.ui.meter.finish();
+    }
 }
 
 impl Monitor for Terminal<'_> {
@@ -94,5 +109,9 @@ impl Monitor for Terminal<'_> {
             Event::Phase(Phase::Regressing) => self.is_regressing.store(true, Ordering::Relaxed),
             other => self.ui.say(Level::Debug, &format!("{other:?}")),
         }
+    }
+
+    fn count(&self, counter: Counter, by: u64) {
+        self.ui.meter.count(counter, by, self.ui.json.as_ref());
     }
 }

@@ -157,6 +157,12 @@ pub fn session_statistics(stats: &SessionStatistics, zone: &Zone) -> String {
     statistics("Session statistics", &stats.to_text(zone))
 }
 
+/// `12 new, 3 changed, 1 deleted`, and what could not be read.
+pub fn counts(new: f64, changed: f64, deleted: f64, problems: u64) -> String {
+    let unread = if problems > 0 { format!(", {problems} could not be read") } else { String::new() };
+    format!("{new:.0} new, {changed:.0} changed, {deleted:.0} deleted{unread}")
+}
+
 /// The averages of several sessions, with the empty line that is printed behind them.
 pub fn average(all: &[SessionStatistics], zone: &Zone) -> String {
     let lines = SessionStatistics::average(all).to_average_text(zone);

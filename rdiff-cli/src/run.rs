@@ -1,7 +1,10 @@
 //! One function for each action: locate, call, report.
 
+mod ahead;
 pub(crate) mod backup;
 mod compare;
+mod diff;
+mod history;
 mod lines;
 mod list;
 mod open;
@@ -13,7 +16,9 @@ pub(crate) mod remove;
 mod restore;
 mod selection;
 mod source;
+mod status;
 mod verify;
+mod would;
 
 use crate::action::{Action, Generic, Invocation};
 use crate::exit::Exit;
@@ -81,7 +86,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Some(n) => (Api::V200, Some(format!("API version {n} must be between 200 and 201."))),
     };
     let action = &invocation.action;
-    let ui = Ui::new(generic, api, &Start::new(action.words(), false));
+    let ui = Ui::new(generic, api, &Start::new(action.words(), generic.output.dry_run));
     let exit = match refused {
         Some(message) => {
             ui.fatal(&message);
@@ -111,16 +116,17 @@ fn carry_out(invocation: &Invocation, ui: &Ui) -> Exit {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = generic.current_time.unwrap_or(i64::try_from(clock).unwrap_or(i64::MAX));
     let context = Context { generic, ui, now };
-    let outcome = context.check_generic().and_then(|()| context.act(&invocation.action));
+    let outcome = context.check_generic(&invocation.action).and_then(|()| context.act(&invocation.action));
     match (&invocation.action, outcome) {
         // Their last line is all that somebody wants to read in a mail of cron.
         (Action::Doctor(_) | Action::Job(_) | Action::Setup(_), outcome) => outcome.unwrap_or(Exit::ERROR),
-        (action, outcome) => conclude(ui, action.name(), outcome),
+        (action, outcome) => conclude(ui, action, outcome),
     }
 }
 
 /// The last words on an action.
-fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
+fn conclude(ui: &Ui, action: &Action, outcome: Outcome) -> Exit {
+    let name = action.name();
     let exit = match outcome {
         Ok(exit) => exit,
         Err(Failure::Silent) => return Exit::ERROR,
@@ -131,6 +137,9 @@ fn conclude(ui: &Ui, name: &str, outcome: Outcome) -> Exit {
     };
     if exit.has(Exit::ERROR) {
         ui.tell(Level::Error, &format!("Action {name} failed on step {}", Step::Run));
+        return exit;
+    }
+    if action.answers_by_exit_code() {
         return exit;
     }
     for (bit, what) in [
@@ -153,6 +162,8 @@ impl Context<'_> {
             Action::Compare(a) => compare::compare(a, self),
             Action::Complete(a) => other::complete(a, self),
             Action::Doctor(a) => doctor::doctor(a, self),
+            Action::Diff(a) => diff::diff(a, self),
+            Action::History(a) => history::history(a, self),
             Action::Info => other::info(self),
             Action::Job(a) => job::job(a, self),
             Action::ListFiles(a) => list::files(a, self),
@@ -162,14 +173,19 @@ impl Context<'_> {
             Action::Restore(a) => restore::restore(a, self),
             Action::Server(_) => other::server(self),
             Action::Setup(a) => setup::setup(a, self),
+            Action::Status(a) => status::status(a, self),
             Action::Test(locations) => other::test(locations, self),
             Action::Verify(a) => verify::verify(a, self),
         }
     }
 
     /// Checks what no action needs a file for.
-    fn check_generic(&self) -> Result<(), Failure> {
+    fn check_generic(&self, action: &Action) -> Result<(), Failure> {
         self.generic_without_effect();
+        if self.is_dry() && !action.can_be_dry() {
+            let message = format!("--dry-run can't be told of {}; nothing was done", action.words());
+            return Err(self.refuse(Step::PreCheck, &message));
+        }
         match &self.generic.tempdir {
             Some(dir) if !dir.is_dir() => Err(self
                 .refuse(Step::PreCheck, &format!("Temporary directory '{}' doesn't exist.", dir.display()))),
@@ -193,6 +209,11 @@ impl Context<'_> {
             io::ErrorKind::BrokenPipe => Failure::Silent,
             _ => self.refuse(Step::Run, &format!("cannot write to standard output: {e}")),
         }
+    }
+
+    /// Is nothing to be changed?
+    fn is_dry(&self) -> bool {
+        self.generic.output.dry_run
     }
 
     /// Output for programs, if that is wanted.

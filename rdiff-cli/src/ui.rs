@@ -6,12 +6,13 @@ use crate::action::Generic;
 use crate::fold::fold;
 use crate::json::Json;
 use crate::json::lines::{Done, Message, Output, Start, Trouble};
+use crate::meter::Meter;
 use rdiff_core::error::{Problem, chain};
 use rdiff_core::format::stats::error_log_line;
 use rdiff_core::path::RepoPath;
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -72,6 +73,8 @@ pub struct Ui {
     pub zone: Zone,
     /// Output for programs, if that is wanted.
     pub json: Option<Json>,
+    /// How far the job is.
+    pub meter: Meter,
     terminal: u8,
     file: u8,
     columns: usize,
@@ -100,6 +103,7 @@ impl Ui {
             api,
             zone: Zone::system(),
             json: generic.output.json.then(|| Json::start(start)),
+            meter: Meter::new(generic.output.progress, generic.terminal_verbosity, generic.output.json),
             terminal: generic.terminal_verbosity,
             file: generic.verbosity,
             columns: columns(),
@@ -115,6 +119,7 @@ impl Ui {
             api: other.api,
             zone: other.zone.clone(),
             json: None,
+            meter: Meter::new(generic.output.progress, other.terminal, other.json.is_some()),
             terminal: if other.terminal > Level::Note as u8 { other.terminal } else { 0 },
             file: generic.verbosity,
             columns: other.columns,
@@ -173,6 +178,17 @@ impl Ui {
         }
         self.collect(level, message);
         self.tell(level, message);
+    }
+
+    /// What a job did, in one line. On a terminal it is shown to whoever sits there. Elsewhere standard error is
+    /// for what went wrong, and standard output for what scripts know; so it is one of the messages of `-v5`.
+    pub fn summary(&self, message: &str) {
+        self.meter.finish();
+        let is_seen = self.terminal >= Level::Note as u8 && self.terminal < Level::Info as u8;
+        if is_seen && self.json.is_none() && io::stderr().is_terminal() {
+            drop(writeln!(io::stderr(), "{message}"));
+        }
+        self.tell(Level::Info, message);
     }
 
     /// A message for people only: programs get it in another form.
@@ -266,16 +282,14 @@ impl Ui {
             json.item("output", &Output { text: String::from_utf8_lossy(text) });
             return json.broken().map_or(Ok(()), |kind| Err(kind.into()));
         }
-        let mut out = io::stdout().lock();
-        out.write_all(text)?;
-        out.flush()
+        self.meter.aside(|| write_out(text))
     }
 
     fn to_terminal(&self, level: Level, text: &str) {
-        drop(match level {
+        drop(self.meter.aside(|| match level {
             Level::Error | Level::Warning => io::stderr().write_all(text.as_bytes()),
-            _ => self.print(text.as_bytes()),
-        });
+            _ => write_out(text.as_bytes()),
+        }));
     }
 
     fn text(&self, level: Level, message: &str, verbosity: u8) -> String {
@@ -308,6 +322,12 @@ impl Ui {
     }
 }
 
+fn write_out(text: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)?;
+    out.flush()
+}
+
 /// How wide the terminal is: `$COLUMNS`, else what standard output says, else 80.
 fn columns() -> usize {
     let environment = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|&c| c > 0);
@@ -336,6 +356,7 @@ mod tests {
             api,
             zone: Zone::utc(),
             json: None,
+            meter: Meter::new(Some(false), 3, false),
             terminal: 3,
             file: 3,
             columns: 40,

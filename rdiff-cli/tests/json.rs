@@ -70,9 +70,9 @@ fn a_backup_tells_what_it_did() {
     assert_eq!((&second["new"], &second["deleted"], &second["problems"]), (&1.into(), &1.into(), &0.into()));
     assert_eq!(second["statistics"]["source_files"], 5);
     let done: Vec<(&Value, &Value)> = said[1].of("path").iter().map(|p| (&p["path"], &p["what"])).collect();
-    assert!(done.contains(&(&"d/gone".into(), &"removed".into())), "{done:?}");
+    assert!(done.contains(&(&"d/gone".into(), &"deleted".into())), "{done:?}");
     assert!(said[0].of("path").is_empty());
-    let odd = said[1].of("path").into_iter().find(|p| p["what"] == "added").unwrap();
+    let odd = said[1].of("path").into_iter().find(|p| p["what"] == "new").unwrap();
     assert_eq!((&odd["path"], &odd["path_hex"]), (&"d/\u{fffd}".into(), &"642fff".into()));
 }
 
@@ -91,6 +91,10 @@ fn every_action_speaks_json_and_every_field_is_documented() {
         ("restore --at 1B r out", 0),
         ("regress r", 0),
         (&format!("calculate {stats}"), 0),
+        ("status --max-age 1s r", 2),
+        ("history r/a", 0),
+        ("diff r", 8),
+        ("diff r/a", 8),
         ("info", 0),
         ("complete -- rdiff-backup re", 0),
         ("server", 1),
@@ -115,7 +119,7 @@ fn every_action_speaks_json_and_every_field_is_documented() {
     }
     let missing: Vec<&String> = words.iter().filter(|w| !document.contains(&format!("`{w}`"))).collect();
     assert!(missing.is_empty(), "not in docs/json.md: {missing:?}");
-    for kind in ["file", "change", "increment", "difference", "bad_file", "message"] {
+    for kind in ["file", "change", "increment", "difference", "bad_file", "version", "message"] {
         assert!(all.iter().any(|said| !said.of(kind).is_empty()), "nothing said {kind}");
     }
 }

@@ -3,12 +3,12 @@
 //!
 //! Of an interrupted repository only what leads up to the last good session is listed.
 
+use crate::diff::{Aspect, aspects, changes};
 use crate::entry::{Entry, File, Kind, LongName, Name};
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::names::{IncrementKind, TimedName};
-use crate::merge::{Pair, merge_join};
 use crate::path::{RepoPath, RepoPathBuf};
-use crate::pool::{Pool, ahead};
+use crate::pool::Pool;
 use crate::repo::increments::{Increment, Increments};
 use crate::repo::layout::{DATA, StoredPath};
 use crate::repo::metadata::{Detail, Stream};
@@ -67,12 +67,10 @@ impl ListedKind {
 
 /// One increment of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ListedIncrement {
     /// The session whose state it holds.
     pub time: SessionTime,
     /// The name of its file, unquoted.
-    #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
     pub name: Vec<u8>,
     /// What the path was at that session.
     pub kind: ListedKind,
@@ -80,7 +78,6 @@ pub struct ListedIncrement {
 
 /// The increments of a path and its present state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct IncrementList {
     /// Oldest first.
     pub increments: Vec<ListedIncrement>,
@@ -104,12 +101,15 @@ pub struct SizedSession {
 
 /// A path that differs between two sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Change {
     /// How.
     pub kind: ChangeKind,
     /// Where.
     pub path: RepoPathBuf,
+    /// What it was at the older session; nothing if it was not there.
+    pub old: Option<Entry>,
+    /// What it was at the newer session.
+    pub new: Option<Entry>,
 }
 
 /// How a path differs between two sessions.
@@ -327,50 +327,7 @@ pub fn entries_at(repo: &Repository, at: SessionTime, subtree: RepoPath<'_>) -> 
 /// # Errors
 /// As [`Repository::metadata_at`]; the stream can end with an error too.
 pub fn changed_since(repo: &Repository, at: SessionTime, subtree: RepoPath<'_>) -> Result<Stream<Change>> {
-    changed_between(repo, at, newest(repo)?, subtree)
-}
-
-/// The paths below `subtree` that are not at session `new` what they were at `old`, in path order.
-///
-/// ```
-/// # use rdiff_core::list::{ChangeKind, changed_between};
-/// # use rdiff_core::path::RepoPath;
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let dir = tempfile::tempdir()?;
-/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
-/// let sessions = repo.sessions()?;
-/// for change in changed_between(&repo, sessions[0], sessions[1], RepoPath::ROOT)? {
-///     let change = change?;
-///     println!("{} {}", change.kind.as_str(), change.path); // changed note
-/// #   assert_eq!((change.kind, change.path.as_bytes()), (ChangeKind::Changed, &b"note"[..]));
-/// }
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-/// As [`Repository::metadata_at`]; the stream can end with an error too.
-pub fn changed_between(
-    repo: &Repository,
-    old: SessionTime,
-    new: SessionTime,
-    subtree: RepoPath<'_>,
-) -> Result<Stream<Change>> {
-    let old = ahead(repo.metadata_at(old, subtree, Detail::All)?, 256, 4);
-    let new = ahead(repo.metadata_at(new, subtree, Detail::All)?, 256, 4);
-    let changes = merge_join(old, new).filter_map(|pair| {
-        let (kind, path) = match pair {
-            Err(e) => return Some(Err(e)),
-            Ok(Pair::Left(old)) => (ChangeKind::Deleted, old.entry.path),
-            Ok(Pair::Right(new)) => (ChangeKind::New, new.entry.path),
-            Ok(Pair::Both(old, new)) if differs(&old.entry, &new.entry) => {
-                (ChangeKind::Changed, old.entry.path)
-            }
-            Ok(Pair::Both(..)) => return None,
-        };
-        Some(Ok(Change { kind, path }))
-    });
-    Ok(Box::new(changes))
+    changes(repo, subtree, at, newest(repo)?)
 }
 
 /// Has a path changed between two records, by the original's rule? What the older one doesn't say can't
@@ -401,20 +358,6 @@ fn same_file(old: &File, new: &File) -> bool {
 
 /// One path over all sessions, oldest first. Each file of metadata is read once, up to the path.
 ///
-/// ```
-/// # use rdiff_core::list::{Step, history};
-/// # use rdiff_core::path::RepoPath;
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let dir = tempfile::tempdir()?;
-/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
-/// let versions = history(&repo, RepoPath::new(b"note")?)?;
-/// assert_eq!(versions[0].step, Step::Added);
-/// assert_eq!(versions[1].step, Step::Content);
-/// assert_eq!(versions[1].entry.as_ref().map(|e| e.size()), Some(6)); // bytes
-/// # Ok(())
-/// # }
-/// ```
-///
 /// # Errors
 /// [`Error::NoSuchPath`] if no session has it; [`Error::Corrupt`], [`Error::Io`].
 pub fn history(repo: &Repository, path: RepoPath<'_>) -> Result<Vec<Version>> {
@@ -438,19 +381,10 @@ fn step(old: Option<&Entry>, new: Option<&Entry>) -> Step {
         (Some(_), None) => return Step::Removed,
         (Some(old), Some(new)) => (old, new),
     };
-    if std::mem::discriminant(&old.kind) != std::mem::discriminant(&new.kind) {
-        return Step::Replaced;
-    }
-    let content = match (&old.kind, &new.kind) {
-        (Kind::File(a), Kind::File(b)) => match (a.digest, b.digest) {
-            (Some(a), Some(b)) => a != b,
-            // Of the later members of a group of hard links only size and time tell.
-            _ => a.size != b.size || old.attrs.mtime != new.attrs.mtime,
-        },
-        (a, b) => a != b,
-    };
+    let aspects = aspects(old, new);
     match () {
-        () if content => Step::Content,
+        () if aspects.contains(&Aspect::Type) => Step::Replaced,
+        () if aspects.contains(&Aspect::Content) => Step::Content,
         () if differs(old, new) => Step::Attributes,
         () => Step::Same,
     }

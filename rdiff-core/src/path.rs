@@ -134,15 +134,19 @@ impl<'a> RepoPath<'a> {
 impl Ord for RepoPath<'_> {
     /// By components. A `/` ends a component and so sorts below every byte a name can hold.
     fn cmp(&self, other: &Self) -> Ordering {
-        let common = self.0.iter().zip(other.0).position(|(a, b)| a != b);
-        match common {
-            None => self.0.len().cmp(&other.0.len()),
-            Some(i) => match (self.0[i], other.0[i]) {
-                (b'/', _) => Ordering::Less,
-                (_, b'/') => Ordering::Greater,
-                (a, b) => a.cmp(&b),
-            },
-        }
+        compare(self.0, other.0)
+    }
+}
+
+/// The order of paths, for bytes that may be none.
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    match a.iter().zip(b).position(|(a, b)| a != b) {
+        None => a.len().cmp(&b.len()),
+        Some(i) => match (a[i], b[i]) {
+            (b'/', _) => Ordering::Less,
+            (_, b'/') => Ordering::Greater,
+            (a, b) => a.cmp(&b),
+        },
     }
 }
 
@@ -217,91 +221,6 @@ impl fmt::Display for RepoPathBuf {
 impl fmt::Debug for RepoPathBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.as_path(), f)
-    }
-}
-
-/// Paths in serialised form: text where they are text, else a list of bytes, so that nothing is lost.
-#[cfg(feature = "serde")]
-pub(crate) mod wire {
-    use super::RepoPathBuf;
-    use serde::de::{Error as _, SeqAccess, Visitor};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::fmt;
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], out: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) if out.is_human_readable() => out.serialize_str(text),
-            _ if out.is_human_readable() => out.collect_seq(bytes),
-            _ => out.serialize_bytes(bytes),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        if from.is_human_readable() {
-            from.deserialize_any(TextOrBytes)
-        } else {
-            from.deserialize_byte_buf(TextOrBytes)
-        }
-    }
-
-    struct TextOrBytes;
-
-    impl<'de> Visitor<'de> for TextOrBytes {
-        type Value = Vec<u8>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("text or a list of bytes")
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Vec<u8>, E> {
-            Ok(text.as_bytes().to_vec())
-        }
-
-        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-            Ok(bytes.to_vec())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<u8>, A::Error> {
-            let mut bytes = Vec::new();
-            while let Some(byte) = seq.next_element()? {
-                bytes.push(byte);
-            }
-            Ok(bytes)
-        }
-    }
-
-    impl Serialize for RepoPathBuf {
-        fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-            serialize(self.as_bytes(), out)
-        }
-    }
-
-    impl<'de> Deserialize<'de> for RepoPathBuf {
-        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-            RepoPathBuf::new(deserialize(from)?).map_err(D::Error::custom)
-        }
-    }
-
-    /// Paths of the host, which may be any bytes.
-    pub(crate) mod paths {
-        use super::{Deserialize, Deserializer, Serialize, Serializer};
-        use std::ffi::OsString;
-        use std::os::unix::ffi::{OsStrExt, OsStringExt};
-        use std::path::PathBuf;
-
-        #[derive(Serialize)]
-        struct Out<'a>(#[serde(serialize_with = "super::serialize")] &'a [u8]);
-        #[derive(Deserialize)]
-        struct In(#[serde(deserialize_with = "super::deserialize")] Vec<u8>);
-
-        pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], out: S) -> Result<S::Ok, S::Error> {
-            out.collect_seq(paths.iter().map(|path| Out(path.as_os_str().as_bytes())))
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
-            let paths = Vec::<In>::deserialize(from)?;
-            Ok(paths.into_iter().map(|path| OsString::from_vec(path.0).into()).collect())
-        }
     }
 }
 

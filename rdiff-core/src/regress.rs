@@ -37,7 +37,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a regress did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RegressReport {
     /// The session that is the mirror again.
     pub good: SessionTime,
@@ -58,6 +57,56 @@ pub fn regress(writer: &Writer, monitor: &dyn Monitor) -> Result<Option<RegressR
     }
 }
 
+/// What [`regress`], or with `of_good` [`undo_newest`], would undo. Nothing is changed. Each path that would be put
+/// back or removed is told to the monitor.
+///
+/// # Errors
+/// As the regress would end; but for what only doing it shows.
+pub fn preview(repo: &Repository, of_good: bool, monitor: &dyn Monitor) -> Result<Option<RegressReport>> {
+    let (good, failed) = match repo.state()? {
+        MirrorState::Interrupted { good, failed } => (good, failed),
+        MirrorState::Clean(_) if of_good => before_the_newest(repo)?,
+        _ => return Ok(None),
+    };
+    let records = repo.metadata_at(good, RepoPath::ROOT, Detail::All)?;
+    let mut buf = vec![0; BUFFER];
+    let mut restored = 0;
+    for pair in merge_join(records, FailedIncrements::new(repo, good)?) {
+        let (path, what) = match pair? {
+            Pair::Left(_) => continue,
+            Pair::Right((path, _)) => (path, PathDone::Removed),
+            Pair::Both(record, _) if is_in_mirror(repo, &record.entry, &mut buf)? => continue,
+            Pair::Both(record, _) => (record.entry.path, PathDone::Restored),
+        };
+        restored += 1;
+        monitor.event(&Event::Path { path: path.as_path(), what });
+    }
+    Ok(Some(RegressReport { good, undone: failed, restored }))
+}
+
+/// Is the mirror what a record says?
+fn is_in_mirror(repo: &Repository, entry: &Entry, buf: &mut [u8]) -> Result<bool> {
+    let place = repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
+    let stat = repo.root().find(place.as_bytes()).while_doing(Doing::Stat, repo.path_of(&place))?;
+    if !stat.is_some_and(|stat| attributes_agree(entry, &stat)) {
+        return Ok(false);
+    }
+    let Some(digest) = entry.file().and_then(|f| f.digest) else { return Ok(true) };
+    let found = repo.root().open_file(place.as_bytes()).and_then(|mut f| crate::compare::hash(&mut f, buf));
+    Ok(found.is_ok_and(|(found, _)| found == digest))
+}
+
+/// The two newest sessions.
+fn before_the_newest(repo: &Repository) -> Result<(SessionTime, SessionTime)> {
+    match repo.sessions()?[..] {
+        [.., before, newest] => Ok((before, newest)),
+        _ => Err(Error::Refused(format!(
+            "{} has one session only; there is nothing to go back to",
+            repo.path().display()
+        ))),
+    }
+}
+
 /// Undoes the newest session, although it is good. Its states are lost.
 ///
 /// # Errors
@@ -65,13 +114,7 @@ pub fn regress(writer: &Writer, monitor: &dyn Monitor) -> Result<Option<RegressR
 pub fn undo_newest(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressReport> {
     let repo = writer.repo();
     if let MirrorState::Clean(_) = repo.state()? {
-        let sessions = repo.sessions()?;
-        let [.., before, _] = sessions[..] else {
-            return Err(Error::Refused(format!(
-                "{} has one session only; there is nothing to go back to",
-                repo.path().display()
-            )));
-        };
+        let (before, _) = before_the_newest(repo)?;
         let place = repo.layout().data("current_mirror", before, IncrementKind::Data, false);
         write_marker(&**writer.disk(), &place, false).while_doing(Doing::Create, repo.path_of(&place))?;
     }

@@ -56,19 +56,30 @@ pub fn sessions_older_than(repo: &Repository, cut: SessionTime) -> Result<Vec<Se
 /// As [`sessions_older_than`]; [`Error::Cancelled`]. What is left then is whole, and the rest goes when the
 /// job is run again.
 pub fn remove_older_than(writer: &Writer, cut: SessionTime, monitor: &dyn Monitor) -> Result<RemoveReport> {
-    let repo = writer.repo();
+    remove(writer.repo(), Some(&**writer.disk()), cut, monitor)
+}
+
+/// What [`remove_older_than`] would remove. Nothing is removed.
+///
+/// # Errors
+/// As [`sessions_older_than`]; [`Error::Cancelled`].
+pub fn preview(repo: &Repository, cut: SessionTime, monitor: &dyn Monitor) -> Result<RemoveReport> {
+    remove(repo, None, cut, monitor)
+}
+
+fn remove(
+    repo: &Repository,
+    disk: Option<&dyn Disk>,
+    cut: SessionTime,
+    monitor: &dyn Monitor,
+) -> Result<RemoveReport> {
     let named = sessions_older_than(repo, cut)?;
     let Some(last) = named.last() else { return Ok(RemoveReport::default()) };
     // Later than the last session named, so never later than the mirror.
     let cut = SessionTime(last.0 + 1);
     let sessions = repo.sessions()?.into_iter().filter(|t| *t < cut).collect();
-    let mut remover = Remover {
-        repo,
-        disk: &**writer.disk(),
-        cut,
-        monitor,
-        report: RemoveReport { sessions, ..RemoveReport::default() },
-    };
+    let mut remover =
+        Remover { repo, disk, cut, monitor, report: RemoveReport { sessions, ..RemoveReport::default() } };
     remover.below_data()?;
     remover.barrier()?;
     remover.data_files(|base| base != b"increments")?;
@@ -80,7 +91,8 @@ pub fn remove_older_than(writer: &Writer, cut: SessionTime, monitor: &dyn Monito
 
 struct Remover<'a> {
     repo: &'a Repository,
-    disk: &'a dyn Disk,
+    /// Nothing where nothing is to be changed.
+    disk: Option<&'a dyn Disk>,
     cut: SessionTime,
     monitor: &'a dyn Monitor,
     report: RemoveReport,
@@ -160,7 +172,9 @@ impl Remover<'_> {
         let path = self.repo.path_of(place);
         let stat = self.repo.root().find(place.as_bytes()).while_doing(Doing::Stat, &path)?;
         let Some(stat) = stat.filter(|s| !s.is_dir()) else { return Ok(()) };
-        ignore_absent(self.disk.unlink(place)).while_doing(Doing::Remove, path)?;
+        if let Some(disk) = self.disk {
+            ignore_absent(disk.unlink(place)).while_doing(Doing::Remove, path)?;
+        }
         self.report.files += 1;
         self.report.bytes += stat.size;
         self.monitor.count(Counter::Increments, 1);
@@ -172,14 +186,16 @@ impl Remover<'_> {
 
     fn rmdir_if_empty(&self, dir: &StoredPath) -> Result<()> {
         let path = self.repo.path_of(dir);
-        if self.list(dir)?.is_empty() {
-            ignore_absent(self.disk.rmdir(dir)).while_doing(Doing::Remove, path)?;
+        if let Some(disk) = self.disk
+            && self.list(dir)?.is_empty()
+        {
+            ignore_absent(disk.rmdir(dir)).while_doing(Doing::Remove, path)?;
         }
         Ok(())
     }
 
     /// What comes next must not reach the disk before what was done so far.
     fn barrier(&self) -> Result<()> {
-        self.disk.barrier().while_doing(Doing::Sync, self.repo.path())
+        self.disk.map_or(Ok(()), |disk| disk.barrier().while_doing(Doing::Sync, self.repo.path()))
     }
 }

@@ -3,6 +3,10 @@
 //! The plan makes directories as it meets them, workers rebuild files, and what depends on order (hard
 //! links, the attributes of directories) is done as their results come back in path order.
 
+mod preview;
+
+pub use preview::preview;
+
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Result};
 use crate::merge::{AtPath, Pair, merge_join};
@@ -16,7 +20,7 @@ use crate::repo::layout::StoredPath;
 use crate::repo::metadata::{Detail, Recorded, Stream};
 use crate::repo::put::{BUFFER, CopyError, Hasher, copy_sparse, make_special, read_full};
 use crate::repo::{MirrorState, Repository};
-use crate::time::{SessionTime, TimeSpec};
+use crate::time::SessionTime;
 use crate::tree::attrs::{Mapping, Names, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::local::LocalSource;
@@ -29,11 +33,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What to restore, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+#[derive(Clone, Debug)]
 pub struct RestoreRequest {
-    /// The session: the newest that is not later.
-    pub at: TimeSpec,
+    /// The session.
+    pub at: SessionTime,
     /// What of it; the root for all.
     pub subtree: RepoPathBuf,
     /// May the target exist and hold something? What isn't in the session is then removed from it.
@@ -60,9 +63,9 @@ pub struct RestoreRequest {
 
 impl RestoreRequest {
     /// All of a session, into a place that is empty or not there.
-    pub fn new(at: impl Into<TimeSpec>) -> Self {
+    pub fn new(at: SessionTime) -> Self {
         Self {
-            at: at.into(),
+            at,
             subtree: RepoPathBuf::default(),
             overwrite: false,
             create_parents: false,
@@ -75,13 +78,6 @@ impl RestoreRequest {
             durable: true,
             workers: 0,
         }
-    }
-}
-
-impl Default for RestoreRequest {
-    /// All of the newest session, into a place that is empty or not there.
-    fn default() -> Self {
-        Self::new(TimeSpec::default())
     }
 }
 
@@ -111,12 +107,11 @@ pub fn restore(
     filter: impl Filter + Clone + 'static,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
-    let at = repo.session_at(request.at)?;
-    let mut entries = repo.metadata_at(at, request.subtree.as_path(), Detail::All)?.peekable();
+    let mut entries = repo.metadata_at(request.at, request.subtree.as_path(), Detail::All)?.peekable();
     let first = match entries.peek() {
         Some(Ok(first)) if first.path() == request.subtree.as_path() => first.entry.clone(),
         Some(Err(_)) => return Err(entries.next().and_then(Result::err).unwrap_or(Error::Cancelled)),
-        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at }),
+        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at: request.at }),
     };
     let target = Target::prepare(target, &first, request)?;
     let workers = match request.workers {
@@ -141,17 +136,17 @@ pub fn restore(
         disk: Arc::clone(&disk),
         ownership,
         caps: Capabilities { acls: request.acls, xattrs: request.xattrs, ..Capabilities::full() },
-        at,
+        at: request.at,
         interrupted,
     };
     let worker = Arc::new(worker);
-    let newest = interrupted.is_none() && repo.sessions()?.last() == Some(&at);
+    let newest = interrupted.is_none() && repo.sessions()?.last() == Some(&request.at);
     let mut planner = Planner {
         increments: (!newest).then(|| Increments::new(repo)),
         repo,
         disk: Arc::clone(&disk),
         target: &target,
-        at,
+        at: request.at,
         subtree: request.subtree.as_path(),
         hard_links: request.hard_links,
         links: HashMap::new(),
@@ -182,7 +177,16 @@ pub fn restore(
         }
     }
     finisher.end()?;
-    disk.barrier().while_doing(Doing::Sync, target.root.path())?;
+    let synced = match &first.kind {
+        // Not all that others have written to the file system since.
+        Kind::File(_) if finisher.report.restored == 1 => {
+            let place = StoredPath::in_target(&target.prefix, RepoPath::ROOT);
+            // A file that may not be read can't be synced alone.
+            disk.sync(&place).and_then(|()| disk.sync(&StoredPath::root())).or_else(|_| disk.barrier())
+        }
+        _ => disk.barrier(),
+    };
+    synced.while_doing(Doing::Sync, target.root.path())?;
     let removed = planner.borrow().removed;
     Ok(RestoreReport { removed, ..finisher.report })
 }
@@ -199,7 +203,6 @@ impl Target {
     /// Checks and makes what there must be, and opens it.
     fn prepare(path: &Path, first: &Entry, request: &RestoreRequest) -> Result<Self> {
         use std::os::unix::ffi::OsStrExt;
-        let shown = path.display();
         let stat = std::fs::symlink_metadata(path).ok();
         let parent = match path.parent() {
             Some(p) if p.as_os_str().is_empty() => Path::new("."),
@@ -211,8 +214,7 @@ impl Target {
             let mut builder = std::fs::DirBuilder::new();
             builder.recursive(true).mode(0o700).create(parent).while_doing(Doing::Create, parent)?;
         }
-        let in_the_way =
-            || Error::Refused(format!("Target path {shown} exists, call with '--force' to overwrite"));
+        let in_the_way = || in_the_way(path);
         let open = |path: &Path| -> Result<Arc<Root>> {
             let root = Root::open(path).while_doing(Doing::Open, path)?;
             refuse_read_only(&root)?;
@@ -237,9 +239,7 @@ impl Target {
         let is_dir = std::fs::metadata(path).is_ok_and(|m| m.is_dir());
         if stat.is_some() && !is_dir {
             if !request.overwrite {
-                return Err(Error::Refused(format!(
-                    "Target path {shown} exists and is not a directory, call with '--force' to overwrite"
-                )));
+                return Err(is_not_a_directory(path));
             }
             remove(path)?;
         }
@@ -251,9 +251,7 @@ impl Target {
         let root = open(path)?;
         let is_empty = root.list(b"").while_doing(Doing::List, path)?.is_empty();
         if !is_empty && !request.overwrite {
-            return Err(Error::Refused(format!(
-                "Target path {shown} exists and isn't empty, call with '--force' to overwrite"
-            )));
+            return Err(is_not_empty(path));
         }
         Ok(Self { root, prefix: Vec::new(), is_empty })
     }
@@ -269,19 +267,45 @@ impl Target {
         if self.is_empty {
             return Ok(Box::new(std::iter::empty()));
         }
-        let source = LocalSource::open(self.root.path(), Arc::clone(names))
-            .while_doing(Doing::Open, self.root.path())?;
-        let subtree = subtree.clone();
-        let walk = Walk::new(Arc::new(source), Arc::clone(pool), filter);
-        Ok(Box::new(walk.map(move |found| {
-            let path = if found.path.is_root() {
-                subtree.clone()
-            } else {
-                subtree.as_path().join(found.path.as_bytes())
-            };
-            Ok(Found { path, what: found.what })
-        })))
+        walk(&self.root, pool, names, subtree, filter)
     }
+}
+
+/// What is in a directory, under the paths of the session.
+fn walk(
+    root: &Root,
+    pool: &Arc<Pool>,
+    names: &Arc<Names>,
+    subtree: &RepoPathBuf,
+    filter: impl Filter + 'static,
+) -> Result<Stream<Found>> {
+    let source = LocalSource::open(root.path(), Arc::clone(names)).while_doing(Doing::Open, root.path())?;
+    let subtree = subtree.clone();
+    let walk = Walk::new(Arc::new(source), Arc::clone(pool), filter);
+    Ok(Box::new(walk.map(move |found| {
+        let path = if found.path.is_root() {
+            subtree.clone()
+        } else {
+            subtree.as_path().join(found.path.as_bytes())
+        };
+        Ok(Found { path, what: found.what })
+    })))
+}
+
+fn in_the_way(target: &Path) -> Error {
+    Error::Refused(format!("Target path {} exists, call with '--force' to overwrite", target.display()))
+}
+
+fn is_not_a_directory(target: &Path) -> Error {
+    let shown = target.display();
+    Error::Refused(format!(
+        "Target path {shown} exists and is not a directory, call with '--force' to overwrite"
+    ))
+}
+
+fn is_not_empty(target: &Path) -> Error {
+    let shown = target.display();
+    Error::Refused(format!("Target path {shown} exists and isn't empty, call with '--force' to overwrite"))
 }
 
 fn refuse_read_only(root: &Root) -> Result<()> {

@@ -110,6 +110,18 @@ mod tests {
     }
 
     #[test]
+    fn the_first_word_is_no_option_and_no_value() {
+        let first = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            first_plain(&words, &crate::args::base_command())
+                .map(|at| words[at].to_string_lossy().into_owned())
+        };
+        assert_eq!(first("-v5 --force status r").as_deref(), Some("status"));
+        assert_eq!(first("-v status --tempdir diff --api=201 history").as_deref(), Some("history"));
+        assert_eq!(first("--force -l"), None);
+    }
+
+    #[test]
     fn what_is_clear_is_written_out() {
         for (line, want) in [
             ("--forc backup", "--force backup"),

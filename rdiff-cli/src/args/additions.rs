@@ -20,7 +20,10 @@ pub(super) fn is_added(arg: &Arg) -> bool {
 
 /// OUTPUT.
 pub fn output_args() -> Vec<Arg> {
-    let mut args = vec![flag("json", "Print for programs: one JSON object a line, see docs/json.md")];
+    let mut args = vec![
+        flag("json", "Print for programs: one JSON object a line, see docs/json.md"),
+        flag("dry-run", "Say what would be done, and change nothing"),
+    ];
     args.extend(pair!("progress", default false, "Show how far a job is also where there is no terminal"));
     args.into_iter().map(|arg| added(arg).global(true)).collect()
 }
@@ -37,5 +40,9 @@ pub fn remote_args() -> Vec<Arg> {
 /// Reads OUTPUT.
 pub fn output(m: &ArgMatches) -> Output {
     let (yes, no) = (pair_of!(m, "progress", default false), m.get_flag("no-progress"));
-    Output { json: m.get_flag("json"), progress: if yes { Some(true) } else { no.then_some(false) } }
+    Output {
+        json: m.get_flag("json"),
+        dry_run: m.get_flag("dry-run"),
+        progress: if yes { Some(true) } else { no.then_some(false) },
+    }
 }

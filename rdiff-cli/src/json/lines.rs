@@ -2,6 +2,7 @@
 
 use super::SCHEMA;
 use crate::exit::Exit;
+use crate::meter::State;
 use crate::ui::Level;
 use rdiff_core::entry::{Digest, Entry, Kind, Name};
 use rdiff_core::error::Problem;
@@ -155,7 +156,8 @@ impl<'a> From<&'a Entry> for Listed<'a> {
     }
 }
 
-fn kind_word(kind: &Kind) -> &'static str {
+/// What a path is.
+pub(crate) fn kind_word(kind: &Kind) -> &'static str {
     match kind {
         Kind::File(_) => "file",
         Kind::Dir => "directory",
@@ -173,6 +175,32 @@ pub(crate) struct Done<'a> {
     #[serde(flatten)]
     pub(crate) path: InTree<'a>,
     pub(crate) what: &'static str,
+}
+
+/// `progress`: how far the job is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Progress {
+    files: u64,
+    bytes: u64,
+    total_files: Option<u64>,
+    total_bytes: Option<u64>,
+    bytes_per_second: u64,
+    part: Option<f64>,
+    seconds_left: Option<u64>,
+}
+
+impl From<&State> for Progress {
+    fn from(state: &State) -> Self {
+        Self {
+            files: state.paths,
+            bytes: state.bytes,
+            total_files: state.total.map(|t| t.paths),
+            total_bytes: state.total.and_then(|t| t.bytes),
+            bytes_per_second: state.rate as u64,
+            part: state.part.map(|part| (part * 1000.0).round() / 1000.0),
+            seconds_left: state.left.map(|left| left.as_secs()),
+        }
+    }
 }
 
 /// `problem`: a path could not be dealt with.

@@ -1,45 +1,86 @@
 //! `backup`: a new session.
 
-use super::{Context, Failure, OrFail, Outcome, Step};
+use super::selection::Chosen;
+use super::source::Reading;
+use super::would::Would;
+use super::{Context, Failure, OrFail, Outcome, Step, ahead};
 use crate::action::Backup;
 use crate::exit::Exit;
 use crate::json::lines;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
-use rdiff_core::backup::{BackupReport, BackupRequest, refuse_own_source};
+use rdiff_core::backup::{BackupReport, BackupRequest, preview};
+use rdiff_core::error::Error;
+use rdiff_core::format::stats::human_size;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
+    if cx.is_dry() {
+        return would(args, cx);
+    }
     let done = run(args, cx)?;
     cx.result(&result(&done));
+    tell(&done, cx);
     if args.print_statistics && cx.json().is_none() {
         cx.print(report::session_statistics(&done.statistics, &cx.ui.zone))?;
     }
     Ok(exit(&done))
 }
 
+/// All that a backup needs.
+struct Ready {
+    target: PathBuf,
+    request: BackupRequest,
+    reading: Reading,
+    filter: Chosen,
+}
+
+impl Ready {
+    fn make(args: &Backup, cx: &Context<'_>) -> Result<Self, Failure> {
+        let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
+        let request = request(args, cx)?;
+        let reading = cx.reading(&args.source, args.via, args.safety.allow_empty_source)?;
+        if reading.is_local {
+            refuse_own_source(&reading.shown, &target).or_fail(cx, Step::Check)?;
+        }
+        let root = reading.source.root().or_fail(cx, Step::Setup)?;
+        let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
+        Ok(Self { target, request, reading, filter })
+    }
+}
+
 /// Writes the session.
 pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failure> {
-    let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
-    let request = request(args, cx)?;
-    let reading = cx.reading(&args.source, args.via, args.safety.allow_empty_source)?;
-    let path = &reading.shown;
-    if reading.is_local {
-        refuse_own_source(path, &target).or_fail(cx, Step::Check)?;
-    }
-    let root = reading.source.root().or_fail(cx, Step::Setup)?;
-    let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
+    let Ready { target, request, reading, filter } = Ready::make(args, cx)?;
     cx.log("backup", &target);
     reading.say_what_is_lost(!target.join(locate::DATA).exists(), cx);
     let on_start = || cx.log("backup", &target);
-    let terminal = Terminal::new(cx.ui, Job::Backup { source: path, target: &target, on_start: &on_start });
-    let source = Arc::clone(&reading.source);
+    let job = Job::Backup { source: &reading.shown, target: &target, on_start: &on_start };
+    let terminal = Terminal::new(cx.ui, job);
+    let source = || Arc::clone(&reading.source);
     let guard = &*reading.guard;
-    let done = rdiff_core::backup::backup(source, guard, &target, &request, filter, &terminal);
+    let done = cx.counting(
+        |stop| ahead::of_backup(&target, source(), filter.clone(), stop),
+        || rdiff_core::backup::backup(source(), guard, &target, &request, filter.clone(), &terminal),
+    );
+    drop(terminal);
     let done = done.or_fail(cx, Step::Run)?;
     reading.close(cx);
     Ok(done)
+}
+
+/// A source inside its own repository would be changed by its own backup.
+fn refuse_own_source(source: &Path, target: &Path) -> Result<(), Error> {
+    match (source.canonicalize(), target.canonicalize()) {
+        (Ok(source), Ok(target)) if source.starts_with(&target) => Err(Error::Refused(format!(
+            "Source path {} lies in the repository {} itself; back up the original of it instead",
+            source.display(),
+            target.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
@@ -74,6 +115,42 @@ fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
     })
 }
 
+/// Says in one line what became of the paths.
+fn tell(done: &BackupReport, cx: &Context<'_>) {
+    let stats = &done.statistics;
+    let counts = report::counts(stats.new_files, stats.changed_files, stats.deleted_files, done.problems);
+    if done.problems > 0 {
+        cx.ui.warning(&counts);
+    } else {
+        cx.ui.summary(&counts);
+    }
+}
+
+/// Says what the backup would do.
+fn would(args: &Backup, cx: &Context<'_>) -> Outcome {
+    let Ready { target, request, reading, filter } = Ready::make(args, cx)?;
+    let monitor = Would::new(cx);
+    let source = Arc::clone(&reading.source);
+    let found = preview(source, &*reading.guard, &target, &request, filter, &monitor);
+    let found = found.or_fail(cx, Step::Run)?;
+    reading.close(cx);
+    let counts = report::counts(found.new as f64, found.changed as f64, found.deleted as f64, found.problems);
+    let first = found.regressed.map(|t| format!("the session of {} undone, then ", t.asctime(&cx.ui.zone)));
+    let bytes = human_size(found.bytes as f64);
+    monitor.finish(&format!("{}{counts}, {bytes} to be read", first.unwrap_or_default()))?;
+    cx.result(&json!({
+        "previous": found.previous.map(|t| t.0),
+        "regressed": found.regressed.map(|t| t.0),
+        "new": found.new,
+        "changed": found.changed,
+        "deleted": found.deleted,
+        "problems": found.problems,
+        "unchanged": found.kept,
+        "bytes": found.bytes,
+    }));
+    Ok(bits(found.regressed.is_some(), found.problems))
+}
+
 /// The result for programs.
 pub(crate) fn result(done: &BackupReport) -> Value {
     let stats = &done.statistics;
@@ -89,12 +166,13 @@ pub(crate) fn result(done: &BackupReport) -> Value {
     })
 }
 
-pub(crate) fn exit(report: &BackupReport) -> Exit {
-    let mut exit = Exit::OK;
-    if report.regressed.is_some() {
-        exit |= Exit::WARNING;
-    }
-    if report.problems > 0 {
+pub(crate) fn exit(done: &BackupReport) -> Exit {
+    bits(done.regressed.is_some(), done.problems)
+}
+
+fn bits(has_regressed: bool, problems: u64) -> Exit {
+    let mut exit = if has_regressed { Exit::WARNING } else { Exit::OK };
+    if problems > 0 {
         exit |= Exit::FILE_ERROR;
     }
     exit

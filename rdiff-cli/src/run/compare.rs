@@ -18,13 +18,12 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     let reading = cx.reading(&args.source, args.via, true)?;
     let root = reading.source.root().or_fail(cx, Step::Setup)?;
     let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
-    let at = cx.session(&place.repo, &args.at)?;
     let request = CompareRequest {
         subtree: place.path.clone(),
         method: method(args.method),
         // The newer interface never looks at inodes.
         hard_links: args.compare_inode && cx.ui.api == Api::V200,
-        ..CompareRequest::new(at)
+        ..CompareRequest::new(cx.session(&place.repo, &args.at)?)
     };
     let terminal = Terminal::new(cx.ui, Job::Other);
     let as_yaml = cx.generic.parsable_output && cx.ui.api == Api::V201 && cx.json().is_none();
@@ -47,7 +46,7 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     }
     lines.finish()?;
     cx.result(&json!({
-        "session": at.0,
+        "session": request.at.0,
         "compared": done.compared,
         "differences": done.differences,
         "no_digest": done.no_digest,

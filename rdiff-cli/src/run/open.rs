@@ -46,6 +46,11 @@ impl Context<'_> {
         Ok(Opened { repo: Arc::new(repo), path, increment, is_interrupted })
     }
 
+    /// Opens a repository to look at it as a whole.
+    pub(super) fn root(&self, location: &OsStr) -> Result<Repository, Failure> {
+        self.repository(&locate::local(location).or_fail(self, Step::Check)?)
+    }
+
     fn repository(&self, path: &Path) -> Result<Repository, Failure> {
         let repo = Repository::open(path).or_fail(self, Step::Check)?;
         Ok(repo.with_times(self.ui.zone.clone(), self.separator()))

@@ -1,13 +1,14 @@
 //! `regress`: back to the last good session.
 
+use super::would::Would;
 use super::{Context, OrFail, Outcome, Step};
 use crate::action::Regress;
 use crate::exit::Exit;
 use crate::progress::{Job, Terminal};
 use crate::ui::Api;
-use rdiff_core::regress as run;
+use rdiff_core::regress::{self as run, RegressReport};
 use rdiff_core::repo::MirrorState;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
     cx.compression_without_effect(&args.compression);
@@ -16,6 +17,9 @@ pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
         "what a file of metadata says twice is never trouble",
         &[(args.allow_duplicate_timestamps, "--allow-duplicate-timestamps")],
     );
+    if cx.is_dry() {
+        return would(args, cx);
+    }
     let writer = cx.writer(&args.repository, "regress")?;
     let terminal = Terminal::new(cx.ui, Job::Other);
     let is_failed = matches!(writer.repo().state().or_fail(cx, Step::Run)?, MirrorState::Interrupted { .. });
@@ -32,12 +36,37 @@ pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
     };
     if let Some(done) = done.or_fail(cx, Step::Run)? {
         cx.ui.note(&format!("Regressing to date/time {}", done.good.asctime(&cx.ui.zone)));
-        cx.result(&json!({
-            "needed": is_failed,
-            "session": done.good.0,
-            "undone": done.undone.0,
-            "restored": done.restored,
-        }));
+        cx.result(&result(&done, is_failed));
+        cx.ui.summary(&format!("{} paths put back", done.restored));
     }
     Ok(if is_failed { Exit::WARNING } else { Exit::OK })
+}
+
+/// Says what would be undone.
+fn would(args: &Regress, cx: &Context<'_>) -> Outcome {
+    let repo = cx.root(&args.repository)?;
+    let monitor = Would::new(cx);
+    let of_good = cx.generic.force && cx.ui.api == Api::V201;
+    let is_failed = matches!(repo.state().or_fail(cx, Step::Run)?, MirrorState::Interrupted { .. });
+    let found = run::preview(&repo, of_good, &monitor).or_fail(cx, Step::Run)?;
+    let Some(found) = found else {
+        cx.result(&json!({ "needed": false }));
+        monitor.finish("nothing, the repository doesn't need to be regressed")?;
+        return Ok(Exit::OK);
+    };
+    let (good, undone) = (found.good.asctime(&cx.ui.zone), found.undone.asctime(&cx.ui.zone));
+    monitor
+        .finish(&format!("the session of {undone} undone, {} paths put back as of {good}", found.restored))?;
+    cx.result(&result(&found, is_failed));
+    Ok(if is_failed { Exit::WARNING } else { Exit::OK })
+}
+
+/// The result for programs.
+fn result(done: &RegressReport, needed: bool) -> Value {
+    json!({
+        "needed": needed,
+        "session": done.good.0,
+        "undone": done.undone.0,
+        "restored": done.restored,
+    })
 }

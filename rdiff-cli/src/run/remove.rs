@@ -1,10 +1,12 @@
 //! `remove increments`: away with old sessions.
 
+use super::would::Would;
 use super::{Context, Failure, OrFail, Outcome, Step};
 use crate::action::RemoveIncrements;
 use crate::exit::Exit;
 use crate::progress::{Job, Terminal};
 use crate::report;
+use rdiff_core::format::stats::human_size;
 use rdiff_core::path::RepoPath;
 use rdiff_core::remove::RemoveReport;
 use rdiff_core::repo::Repository;
@@ -14,6 +16,9 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 
 pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
+    if cx.is_dry() {
+        return would(args, cx);
+    }
     let writer = cx.writer(&args.repository, "remove")?;
     let cut = cut(&args.older_than, writer.repo(), cx)?;
     let old = remove::sessions_older_than(writer.repo(), cut).or_fail(cx, Step::Run)?;
@@ -33,6 +38,18 @@ pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
     let done = remove::remove_older_than(&writer, cut, &terminal).or_fail(cx, Step::Run)?;
     cx.result(&result(&done));
     Ok(Exit::OK)
+}
+
+/// Says what would be removed.
+fn would(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
+    let repo = cx.root(&args.repository)?;
+    let cut = cut(&args.older_than, &repo, cx)?;
+    let monitor = Would::new(cx);
+    let found = remove::preview(&repo, cut, &monitor).or_fail(cx, Step::Run)?;
+    let (sessions, size) = (found.sessions.len(), human_size(found.bytes as f64));
+    monitor.finish(&format!("{sessions} sessions removed, {} files of {size}", found.files))?;
+    cx.result(&result(&found));
+    Ok(if sessions == 0 { Exit::WARNING } else { Exit::OK })
 }
 
 /// The result for programs.

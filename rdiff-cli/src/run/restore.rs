@@ -1,14 +1,16 @@
 //! `restore`: the tree of a time, or a part of it.
 
 use super::open::Opened;
-use super::{Context, Failure, OrFail, Outcome, Step};
+use super::selection::Chosen;
+use super::would::Would;
+use super::{Context, Failure, OrFail, Outcome, Step, ahead};
 use crate::action::Restore;
 use crate::exit::Exit;
 use crate::locate;
 use crate::progress::{Job, Terminal};
 use rdiff_core::error::Error;
-use rdiff_core::restore::{RestoreReport, RestoreRequest, restore as run};
-use serde_json::json;
+use rdiff_core::restore::{RestoreReport, RestoreRequest, preview, restore as run};
+use serde_json::{Value, json};
 use std::path::Path;
 
 pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
@@ -21,10 +23,17 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     if place.is_interrupted {
         exit |= Exit::WARNING;
     }
+    if cx.is_dry() {
+        return Ok(exit | would(&place, &target, &request, filter, cx)?);
+    }
     let source = place.repo.path();
     cx.log("restore", source);
     let terminal = Terminal::new(cx.ui, Job::Restore { source, target: &target });
-    let done = match run(&place.repo, &target, &request, filter, &terminal) {
+    let done = cx.counting(
+        |stop| ahead::of_session(&place.repo, request.at, request.subtree.as_path(), stop),
+        || run(&place.repo, &target, &request, filter, &terminal),
+    );
+    let done = match done {
         // As in the original, nothing is restored and that is no failure; but we say so.
         Err(e @ Error::NoSuchPath { .. }) => {
             cx.ui.warning(&format!("{e}; nothing was restored"));
@@ -35,14 +44,43 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     if done.problems > 0 {
         exit |= Exit::FILE_ERROR;
     }
-    cx.result(&json!({
-        "session": place.repo.session_at(request.at).or_fail(cx, Step::Run)?.0,
+    cx.result(&result(&request, &done));
+    match (counts(&done), done.problems) {
+        (counts, 0) => cx.ui.summary(&counts),
+        (counts, n) => cx.ui.warning(&format!("{counts}, {n} could not be restored")),
+    }
+    Ok(exit)
+}
+
+/// Says what the restore would do.
+fn would(
+    place: &Opened,
+    target: &Path,
+    request: &RestoreRequest,
+    filter: Chosen,
+    cx: &Context<'_>,
+) -> Outcome {
+    let monitor = Would::new(cx);
+    let found = preview(&place.repo, target, request, filter, &monitor).or_fail(cx, Step::Run)?;
+    monitor.finish(&counts(&found))?;
+    cx.result(&result(request, &found));
+    Ok(Exit::OK)
+}
+
+/// The result for programs.
+fn result(request: &RestoreRequest, done: &RestoreReport) -> Value {
+    json!({
+        "session": request.at.0,
         "restored": done.restored,
         "unchanged": done.unchanged,
         "removed": done.removed,
         "problems": done.problems,
-    }));
-    Ok(exit)
+    })
+}
+
+fn counts(done: &RestoreReport) -> String {
+    let (made, there, removed) = (done.restored - done.unchanged, done.unchanged, done.removed);
+    format!("{made} restored, {there} there already, {removed} deleted from the target")
 }
 
 /// Checks that the options fit together and fit the place.

@@ -1,6 +1,6 @@
 //! `verify`: contents against recorded digests.
 
-use super::{Context, OrFail, Outcome, Step};
+use super::{Context, OrFail, Outcome, Step, ahead};
 use crate::action::Verify;
 use crate::exit::Exit;
 use crate::json::lines::InTree;
@@ -14,7 +14,12 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
     let at = args.at.as_deref().map(|time| cx.session(&place.repo, time)).transpose()?;
     let request = VerifyRequest { subtree: place.path.clone(), ..VerifyRequest::new(at) };
     let terminal = Terminal::new(cx.ui, Job::Other);
-    let mut done = run(&place.repo, &request, &terminal).or_fail(cx, Step::Run)?;
+    let mut done = cx
+        .counting(
+            |stop| ahead::of_session(&place.repo, at?, place.path.as_path(), stop),
+            || run(&place.repo, &request, &terminal),
+        )
+        .or_fail(cx, Step::Run)?;
     done.bad.sort_by(|a, b| (a.session, &a.path).cmp(&(b.session, &b.path)));
     for bad in &done.bad {
         if let Some(json) = cx.json() {

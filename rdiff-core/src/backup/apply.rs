@@ -5,7 +5,7 @@ use super::plan::{LinkRole, Planned};
 use super::stage::{Changed, Outcome, Place};
 use super::{BackupRequest, Shared};
 use crate::entry::{Acl, Digest, Entry, Kind, Precise, Xattrs};
-use crate::error::{Doing, Error, Problem, ProblemKind, Result};
+use crate::error::{Doing, Problem, ProblemKind, Result};
 use crate::format::attrs::{write_absent, write_record};
 use crate::format::index::IndexWriter;
 use crate::format::names::IncrementKind;
@@ -698,18 +698,7 @@ impl<'m> Recorder<'m> {
     /// Asks whether what seems to be gone can be believed.
     pub(super) fn check_source(&self, guard: &dyn SourceGuard, request: &BackupRequest) -> Result<()> {
         guard.check().map_err(super::plan::gone)?;
-        let had = self.statistics.mirror_files;
-        if self.removed >= BackupRequest::FEW && self.removed as f64 > had * request.most_deletions {
-            return Err(Error::SourceVanished {
-                what: format!(
-                    "{} of {had:.0} paths are gone from the source {}",
-                    self.removed,
-                    self.shared.source.name()
-                ),
-                way_out: Some("if that is meant, call with --max-deletions 100%".to_owned()),
-            });
-        }
-        Ok(())
+        super::too_many_gone(self.removed, self.statistics.mirror_files, &*self.shared.source, request)
     }
 
     /// Applies all that is left, and writes the files of the session (to step 7).

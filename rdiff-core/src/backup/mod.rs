@@ -5,8 +5,8 @@
 //! writes the records, and applies batches to the mirror behind barriers.
 
 mod apply;
-mod directory;
 mod plan;
+mod preview;
 mod stage;
 
 use crate::entry::Entry;
@@ -29,8 +29,8 @@ use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::{Filter, Found, Holds, Walk, Wanted, What};
 use crate::tree::{Root, Stat};
 use apply::Recorder;
-pub use directory::{backup_directory, refuse_own_source, select};
 use plan::{Planned, Planner};
+pub use preview::{Preview, preview};
 use regex::bytes::Regex;
 use stage::{Outcome, Tools};
 use std::cell::RefCell;
@@ -39,7 +39,6 @@ use std::sync::Arc;
 
 /// How to back up.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct BackupRequest {
     /// The time of the session, in seconds since 1970; nothing for now.
     pub time: Option<i64>,
@@ -118,7 +117,6 @@ impl Default for BackupRequest {
 
 /// What a backup did.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BackupReport {
     /// The new session.
     pub session: SessionTime,
@@ -346,10 +344,7 @@ fn open_target(target: &Path, request: &BackupRequest) -> Result<Arc<Root>> {
         }
     };
     if !is_dir && !request.force {
-        return Err(Error::Refused(format!(
-            "Target path {} exists and is not a directory, call with '--force' to overwrite",
-            target.display()
-        )));
+        return Err(not_a_directory(target));
     }
     if !is_dir {
         std::fs::remove_file(target).while_doing(Doing::Remove, target)?;
@@ -357,6 +352,31 @@ fn open_target(target: &Path, request: &BackupRequest) -> Result<Arc<Root>> {
     }
     let root = Root::open(target).while_doing(Doing::Open, target)?;
     Ok(Arc::new(root))
+}
+
+fn not_a_directory(target: &Path) -> Error {
+    let shown = target.display();
+    Error::Refused(format!(
+        "Target path {shown} exists and is not a directory, call with '--force' to overwrite"
+    ))
+}
+
+fn not_a_repository(target: &Path) -> Error {
+    let shown = target.display();
+    Error::Refused(format!(
+        "Target path {shown} does not look like a rdiff-backup repository, call with '--force' to overwrite"
+    ))
+}
+
+/// Have more paths gone than can be meant?
+fn too_many_gone(removed: u64, had: f64, source: &dyn Source, request: &BackupRequest) -> Result<()> {
+    if removed < BackupRequest::FEW || removed as f64 <= had * request.most_deletions {
+        return Ok(());
+    }
+    Err(Error::SourceVanished {
+        what: format!("{removed} of {had:.0} paths are gone from the source {}", source.name()),
+        way_out: Some("if that is meant, call with --max-deletions 100%".to_owned()),
+    })
 }
 
 type Opened = (Arc<Repository>, Writer, Option<SessionTime>, Option<SessionTime>);
@@ -369,10 +389,7 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
     let names = root.list(b"").while_doing(Doing::List, shown)?;
     let has_data = names.iter().any(|n| **n == *DATA.as_bytes());
     if !has_data && !names.is_empty() && !request.force {
-        return Err(Error::Refused(format!(
-            "Target path {} does not look like a rdiff-backup repository, call with '--force' to overwrite",
-            shown.display()
-        )));
+        return Err(not_a_repository(shown));
     }
     let data = StoredPath::fixed(DATA);
     if !has_data {

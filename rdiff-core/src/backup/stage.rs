@@ -795,7 +795,7 @@ fn read_at_full(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
 }
 
 /// Are attributes and access control lists the same?
-fn same_attributes(old: &Entry, new: &Entry) -> bool {
+pub(super) fn same_attributes(old: &Entry, new: &Entry) -> bool {
     old.xattrs.same(&new.xattrs) && old.acl == new.acl
 }
 

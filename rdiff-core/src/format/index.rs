@@ -94,6 +94,8 @@ pub struct IndexReader<R> {
     input: io::BufReader<R>,
     path: Vec<u8>,
     base: Option<i64>,
+    /// What was read of the entry at `path`, if it was not given away yet.
+    ahead: Option<Result<Option<Precise>, RecordError>>,
 }
 
 impl<R: Read> IndexReader<R> {
@@ -102,8 +104,12 @@ impl<R: Read> IndexReader<R> {
     /// # Errors
     /// When it can't be read, or is not that of an index.
     pub fn new(input: R) -> Result<Self, RecordError> {
-        let mut reader =
-            Self { input: io::BufReader::with_capacity(64 << 10, input), path: Vec::new(), base: None };
+        let mut reader = Self {
+            input: io::BufReader::with_capacity(64 << 10, input),
+            path: Vec::new(),
+            base: None,
+            ahead: None,
+        };
         let mut magic = [0; 8];
         reader.input.read_exact(&mut magic)?;
         if &magic != MAGIC {
@@ -123,6 +129,34 @@ impl<R: Read> IndexReader<R> {
     /// # Errors
     /// When the input ends amid an entry, or holds what no entry holds.
     pub fn next_entry(&mut self) -> Result<Option<(RepoPathBuf, Option<Precise>)>, RecordError> {
+        let precise = match self.ahead.take() {
+            Some(read) => read?,
+            None => match self.read_entry()? {
+                Some(precise) => precise,
+                None => return Ok(None),
+            },
+        };
+        let path = RepoPathBuf::new(&self.path[..]).map_err(|source| FormatError::Path {
+            path: String::from_utf8_lossy(&self.path).into_owned(),
+            source,
+        })?;
+        Ok(Some((path, precise)))
+    }
+
+    /// Passes over the entries before a path. An error waits for who asks for the next entry.
+    pub fn pass_over_before(&mut self, path: RepoPath<'_>) {
+        while !path.is_root() && self.ahead.is_none() {
+            match self.read_entry() {
+                Ok(None) => return,
+                // The order by components, of bytes that were not checked yet.
+                Ok(Some(_)) if crate::path::compare(&self.path, path.as_bytes()).is_lt() => {}
+                read => self.ahead = read.transpose(),
+            }
+        }
+    }
+
+    /// Reads an entry, its path to `self.path`.
+    fn read_entry(&mut self) -> Result<Option<Option<Precise>>, RecordError> {
         use io::BufRead;
         if self.input.fill_buf()?.is_empty() {
             return Ok(None);
@@ -134,13 +168,9 @@ impl<R: Read> IndexReader<R> {
         self.path.truncate(shared as usize);
         self.path.resize((shared + more) as usize, 0);
         self.input.read_exact(&mut self.path[shared as usize..])?;
-        let path = RepoPathBuf::new(self.path.clone()).map_err(|source| FormatError::Path {
-            path: String::from_utf8_lossy(&self.path).into_owned(),
-            source,
-        })?;
         let flags = self.unsigned()?;
         if flags & ABSENT != 0 {
-            return Ok(Some((path, None)));
+            return Ok(Some(None));
         }
         let mtime = self.time()?;
         let unchanged_while = if flags & MARK == 0 {
@@ -151,7 +181,7 @@ impl<R: Read> IndexReader<R> {
         let user = if flags & USER == 0 { None } else { Some(self.name()?) };
         let group = if flags & GROUP == 0 { None } else { Some(self.name()?) };
         let names = (user.is_some() || group.is_some()).then(|| OwnerNames { user, group }.into());
-        Ok(Some((path, Some(Precise { mtime, unchanged_while, names }))))
+        Ok(Some(Some(Precise { mtime, unchanged_while, names })))
     }
 
     fn name(&mut self) -> Result<Name, RecordError> {
@@ -179,6 +209,19 @@ impl<R: Read> IndexReader<R> {
     }
 
     fn unsigned(&mut self) -> io::Result<u64> {
+        // Nearly always all of it is in the buffer, and has few bytes.
+        let mut n = 0u64;
+        for (i, &byte) in self.input.buffer().iter().take(9).enumerate() {
+            n |= u64::from(byte & 127) << (7 * i);
+            if byte < 128 {
+                io::BufRead::consume(&mut self.input, i + 1);
+                return Ok(n);
+            }
+        }
+        self.unsigned_by_bytes()
+    }
+
+    fn unsigned_by_bytes(&mut self) -> io::Result<u64> {
         let mut n = 0u64;
         for shift in (0..64).step_by(7) {
             let mut byte = [0];

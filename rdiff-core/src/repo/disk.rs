@@ -4,6 +4,7 @@
 //! covered, as a power cut would.
 
 use super::layout::StoredPath;
+use super::write_behind::{OBJECT, WriteBehind};
 use crate::entry::Device;
 use crate::tree::attrs::{Applied, handle_path, timestamps};
 use crate::tree::{Root, is_absent, stat_fd};
@@ -140,9 +141,10 @@ pub enum Node {
 pub struct RealDisk {
     root: Arc<Root>,
     made_by: (u32, u32),
-    durable: bool,
     /// Do new files get an access control list from the root's default one?
     inherits: bool,
+    /// Nothing where nothing is synced.
+    behind: Option<Arc<WriteBehind>>,
 }
 
 impl RealDisk {
@@ -150,7 +152,8 @@ impl RealDisk {
     pub fn new(root: Arc<Root>, durable: bool) -> Self {
         let made_by = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let default = rustix::fs::fgetxattr(root.fd(), c"system.posix_acl_default", &mut [0u8; 0][..]);
-        Self { root, made_by, durable, inherits: default.is_ok() }
+        let behind = durable.then(|| Arc::new(WriteBehind::new(Arc::clone(&root))));
+        Self { root, made_by, inherits: default.is_ok(), behind }
     }
 
     /// The same for a target with directories of its own, which may have default lists.
@@ -162,7 +165,9 @@ impl RealDisk {
     fn open(&self, path: &StoredPath, flags: OFlags) -> io::Result<Box<dyn DiskFile>> {
         let flags = flags | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = File::from(self.root.open_at(path.as_bytes(), flags, 0o600)?);
-        Ok(Box::new(RealFile { file, made_by: self.made_by, fresh: !self.inherits }))
+        let behind = self.behind.clone();
+        note(behind.as_deref(), OBJECT);
+        Ok(Box::new(RealFile { file, made_by: self.made_by, fresh: !self.inherits, behind }))
     }
 }
 
@@ -181,6 +186,7 @@ impl Disk for RealDisk {
 
     fn mkdir(&self, path: &StoredPath) -> io::Result<()> {
         let (parent, name) = self.root.parent(path.as_bytes())?;
+        note(self.behind.as_deref(), OBJECT);
         Ok(rustix::fs::mkdirat(&*parent, name, Mode::RWXU)?)
     }
 
@@ -250,7 +256,7 @@ impl Disk for RealDisk {
     }
 
     fn sync(&self, path: &StoredPath) -> io::Result<()> {
-        if !self.durable {
+        if self.behind.is_none() {
             return Ok(());
         }
         let fd = self.root.open_at(path.as_bytes(), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, 0)?;
@@ -258,9 +264,8 @@ impl Disk for RealDisk {
     }
 
     fn barrier(&self) -> io::Result<()> {
-        if !self.durable {
-            return Ok(());
-        }
+        let Some(behind) = &self.behind else { return Ok(()) };
+        behind.synced();
         Ok(rustix::fs::syncfs(self.root.fd())?)
     }
 }
@@ -317,10 +322,18 @@ struct RealFile {
     file: File,
     made_by: (u32, u32),
     fresh: bool,
+    behind: Option<Arc<WriteBehind>>,
+}
+
+fn note(behind: Option<&WriteBehind>, bytes: u64) {
+    if let Some(behind) = behind {
+        behind.note(bytes);
+    }
 }
 
 impl Write for RealFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        note(self.behind.as_deref(), buf.len() as u64);
         self.file.write(buf)
     }
 
@@ -331,6 +344,7 @@ impl Write for RealFile {
 
 impl DiskFile for RealFile {
     fn write_all_at(&mut self, buf: &[u8], offset: u64) -> io::Result<()> {
+        note(self.behind.as_deref(), buf.len() as u64);
         self.file.write_all_at(buf, offset)
     }
 

@@ -1,16 +1,18 @@
 //! Files that may be gzipped, read and written.
 //!
 //! Long texts are compressed in pieces by the pool, each piece a gzip member of its own; the original
-//! reads several members as one file.
+//! reads several members as one file. Each member says in its header how long it is, so that a reader who
+//! wants little finds its way without decompressing the rest.
 
 use super::Repository;
 use super::disk::{Disk, DiskFile};
 use super::layout::StoredPath;
 use crate::error::{Doing, IoContext, Result};
 use crate::pool::{Pool, Task};
-use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
+#[cfg(test)]
 use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -62,6 +64,82 @@ impl Repository {
         let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
         Content::sniff(file).while_doing(Doing::Read, &path)
     }
+
+    /// Opens a side file where what is looked for can begin: at its front, or at a later piece. `is_behind`
+    /// says of the first bytes of a piece whether they stand behind it, if it can be told. Says whether
+    /// anything was passed over.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Io`].
+    pub(crate) fn open_side_file_at(
+        &self,
+        place: &StoredPath,
+        is_behind: impl Fn(&[u8]) -> Option<bool>,
+    ) -> Result<(Content, bool)> {
+        let path = self.path_of(place);
+        let mut file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
+        // A damaged piece is met again, and reported, by whoever reads it.
+        let moved = seek_member(&mut file, is_behind).unwrap_or(false);
+        if !moved {
+            std::io::Seek::rewind(&mut file).while_doing(Doing::Read, &path)?;
+        }
+        Ok((Content::sniff(file).while_doing(Doing::Read, &path)?, moved))
+    }
+}
+
+/// Before the compressed data of a member of ours: gzip's fixed header with the flag for an extra field, and
+/// that field with one subfield, the length of the whole member.
+const HEAD: [u8; 16] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, b'R', b'D', 4, 0];
+/// The length of the header, with the four bytes that say the member's.
+const HEAD_LENGTH: u64 = HEAD.len() as u64 + 4;
+
+/// Where the members of a file begin, if all of them say how long they are.
+fn members(file: &File) -> io::Result<Option<Vec<u64>>> {
+    use std::os::unix::fs::FileExt;
+    let (mut at, end) = (0, file.metadata()?.len());
+    let mut starts = Vec::new();
+    while at < end {
+        let mut head = [0; HEAD_LENGTH as usize];
+        if end - at < HEAD_LENGTH {
+            return Ok(None);
+        }
+        file.read_exact_at(&mut head, at)?;
+        let Some(length) = head.strip_prefix(&HEAD).and_then(|l| l.first_chunk()) else { return Ok(None) };
+        let length = u64::from(u32::from_le_bytes(*length));
+        if length <= HEAD_LENGTH || length > end - at {
+            return Ok(None);
+        }
+        starts.push(at);
+        at += length;
+    }
+    Ok(Some(starts))
+}
+
+/// How much of a member is looked at to find what it begins with, in bytes of text.
+const LOOK: u64 = 16 << 10;
+
+/// Moves a file to the last member that begins with nothing behind what is looked for, if that can be told;
+/// `is_behind` is asked with the first bytes of members. Says whether the file was moved.
+fn seek_member(file: &mut File, is_behind: impl Fn(&[u8]) -> Option<bool>) -> io::Result<bool> {
+    use std::io::{Seek, SeekFrom};
+    let Some(starts) = members(file)? else { return Ok(false) };
+    let (mut low, mut high) = (0, starts.len());
+    while high - low > 1 {
+        let middle = usize::midpoint(low, high);
+        file.seek(SeekFrom::Start(starts[middle]))?;
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&*file).take(LOOK).read_to_end(&mut text)?;
+        match is_behind(&text) {
+            Some(true) => high = middle,
+            Some(false) => low = middle,
+            None => {
+                file.rewind()?;
+                return Ok(false);
+            }
+        }
+    }
+    file.seek(SeekFrom::Start(starts.get(low).copied().unwrap_or(0)))?;
+    Ok(low > 0)
 }
 
 /// How many bytes of text make one member.
@@ -167,12 +245,53 @@ impl SideFile {
     }
 }
 
-/// One gzip member.
+/// One gzip member, with its length in its header.
 ///
 /// # Errors
 /// None that a buffer in memory can have.
 pub fn compress(text: &[u8], level: u32) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), Compression::new(level));
+    let extra = [&HEAD[HEAD.len() - 4..], &[0; 4]].concat();
+    let out = Vec::with_capacity(64 + text.len() / 4);
+    let mut encoder =
+        GzBuilder::new().extra(extra).operating_system(0xff).write(out, Compression::new(level));
     encoder.write_all(text)?;
-    encoder.finish()
+    let mut member = encoder.finish()?;
+    // Ours whatever the level: some of its bytes say how hard it was tried.
+    member[..HEAD.len()].copy_from_slice(&HEAD);
+    let length = u32::try_from(member.len()).map_err(io::Error::other)?;
+    member[HEAD.len()..HEAD_LENGTH as usize].copy_from_slice(&length.to_le_bytes());
+    Ok(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_found_without_reading_those_before_it() {
+        let pieces = ["a", "c", "e"].map(|p| compress(p.repeat(3000).as_bytes(), 2).unwrap());
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&pieces.concat()).unwrap();
+        let starts = members(&file).unwrap().unwrap();
+        assert_eq!(starts, [0, pieces[0].len() as u64, (pieces[0].len() + pieces[1].len()) as u64]);
+        for (wanted, at, first) in [(b'a', 0, "a"), (b'b', 0, "a"), (b'c', 1, "c"), (b'f', 2, "e")] {
+            let moved = seek_member(&mut file, |text| Some(text.first()? > &wanted)).unwrap();
+            assert_eq!((moved, std::io::Seek::stream_position(&mut file).unwrap()), (at > 0, starts[at]));
+            let mut rest = String::new();
+            Content::sniff(file.try_clone().unwrap()).unwrap().read_to_string(&mut rest).unwrap();
+            assert!(rest.starts_with(first) && rest.ends_with('e'));
+        }
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_wrote_is_read_from_its_front() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(b"File x\n").unwrap();
+        let foreign = [compress(b"File a\n", 2).unwrap(), encoder.finish().unwrap()].concat();
+        for bytes in [&foreign[..], b"File a\n", &compress(b"File a\n", 2).unwrap()[..20], b""] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(bytes).unwrap();
+            assert!(!seek_member(&mut file, |_| Some(false)).unwrap());
+        }
+    }
 }

@@ -23,7 +23,6 @@ pub struct Lifeline {
 
 /// A session of which not everything can be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Damaged {
     /// Which.
     pub session: SessionTime,
@@ -70,7 +69,7 @@ impl Repository {
         };
         for file in layers {
             let below = subtree.to_owned();
-            let records = self.records(file)?;
+            let records = self.records_from(file, subtree)?;
             let records = records
                 .skip_while({
                     let below = below.clone();
@@ -107,7 +106,7 @@ impl Repository {
         let mut versions = Vec::new();
         for file in layers_for(&files, &sessions) {
             let mut said = None;
-            for record in self.records(file)? {
+            for record in self.records_from(file, path)? {
                 let record = record?;
                 if record.path.as_path() >= path {
                     said = (record.path.as_path() == path).then_some(record.now);

@@ -67,12 +67,6 @@ impl Repository {
 /// Finds increments of one path after the other. Remembers the directory it looked at last.
 pub struct Increments<'r> {
     repo: &'r Repository,
-    listed: Listed,
-}
-
-/// What [`Increments`] remembers, for one that goes on where another ended.
-#[derive(Debug, Default)]
-pub struct Listed {
     dir: Option<(StoredPath, IncrementDir)>,
     long: Option<IncrementDir>,
 }
@@ -80,17 +74,7 @@ pub struct Listed {
 impl<'r> Increments<'r> {
     /// Finds increments of `repo`.
     pub fn new(repo: &'r Repository) -> Self {
-        Self::going_on(repo, Listed::default())
-    }
-
-    /// The same, with what another one of the same repository remembered.
-    pub fn going_on(repo: &'r Repository, listed: Listed) -> Self {
-        Self { repo, listed }
-    }
-
-    /// What it remembers.
-    pub fn into_listed(self) -> Listed {
-        self.listed
+        Self { repo, dir: None, long: None }
     }
 
     /// The increments of a path, oldest first.
@@ -100,18 +84,17 @@ impl<'r> Increments<'r> {
     pub fn of(&mut self, path: RepoPath<'_>, long: Option<&LongName>) -> Result<&[Increment]> {
         let (dir, base) = self.repo.layout().increment_base(path, long);
         let base = self.repo.layout().quoting().unquote(&base).into_owned();
-        let listed = &mut self.listed;
         let found = if dir.as_bytes() == LONG_NAMES.as_bytes() {
-            match &mut listed.long {
+            match &mut self.long {
                 Some(found) => found,
                 empty => empty.insert(self.repo.increments_in(&dir)?),
             }
         } else {
-            if listed.dir.as_ref().is_none_or(|(at, _)| *at != dir) {
+            if self.dir.as_ref().is_none_or(|(at, _)| *at != dir) {
                 let found = self.repo.increments_in(&dir)?;
-                listed.dir = Some((dir, found));
+                self.dir = Some((dir, found));
             }
-            match &listed.dir {
+            match &self.dir {
                 Some((_, found)) => found,
                 None => return Ok(&[]),
             }

@@ -135,6 +135,34 @@ impl Drop for Writer {
     }
 }
 
+impl Repository {
+    /// Who changes the repository now, if somebody seems to. To find out, the lock is taken for a moment where
+    /// something says that it may be held; a writer that starts in that moment could be refused.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn in_use_by(&self) -> Result<Option<String>> {
+        let place = StoredPath::fixed(DATA).listed(b"lock.yml");
+        let text = read_small(self.root(), &place)?.unwrap_or_default();
+        let is_clean = matches!(self.state()?, super::MirrorState::Clean(_));
+        if text.is_empty() && is_clean {
+            return Ok(None);
+        }
+        if let Some(pid) = living_writer(self)? {
+            return Ok(Some(format!("process {pid}")));
+        }
+        let lock =
+            self.root().open_at(place.as_bytes(), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, 0);
+        let dir = self.root().open_at(DATA.as_bytes(), OFlags::RDONLY | OFlags::DIRECTORY, 0);
+        let is_held = |file: &OwnedFd| {
+            let shared = rustix::fs::flock(file, FlockOperation::NonBlockingLockShared);
+            shared.is_err_and(|e| e == rustix::io::Errno::WOULDBLOCK)
+        };
+        let held = [lock.ok(), dir.ok()].iter().flatten().any(is_held);
+        Ok(held.then(|| holder(&String::from_utf8_lossy(&text))))
+    }
+}
+
 /// Who holds the lock, by what stands in it.
 fn holder(text: &str) -> String {
     let field = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);

@@ -4,7 +4,7 @@ use super::gz::Content;
 use super::{DataFile, Repository};
 use crate::entry::{Acl, Entry, Precise, Xattrs};
 use crate::error::{Doing, Error, FormatError, Result};
-use crate::format::attrs::RecordParser;
+use crate::format::attrs::{RecordParser, path_of};
 use crate::format::index::IndexReader;
 use crate::format::names::IncrementKind;
 use crate::format::record::{ATTRIBUTE_MARKER, METADATA_MARKER, RecordError, RecordReader};
@@ -60,7 +60,7 @@ impl Repository {
             repository: self.path().to_path_buf(),
             asked: Some(format!("{time} (no mirror_metadata for it is left)")),
         })?;
-        let streams = chain.iter().map(|f| self.records(f)).collect::<Result<Vec<_>>>()?;
+        let streams = chain.iter().map(|f| self.records_from(f, subtree)).collect::<Result<Vec<_>>>()?;
         let mut streams: Vec<_> = streams.into_iter().map(Iterator::peekable).collect();
         if let (Some(file), Some(snapshot)) = (chain.last(), streams.last_mut())
             && snapshot.peek().is_none()
@@ -89,19 +89,34 @@ impl Repository {
             records,
             xattrs: self.xattrs_at(&files, time)?.peekable(),
             acls: self.acls_at(&files, time)?.peekable(),
-            index: self.index_at(&files, time)?.peekable(),
+            index: self.index_at(&files, time, subtree)?.peekable(),
         };
         Ok(Box::new(joined))
     }
 
     pub(crate) fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
-        let content = self.open_side_file(&file.place)?;
+        self.records_from(file, RepoPath::ROOT)
+    }
+
+    /// Records of a file, all that are at or behind `from`, and as few before as can be told.
+    pub(super) fn records_from(
+        &self,
+        file: &DataFile,
+        from: RepoPath<'_>,
+    ) -> Result<InOrder<Stream<Versioned>>> {
+        let is_behind = |text: &[u8]| Some(path_of(text).ok()?.as_path() > from);
+        let (content, moved) = if from.is_root() {
+            (self.open_side_file(&file.place)?, false)
+        } else {
+            self.open_side_file_at(&file.place, is_behind)?
+        };
         let path = self.path_of(&file.place);
         let name = path.display().to_string();
         let records = Records {
             reader: RecordReader::new(content, METADATA_MARKER),
             parser: RecordParser::default(),
             path,
+            moved,
             ended: false,
         };
         Ok(InOrder::new(Box::new(records) as Stream<Versioned>, name))
@@ -149,7 +164,12 @@ impl Repository {
 
     /// Our side index for a session, if there is one that leads to it. A damaged one is as good as none:
     /// it holds nothing that can't be done without.
-    fn index_at(&self, files: &[DataFile], time: SessionTime) -> Result<Stream<(RepoPathBuf, Precise)>> {
+    fn index_at(
+        &self,
+        files: &[DataFile],
+        time: SessionTime,
+        from: RepoPath<'_>,
+    ) -> Result<Stream<(RepoPathBuf, Precise)>> {
         let mut streams = Vec::new();
         let mut at = time;
         loop {
@@ -159,6 +179,7 @@ impl Repository {
             let opened = file.and_then(|f| IndexReader::new(self.open_side_file(&f.place).ok()?).ok());
             let Some(mut reader) = opened else { return Ok(Box::new(std::iter::empty())) };
             let base = reader.base();
+            reader.pass_over_before(from);
             let entries = std::iter::from_fn(move || {
                 let (path, precise) = reader.next_entry().ok()??;
                 let now = precise.map(Box::new);
@@ -225,6 +246,8 @@ struct Records {
     reader: RecordReader<Content>,
     parser: RecordParser,
     path: PathBuf,
+    /// Was anything passed over, so that lines can't be counted?
+    moved: bool,
     ended: bool,
 }
 
@@ -247,7 +270,7 @@ impl Iterator for Records {
             Err(e) => Err(e),
         };
         self.ended = parsed.is_err();
-        Some(parsed.map_err(|e| in_file(e, &self.path, Some(self.reader.line()))))
+        Some(parsed.map_err(|e| in_file(e, &self.path, (!self.moved).then(|| self.reader.line()))))
     }
 }
 

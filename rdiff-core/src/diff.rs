@@ -1,0 +1,190 @@
+//! One path, or one tree, at two sessions: what differs, and the contents themselves.
+
+use crate::compare::Groups;
+use crate::entry::{Digest, Entry, Kind};
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::list::{Change, ChangeKind, differs};
+use crate::merge::{Pair, merge_join};
+use crate::path::RepoPath;
+use crate::pool::ahead;
+use crate::repo::increments::{FileContent, Increments};
+use crate::repo::metadata::{Detail, Stream};
+use crate::repo::put::{BUFFER, Hasher, read_full};
+use crate::repo::{MirrorState, Repository};
+use crate::time::SessionTime;
+
+/// What can differ between two states of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Aspect {
+    Type,
+    /// Of a file; of a link its target, of a device its numbers.
+    Content,
+    Mode,
+    Owner,
+    Group,
+    ModificationTime,
+    ExtendedAttributes,
+    AccessControlList,
+    /// With which other names it is one file.
+    HardLinks,
+}
+
+impl Aspect {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Aspect::Type => "type",
+            Aspect::Content => "content",
+            Aspect::Mode => "mode",
+            Aspect::Owner => "owner",
+            Aspect::Group => "group",
+            Aspect::ModificationTime => "modification time",
+            Aspect::ExtendedAttributes => "extended attributes",
+            Aspect::AccessControlList => "access control list",
+            Aspect::HardLinks => "hard links",
+        }
+    }
+}
+
+/// What differs between two states of a path.
+pub fn aspects(old: &Entry, new: &Entry) -> Vec<Aspect> {
+    let (a, b) = (&old.attrs, &new.attrs);
+    let same_type = old.kind.same_type(&new.kind);
+    let content = match (&old.kind, &new.kind) {
+        (Kind::File(a), Kind::File(b)) => match (a.digest, b.digest) {
+            (Some(a), Some(b)) => a != b,
+            _ => a.size != b.size || old.attrs.mtime != new.attrs.mtime,
+        },
+        (a, b) => a != b,
+    };
+    let group = |entry: &Entry| entry.file().and_then(|f| f.link).map(|l| l.group());
+    let differing = [
+        (Aspect::Type, !same_type),
+        (Aspect::Content, same_type && content),
+        (Aspect::Mode, a.mode != b.mode),
+        (Aspect::Owner, a.uid != b.uid || (a.uname.is_some() && b.uname.is_some() && a.uname != b.uname)),
+        (Aspect::Group, a.gid != b.gid || (a.gname.is_some() && b.gname.is_some() && a.gname != b.gname)),
+        (Aspect::ModificationTime, a.mtime.is_some() && b.mtime.is_some() && a.mtime != b.mtime),
+        (Aspect::ExtendedAttributes, !old.xattrs.same(&new.xattrs)),
+        (Aspect::AccessControlList, old.acl != new.acl),
+        (Aspect::HardLinks, same_type && group(old) != group(new)),
+    ];
+    differing.into_iter().filter(|(_, differs)| *differs).map(|(aspect, _)| aspect).collect()
+}
+
+/// What a path was at a session; nothing if it was not there.
+///
+/// # Errors
+/// As [`Repository::metadata_at`].
+pub fn entry_at(repo: &Repository, path: RepoPath<'_>, at: SessionTime) -> Result<Option<Entry>> {
+    let first = repo.metadata_at(at, path, Detail::All)?.next().transpose()?;
+    Ok(first.map(|r| r.entry).filter(|e| e.path.as_path() == path))
+}
+
+/// The paths at and below `subtree` that are not at `to` what they were at `from`, in path order.
+///
+/// # Errors
+/// As [`Repository::metadata_at`]; the stream can end with an error too.
+pub fn changes(
+    repo: &Repository,
+    subtree: RepoPath<'_>,
+    from: SessionTime,
+    to: SessionTime,
+) -> Result<Stream<Change>> {
+    let old = ahead(repo.metadata_at(from, subtree, Detail::All)?, 256, 4);
+    let new = ahead(repo.metadata_at(to, subtree, Detail::All)?, 256, 4);
+    let changes = merge_join(old, new).filter_map(|pair| {
+        let (kind, path, old, new) = match pair {
+            Err(e) => return Some(Err(e)),
+            Ok(Pair::Left(old)) => (ChangeKind::Deleted, old.entry.path.clone(), Some(old.entry), None),
+            Ok(Pair::Right(new)) => (ChangeKind::New, new.entry.path.clone(), None, Some(new.entry)),
+            Ok(Pair::Both(old, new)) if differs(&old.entry, &new.entry) => {
+                (ChangeKind::Changed, old.entry.path.clone(), Some(old.entry), Some(new.entry))
+            }
+            Ok(Pair::Both(..)) => return None,
+        };
+        Some(Ok(Change { kind, path, old, new }))
+    });
+    Ok(Box::new(changes))
+}
+
+/// Opens the content that a regular file had at a session, to be read once from the front. Nothing is written
+/// to the repository or the target of anything.
+///
+/// # Errors
+/// [`Error::NoSuchPath`] if it was not there; [`Error::Refused`] if it was no regular file;
+/// [`Error::Rebuild`], [`Error::Corrupt`], [`Error::Io`].
+pub fn content_at(repo: &Repository, path: RepoPath<'_>, at: SessionTime) -> Result<FileContent> {
+    let entry = entry_at(repo, path, at)?;
+    let entry = entry.ok_or_else(|| Error::NoSuchPath { path: path.to_owned(), at })?;
+    if entry.file().is_none() {
+        return Err(Error::Refused(format!("{path} was no regular file at {at}")));
+    }
+    let chain = Increments::new(repo).chain(&entry, at)?;
+    let mirror = repo.layout().mirror(path, entry.long_name.as_ref());
+    let failed_after = match repo.state()? {
+        MirrorState::Interrupted { good, .. } => Some(good),
+        _ => None,
+    };
+    // Where a failed session left two ways to rebuild it, the digest decides.
+    if let [first, other] = &chain.candidates(&mirror, failed_after)[..] {
+        let digest = digest_at(repo, &entry, at)?;
+        let found = repo.open_chain(&entry, first, at).and_then(|content| digest_of(content, &entry));
+        let is_right = digest.is_none_or(|digest| found.is_ok_and(|found| found == digest));
+        return repo.open_chain(&entry, if is_right { first } else { other }, at);
+    }
+    repo.open_chain(&entry, &chain, at)
+}
+
+fn digest_of(mut content: FileContent, entry: &Entry) -> Result<Digest> {
+    let (mut hasher, mut buf) = (Hasher::default(), vec![0; BUFFER]);
+    loop {
+        match read_full(&mut content, &mut buf).while_doing(Doing::Read, entry.path.as_path().as_os_str())? {
+            0 => return Ok(hasher.finish()),
+            n => hasher.update(&buf[..n]),
+        }
+    }
+}
+
+/// The recorded digest of a file, or of the first of its group of hard links.
+fn digest_at(repo: &Repository, entry: &Entry, at: SessionTime) -> Result<Option<Digest>> {
+    let Some(file) = entry.file().filter(|f| f.digest.is_none() && f.link.is_some()) else {
+        return Ok(entry.file().and_then(|f| f.digest));
+    };
+    let mut groups = Groups::default();
+    for recorded in repo.metadata_at(at, RepoPath::ROOT, Detail::Records)? {
+        let recorded = recorded?.entry;
+        let digest = recorded.file().and_then(|f| groups.digest(f));
+        if recorded.path == entry.path {
+            return Ok(digest);
+        }
+    }
+    Ok(file.digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Attrs, File};
+    use crate::path::RepoPathBuf;
+
+    #[test]
+    fn what_differs_is_named() {
+        let file = |size, digest| {
+            let kind = Kind::File(File { size, digest: Some(Digest([digest; 20])), link: None });
+            Entry::new(RepoPathBuf::new("f").unwrap(), kind, Attrs { mtime: Some(5), ..Attrs::default() })
+        };
+        let old = file(1, 1);
+        let mut new = file(1, 2);
+        (new.attrs.mode, new.attrs.gid) = (0o600, 7);
+        assert_eq!(aspects(&old, &old), []);
+        assert_eq!(aspects(&old, &new), [Aspect::Content, Aspect::Mode, Aspect::Group]);
+        let dir = Entry::new(RepoPathBuf::new("f").unwrap(), Kind::Dir, Attrs::default());
+        assert_eq!(aspects(&old, &dir), [Aspect::Type]);
+        new = old.clone();
+        new.attrs.mtime = Some(6);
+        assert_eq!(aspects(&old, &new), [Aspect::ModificationTime]);
+    }
+}

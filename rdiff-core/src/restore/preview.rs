@@ -1,0 +1,172 @@
+//! What a restore would do, without doing any of it.
+
+use super::{
+    Filtered, RestoreReport, RestoreRequest, in_the_way, is_not_a_directory, is_not_empty, same_kind, walk,
+};
+use crate::compare::{Groups, hash};
+use crate::entry::{Digest, Entry, Kind};
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::merge::{AtPath, Pair, merge_join};
+use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::pool::{Pool, ahead};
+use crate::repo::Repository;
+use crate::repo::metadata::{Detail, Recorded, Stream};
+use crate::repo::put::BUFFER;
+use crate::tree::attrs::Names;
+use crate::tree::walk::{Filter, Found, What};
+use crate::tree::{Root, Stat};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Finds out what [`super::restore`] would do. Each path that it would make, set right or remove is told to the
+/// monitor. Files of the target are read where only that tells whether they are there already.
+///
+/// # Errors
+/// As the restore would end; but for what only writing shows.
+pub fn preview(
+    repo: &Repository,
+    target: &Path,
+    request: &RestoreRequest,
+    filter: impl Filter + Clone + 'static,
+    monitor: &dyn Monitor,
+) -> Result<RestoreReport> {
+    let mut entries = repo.metadata_at(request.at, request.subtree.as_path(), Detail::All)?.peekable();
+    let first = match entries.peek() {
+        Some(Ok(first)) if first.path() == request.subtree.as_path() => first.entry.clone(),
+        Some(Err(_)) => return Err(entries.next().and_then(Result::err).unwrap_or(Error::Cancelled)),
+        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at: request.at }),
+    };
+    let there = There::look(target, &first, request)?;
+    let found = there.walk(&request.subtree, filter.clone())?;
+    let entries = Filtered::new(ahead(entries, 256, 4), filter, request.subtree.clone());
+    let mut judge = Judge {
+        root: there.root.as_ref().map(|(root, _)| root),
+        subtree: request.subtree.as_path(),
+        groups: Groups::default(),
+        gone: None,
+        report: RestoreReport::default(),
+        buf: vec![0; BUFFER],
+        monitor,
+    };
+    for pair in merge_join(entries, found) {
+        judge.take(pair?);
+        if monitor.cancelled() {
+            return Err(Error::Cancelled);
+        }
+    }
+    Ok(judge.report)
+}
+
+/// What is at the target now.
+struct There {
+    /// The directory, if there is one, and whether it is empty.
+    root: Option<(Arc<Root>, bool)>,
+}
+
+impl There {
+    fn look(target: &Path, first: &Entry, request: &RestoreRequest) -> Result<Self> {
+        let exists = target.symlink_metadata().is_ok();
+        let is_dir = target.is_dir();
+        if !exists && !request.create_parents {
+            let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            std::fs::metadata(parent).while_doing(Doing::Create, target)?;
+        }
+        if exists && !request.overwrite {
+            if !first.is_dir() {
+                return Err(in_the_way(target));
+            }
+            if !is_dir {
+                return Err(is_not_a_directory(target));
+            }
+        }
+        if !first.is_dir() || !is_dir {
+            return Ok(Self { root: None });
+        }
+        let root = Arc::new(Root::open(target).while_doing(Doing::Open, target)?);
+        let is_empty = root.list(b"").while_doing(Doing::List, target)?.is_empty();
+        if !is_empty && !request.overwrite {
+            return Err(is_not_empty(target));
+        }
+        Ok(Self { root: Some((root, is_empty)) })
+    }
+
+    fn walk(&self, subtree: &RepoPathBuf, filter: impl Filter + 'static) -> Result<Stream<Found>> {
+        match &self.root {
+            Some((root, false)) => {
+                let workers = std::thread::available_parallelism().map_or(2, usize::from);
+                walk(root, &Arc::new(Pool::new(workers)), &Arc::new(Names::default()), subtree, filter)
+            }
+            _ => Ok(Box::new(std::iter::empty())),
+        }
+    }
+}
+
+struct Judge<'a> {
+    root: Option<&'a Arc<Root>>,
+    subtree: RepoPath<'a>,
+    groups: Groups,
+    /// What is below this path in the target would be gone with it.
+    gone: Option<RepoPathBuf>,
+    report: RestoreReport,
+    buf: Vec<u8>,
+    monitor: &'a dyn Monitor,
+}
+
+impl Judge<'_> {
+    fn take(&mut self, pair: Pair<Recorded, Found>) {
+        let (entry, stat) = match pair {
+            Pair::Right(found) => return self.stranger(&found),
+            Pair::Left(recorded) => (recorded.entry, None),
+            Pair::Both(recorded, Found { path, what }) => {
+                let stat = match what {
+                    What::Here(stat) if !self.is_gone(path.as_path()) => Some(stat),
+                    _ => None,
+                };
+                (recorded.entry, stat)
+            }
+        };
+        let digest = entry.file().and_then(|f| self.groups.digest(f));
+        if stat.is_some_and(|s| !same_kind(&entry.kind, &s)) {
+            self.gone = Some(entry.path.clone());
+        }
+        let is_there =
+            stat.filter(|s| same_kind(&entry.kind, s)).is_some_and(|s| self.is_there(&entry, &s, digest));
+        self.report.restored += 1;
+        self.report.unchanged += u64::from(is_there);
+        self.monitor.count(Counter::Paths, 1);
+        self.monitor.count(Counter::BytesWritten, if is_there { 0 } else { entry.size() });
+        if !is_there {
+            self.monitor.event(&Event::Path { path: entry.path.as_path(), what: PathDone::Restored });
+        }
+    }
+
+    /// Is the content there already? Then only attributes would be set.
+    fn is_there(&mut self, entry: &Entry, stat: &Stat, digest: Option<Digest>) -> bool {
+        let below = entry.path.as_path().below(self.subtree).unwrap_or(entry.path.as_path());
+        match (&entry.kind, self.root) {
+            (Kind::File(file), Some(root)) => {
+                stat.size == file.size
+                    && digest.is_some()
+                    && root.open_file(below.as_bytes()).is_ok_and(|mut f| {
+                        hash(&mut f, &mut self.buf).is_ok_and(|(found, _)| Some(found) == digest)
+                    })
+            }
+            (Kind::Symlink(to), Some(root)) => root.read_link(below.as_bytes()).is_ok_and(|t| t == *to),
+            _ => true,
+        }
+    }
+
+    fn is_gone(&self, path: RepoPath<'_>) -> bool {
+        self.gone.as_ref().is_some_and(|gone| path.starts_with(gone.as_path()))
+    }
+
+    fn stranger(&mut self, found: &Found) {
+        if self.is_gone(found.path.as_path()) || matches!(found.what, What::Unknown(_)) {
+            return;
+        }
+        self.monitor.event(&Event::Path { path: found.path.as_path(), what: PathDone::Removed });
+        self.gone = Some(found.path.clone());
+        self.report.removed += 1;
+    }
+}
