@@ -188,6 +188,7 @@ pub struct Backup {
     pub create_full_path: bool,
     pub compression: Compression,
     pub selection: Vec<Choice>,
+    pub explain: Option<OsString>,
     pub filesystem: Filesystem,
     pub owners: Owners,
     /// Write a line of statistics for each path.
@@ -216,6 +217,7 @@ pub struct Compare {
     pub method: Method,
     pub at: String,
     pub selection: Vec<Choice>,
+    pub explain: Option<OsString>,
     pub compare_inode: bool,
 }
 
@@ -322,6 +324,7 @@ pub struct Restore {
     pub create_full_path: bool,
     pub compression: Compression,
     pub selection: Vec<Choice>,
+    pub explain: Option<OsString>,
     pub filesystem: Filesystem,
     pub owners: Owners,
 }

@@ -313,6 +313,7 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
             method: method_of(s),
             at: time_of(s),
             selection: selection::selection(s),
+            explain: groups::os(s, "explain"),
             compare_inode: true,
         }),
         ("complete", _) => Action::Complete(Complete {
@@ -387,6 +388,7 @@ pub fn backup_of(m: &ArgMatches, source: OsString, repository: OsString) -> Resu
         create_full_path: m.get_flag("create-full-path"),
         compression: groups::compression(m),
         selection: selection::selection(m),
+        explain: groups::os(m, "explain"),
         filesystem: groups::filesystem(m),
         owners: groups::owners(m)?,
         file_statistics: pair_of!(m, "file-statistics", default true),
@@ -408,6 +410,7 @@ pub fn restore_of(m: &ArgMatches, source: OsString, target: OsString) -> Result<
         create_full_path: m.get_flag("create-full-path"),
         compression: groups::compression(m),
         selection: selection::selection(m),
+        explain: groups::os(m, "explain"),
         filesystem: groups::filesystem(m),
         owners: groups::owners(m)?,
     })

@@ -124,6 +124,7 @@ fn read_action(m: &ArgMatches) -> Result<Action, Bad> {
             method,
             at: time.clone(),
             selection: selection::selection(m),
+            explain: groups::os(m, "explain"),
             compare_inode: groups::filesystem(m).compare_inode,
         }))
     };

@@ -4,6 +4,7 @@ mod ahead;
 pub(crate) mod backup;
 mod compare;
 mod diff;
+mod explain;
 mod history;
 mod lines;
 mod list;

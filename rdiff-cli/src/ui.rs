@@ -191,6 +191,13 @@ impl Ui {
         self.tell(Level::Info, message);
     }
 
+    /// A result that the log file keeps too, if there is one.
+    pub fn record(&self, text: &str) {
+        if let Some(file) = self.log.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            drop(writeln!(file, "{text}"));
+        }
+    }
+
     /// A message for people only: programs get it in another form.
     pub fn tell(&self, level: Level, message: &str) {
         if level as u8 <= self.file {

@@ -172,3 +172,62 @@ fn directories_named_like_our_actions_are_still_backed_up() {
     fs::remove_dir(home.path("status")).unwrap();
     home.types("-v3 status new-status", 0);
 }
+
+#[test]
+fn a_path_is_explained_by_the_rule_that_decides() {
+    let home = Home::with_three_sessions();
+    home.write("s/c", "c", 1_600_000_000);
+    let asks = |line: &str, want: &str| assert_eq!(home.types(line, 0), format!("{want}\n"), "{line}");
+    let rules = "--exclude s/d/x* --exclude s/l --include s/d --exclude-symbolic-links --exclude **";
+    asks(&format!("backup {rules} --explain s/d/a s new"), "d/a is included by rule 3: --include s/d");
+    asks(&format!("backup {rules} --explain d/a s new"), "d/a is included by rule 3: --include s/d");
+    asks(&format!("backup {rules} --explain s/c s new"), "c is excluded by rule 5: --exclude **");
+    asks(&format!("backup {rules} --explain s/l s new"), "l is excluded by rule 2: --exclude s/l");
+    asks(
+        "backup --exclude-symbolic-links --explain l s new",
+        "l is excluded by rule 1: --exclude-symbolic-links",
+    );
+    asks(
+        "backup --exclude s/d --explain s/d/a s new",
+        "d/a is with its directory d, which is excluded by rule 1: --exclude s/d",
+    );
+    asks("backup --max-file-size 5 --explain s/d/a s new", "d/a is excluded by rule 1: --max-file-size 5");
+    asks("s new --explain s/d/a", "d/a is included: no rule decides");
+    asks("compare --exclude s/d --explain s/d s r", "d is excluded by rule 1: --exclude s/d");
+    asks("restore --at 2B --exclude out/b --explain out/b r out", "b is excluded by rule 1: --exclude out/b");
+    asks("restore --at 2B --explain d/a r out", "d/a is included: no rule decides");
+    assert!(!home.path("new").exists() && !home.path("out").exists());
+    assert!(home.all("backup --explain s/none s new", &[]).1.contains("none is not there"));
+    home.types("backup --explain ../x s new", 1);
+}
+
+#[test]
+fn an_access_control_list_is_dropped_only_by_leave() {
+    let home = Home::with_three_sessions();
+    // Read and write for the owner, reading for daemon (1), the group and others.
+    let mut list = 2u32.to_le_bytes().to_vec();
+    for (tag, bits, id) in
+        [(1u16, 6u16, u32::MAX), (2, 4, 1), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 4, u32::MAX)]
+    {
+        list.extend([&tag.to_le_bytes()[..], &bits.to_le_bytes(), &id.to_le_bytes()].concat());
+    }
+    xattr::set(home.path("s/d/a"), "system.posix_acl_access", &list).unwrap();
+    home.types("--current-time 1700259200 backup --never-drop-acls s r", 0);
+    home.types("restore --never-drop-acls r here", 0);
+    assert_eq!(xattr::get(home.path("here/d/a"), "system.posix_acl_access").unwrap(), Some(list));
+    // The same from a machine whose daemon has another name.
+    let file = home.path("r/rdiff-backup-data/access_control_lists.2023-11-17T22:13:20Z.snapshot.gz");
+    let mut text = String::new();
+    let packed = fs::File::open(&file).unwrap();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed), &mut text).unwrap();
+    assert!(text.contains("daemon"), "{text}");
+    let mut packed = flate2::write::GzEncoder::new(fs::File::create(&file).unwrap(), Default::default());
+    std::io::Write::write_all(&mut packed, text.replace("daemon", "nobody-here").as_bytes()).unwrap();
+    packed.finish().unwrap();
+    let (_, err, code) = home.all("restore --never-drop-acls r there", &[]);
+    assert!(code == 1 && err.contains("nobody-here in the access control list of d/a is not known"), "{err}");
+    let (_, err, code) = home.all("restore r elsewhere", &[]);
+    assert!(code == 0 && err.starts_with("WARNING: ACL name nobody-here not found on system"), "{err}");
+    let (_, err, code) = home.all("--current-time 1700300000 backup --no-acls --never-drop-acls s r", &[]);
+    assert!(code == 1 && err.contains("--never-drop-acls"), "{err}");
+}

@@ -95,6 +95,8 @@ fn every_action_speaks_json_and_every_field_is_documented() {
         ("history r/a", 0),
         ("diff r", 8),
         ("diff r/a", 8),
+        ("backup --exclude s/d --explain s/d s r", 0),
+        ("backup --dry-run s r", 0),
         ("info", 0),
         ("complete -- rdiff-backup re", 0),
         ("server", 1),

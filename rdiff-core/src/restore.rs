@@ -24,10 +24,11 @@ use crate::time::SessionTime;
 use crate::tree::attrs::{Mapping, Names, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::local::LocalSource;
+use crate::tree::source::Source;
 use crate::tree::walk::{Filter, Found, Walk, Wanted, What};
 use crate::tree::{FileKind, Root, Stat};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub struct RestoreRequest {
     pub hard_links: bool,
     /// Set access control lists.
     pub acls: bool,
+    /// Refuse to go on where a line of an access control list can't be set.
+    pub never_drop_acls: bool,
     /// Set extended attributes.
     pub xattrs: bool,
     /// Return only when everything is durable.
@@ -74,6 +77,7 @@ impl RestoreRequest {
             group_map: Mapping::default(),
             hard_links: true,
             acls: true,
+            never_drop_acls: false,
             xattrs: true,
             durable: true,
             workers: 0,
@@ -120,6 +124,7 @@ pub fn restore(
     };
     let pool = Arc::new(Pool::new(workers));
     let names = Arc::new(Names::default());
+    refuse_without_acls(&target.root, &names, request)?;
     let disk = RealDisk::new(Arc::clone(&target.root), request.durable);
     let disk: Arc<dyn Disk> = Arc::new(if target.is_empty { disk } else { disk.over_existing() });
     let found = target.walk(&pool, &names, &request.subtree, filter.clone())?;
@@ -138,6 +143,7 @@ pub fn restore(
         caps: Capabilities { acls: request.acls, xattrs: request.xattrs, ..Capabilities::full() },
         at: request.at,
         interrupted,
+        never_drop_acls: request.never_drop_acls,
     };
     let worker = Arc::new(worker);
     let newest = interrupted.is_none() && repo.sessions()?.last() == Some(&request.at);
@@ -163,8 +169,13 @@ pub fn restore(
         let mut tools = Tools::default();
         (jobs.into_iter().map(|job| run.run(job, &mut tools)).collect::<Vec<_>>(), error)
     });
-    let mut finisher =
-        Finisher { worker: &worker, monitor, report: RestoreReport::default(), nest: Nest::default() };
+    let mut finisher = Finisher {
+        worker: &worker,
+        monitor,
+        report: RestoreReport::default(),
+        nest: Nest::default(),
+        dropped: HashSet::new(),
+    };
     for (done, error) in results {
         for done in done {
             finisher.finish(done?)?;
@@ -308,6 +319,22 @@ fn is_not_empty(target: &Path) -> Error {
     Error::Refused(format!("Target path {shown} exists and isn't empty, call with '--force' to overwrite"))
 }
 
+/// Refuses a target that keeps no access control lists, where they must not be dropped.
+fn refuse_without_acls(root: &Root, names: &Arc<Names>, request: &RestoreRequest) -> Result<()> {
+    if !request.never_drop_acls {
+        return Ok(());
+    }
+    let path = root.path();
+    let here = LocalSource::open(path, Arc::clone(names)).while_doing(Doing::Open, path)?;
+    if request.acls && here.traits().acls {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "--never-drop-acls was asked for, and {} keeps no access control lists; leave it out to go on without them",
+        path.display()
+    )))
+}
+
 fn refuse_read_only(root: &Root) -> Result<()> {
     match rustix::fs::fstatvfs(root.fd()) {
         Ok(fs) if fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) => Err(Error::Refused(format!(
@@ -371,7 +398,7 @@ impl<I: Iterator<Item = Result<Recorded>>, F: Filter> Iterator for Filtered<I, F
 }
 
 /// What a stat of an entry would say, as far as a filter asks.
-fn stat_of(entry: &Entry) -> Stat {
+pub fn stat_of(entry: &Entry) -> Stat {
     let (kind, rdev) = match &entry.kind {
         Kind::File(_) => (FileKind::Regular, (0, 0)),
         Kind::Dir => (FileKind::Directory, (0, 0)),
@@ -588,10 +615,21 @@ struct Worker {
     at: SessionTime,
     /// The last good session, if the one after it failed: its increments may be there without need.
     interrupted: Option<SessionTime>,
+    never_drop_acls: bool,
 }
 
 impl Worker {
     fn run(&self, job: Job, tools: &mut Tools) -> Result<Done> {
+        if self.never_drop_acls
+            && let Some(name) = self.ownership.unknown_name(&job.entry)
+        {
+            return Err(Error::Refused(format!(
+                "--never-drop-acls was asked for, and {} in the access control list of {} is not known here; create \
+                 that user or group, or leave the option out to go on without it",
+                String::from_utf8_lossy(&name),
+                job.entry.path
+            )));
+        }
         let shown = self.disk.root().path_of(job.place.as_bytes());
         let mut unchanged = false;
         let problem = match &job.work {
@@ -739,6 +777,8 @@ struct Finisher<'a> {
     monitor: &'a dyn Monitor,
     report: RestoreReport,
     nest: Nest<Job>,
+    /// Names of access control lists that are not known here, and were told.
+    dropped: HashSet<Vec<u8>>,
 }
 
 impl Finisher<'_> {
@@ -760,6 +800,7 @@ impl Finisher<'_> {
                 other => other.while_doing(Doing::Link, &shown)?,
             }
         }
+        self.tell_dropped(&done.job.entry);
         let path = done.job.entry.path.as_path();
         match &done.problem {
             Some(problem) => {
@@ -778,6 +819,22 @@ impl Finisher<'_> {
             self.nest.enter(done.job.entry.path.clone(), done.job);
         }
         Ok(())
+    }
+
+    /// Says once of each name in an access control list that it is not known here.
+    fn tell_dropped(&mut self, entry: &Entry) {
+        if !self.worker.caps.acls || entry.acl.is_empty() {
+            return;
+        }
+        let Some(name) = self.worker.ownership.unknown_name(entry) else { return };
+        let text = format!(
+            "ACL name {} not found on system, dropping entry. Further ACL entries dropped with this name will not \
+             trigger further warnings",
+            String::from_utf8_lossy(&name)
+        );
+        if self.dropped.insert(name) {
+            self.monitor.event(&Event::Warning(&text));
+        }
     }
 
     fn end(&mut self) -> Result<()> {

@@ -2,7 +2,8 @@
 //! decides wins.
 
 use crate::action::{Choice, FileType, ListFile};
-use crate::args::groups::integer;
+use crate::args::additions::added;
+use crate::args::groups::{integer, option};
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 use rdiff_core::tree::select::Sense;
 use std::ffi::OsString;
@@ -64,7 +65,9 @@ const ROWS: [Row; 28] = {
 
 /// Defines the options of the file selection.
 pub fn selection_args() -> Vec<Arg> {
-    ROWS.iter().map(|&(name, _, form, value, help)| arg(name, form, value, help)).collect()
+    let explain = option("explain", "PATH", "Say which rule decides about this path, and do nothing else");
+    let rows = ROWS.iter().map(|&(name, _, form, value, help)| arg(name, form, value, help));
+    rows.chain([added(explain)]).collect()
 }
 
 fn arg(name: &'static str, form: Form, value: &'static str, help: &'static str) -> Arg {

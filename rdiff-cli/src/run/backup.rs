@@ -3,7 +3,7 @@
 use super::selection::Chosen;
 use super::source::Reading;
 use super::would::Would;
-use super::{Context, Failure, OrFail, Outcome, Step, ahead};
+use super::{Context, Failure, OrFail, Outcome, Step, ahead, explain};
 use crate::action::Backup;
 use crate::exit::Exit;
 use crate::json::lines;
@@ -17,6 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
+    if let Some(path) = &args.explain {
+        let Ready { reading, filter, .. } = Ready::make(args, cx)?;
+        return explain::in_source(path, &reading.base, &reading.source, &filter, cx);
+    }
     if cx.is_dry() {
         return would(args, cx);
     }
@@ -24,7 +28,9 @@ pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
     cx.result(&result(&done));
     tell(&done, cx);
     if args.print_statistics && cx.json().is_none() {
-        cx.print(report::session_statistics(&done.statistics, &cx.ui.zone))?;
+        let text = report::session_statistics(&done.statistics, &cx.ui.zone);
+        cx.ui.record(&text);
+        cx.print(text)?;
     }
     Ok(exit(&done))
 }
@@ -87,9 +93,6 @@ fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
     let usual = BackupRequest::default();
     let (user_map, group_map) = cx.mappings(&args.owners)?;
     cx.filesystem_without_effect(&args.filesystem);
-    if !args.filesystem.compare_inode {
-        cx.ui.info("--no-compare-inode has no effect yet: a linked file with a new inode counts as changed");
-    }
     Ok(BackupRequest {
         time: cx.generic.current_time,
         force: cx.generic.force,
@@ -98,6 +101,8 @@ fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
         // It must match from the start of the path.
         not_compressed: args.compression.except.as_ref().map(|re| format!("^(?:{})", re.to_string_lossy())),
         hard_links: args.filesystem.hard_links,
+        compare_inodes: args.filesystem.compare_inode,
+        never_drop_acls: args.filesystem.never_drop_acls,
         acls: args.filesystem.acls,
         xattrs: args.filesystem.eas,
         file_statistics: args.file_statistics,

@@ -1,16 +1,18 @@
 //! `compare`: a directory against a session.
 
 use super::lines::Lines;
-use super::{Context, OrFail, Outcome, Step};
+use super::{Context, OrFail, Outcome, Step, ahead, explain};
 use crate::action::{self, Compare};
 use crate::exit::Exit;
 use crate::json::lines::InTree;
+use crate::meter::Total;
 use crate::progress::{Job, Terminal};
 use crate::report;
 use crate::ui::Api;
 use rdiff_core::compare::{CompareReport, CompareRequest, Difference, Method, compare as run};
 use serde::Serialize;
 use serde_json::json;
+use std::sync::atomic::AtomicBool;
 
 pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     let place = cx.open(&args.repository)?;
@@ -18,6 +20,9 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     let reading = cx.reading(&args.source, args.via, true)?;
     let root = reading.source.root().or_fail(cx, Step::Setup)?;
     let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
+    if let Some(path) = &args.explain {
+        return explain::in_source(path, &reading.base, &reading.source, &filter, cx);
+    }
     let request = CompareRequest {
         subtree: place.path.clone(),
         method: method(args.method),
@@ -28,16 +33,22 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     let terminal = Terminal::new(cx.ui, Job::Other);
     let as_yaml = cx.generic.parsable_output && cx.ui.api == Api::V201 && cx.json().is_none();
     let (mut all, mut lines) = (Vec::new(), Lines::new(cx));
+    let on_difference = |Difference { path, reason }: Difference| {
+        if as_yaml {
+            all.push((reason.as_str(), path.as_bytes().to_vec()));
+        } else {
+            let reason = reason.as_str();
+            let item = Differing { path: path.as_path().into(), reason };
+            lines.item("difference", &item, || report::difference(reason, path.as_bytes()));
+        }
+    };
+    let paths = |stop: &AtomicBool| {
+        let total = ahead::of_session(&place.repo, request.at, place.path.as_path(), stop)?;
+        // By their attributes alone, nothing is read.
+        Some(Total { bytes: total.bytes.filter(|_| request.method != Method::Metadata), ..total })
+    };
     let done =
-        run(&place.repo, &reading.source, &request, filter, &terminal, |Difference { path, reason }| {
-            if as_yaml {
-                all.push((reason.as_str(), path.as_bytes().to_vec()));
-            } else {
-                let reason = reason.as_str();
-                let item = Differing { path: path.as_path().into(), reason };
-                lines.item("difference", &item, || report::difference(reason, path.as_bytes()));
-            }
-        });
+        cx.counting(paths, || run(&place.repo, &reading.source, &request, filter, &terminal, on_difference));
     let done = done.or_fail(cx, Step::Run)?;
     reading.guard.check().map_err(|why| cx.refuse(Step::Run, &why))?;
     reading.close(cx);

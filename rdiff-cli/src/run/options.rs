@@ -25,11 +25,6 @@ impl Context<'_> {
             "there are no such files here",
             &[(!given.carbonfile, "--no-carbonfile"), (!given.resource_forks, "--no-resource-forks")],
         );
-        if given.never_drop_acls {
-            // It is there for safety, so this is said to all who ask for it.
-            self.ui
-                .warning("--never-drop-acls has no effect yet: what can't be set is reported file by file");
-        }
     }
 
     pub(super) fn compression_without_effect(&self, given: &Compression) {

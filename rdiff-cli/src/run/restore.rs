@@ -3,7 +3,7 @@
 use super::open::Opened;
 use super::selection::Chosen;
 use super::would::Would;
-use super::{Context, Failure, OrFail, Outcome, Step, ahead};
+use super::{Context, Failure, OrFail, Outcome, Step, ahead, explain};
 use crate::action::Restore;
 use crate::exit::Exit;
 use crate::locate;
@@ -19,6 +19,9 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     check(args, &place, cx)?;
     let filter = cx.filter(&args.selection, &target, None)?;
     let request = request(args, &place, cx)?;
+    if let Some(path) = &args.explain {
+        return explain::in_session(path, &target, &place, request.at, &filter, cx);
+    }
     let mut exit = check_target(&target, cx)?;
     if place.is_interrupted {
         exit |= Exit::WARNING;
@@ -133,6 +136,7 @@ fn request(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<RestoreRe
         group_map,
         hard_links: args.filesystem.hard_links,
         acls: args.filesystem.acls,
+        never_drop_acls: args.filesystem.never_drop_acls,
         xattrs: args.filesystem.eas,
         durable: cx.generic.fsync,
         ..RestoreRequest::new(at)

@@ -5,7 +5,7 @@ use crate::action::{Choice, FileType, ListFile};
 use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::path::RepoPath;
 use rdiff_core::tree::Stat;
-use rdiff_core::tree::select::{List, Rule, Selected, Selection, Sense, Separator};
+use rdiff_core::tree::select::{List, Rule, Selected, Selection, Sense, Separator, Verdict};
 use rdiff_core::tree::walk::{Everything, Filter, Holds, Wanted};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +18,16 @@ pub(super) enum Chosen {
     All,
     /// Some of the paths.
     Some(Selected),
+}
+
+impl Chosen {
+    /// What is to be done with a path, and why.
+    pub(super) fn explain(&self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> (Verdict, String) {
+        match self {
+            Chosen::Some(selected) => selected.explain(path, stat, holds),
+            Chosen::All => Selected::new(Selection::default(), 0).explain(path, stat, holds),
+        }
+    }
 }
 
 impl Filter for Chosen {

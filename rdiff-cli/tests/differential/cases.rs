@@ -563,6 +563,7 @@ const NEWER: &str = "
     --api-version 201 --parsable-output compare now r201
     --api-version 201 --parsable-output compare --method hash --at 3B now r201
     --api-version 201 verify r201
+    --current-time 1800000000 backup --no-compare-inode --no-carbonfile --no-resource-forks later r
     --api-version 201 verify --at 3B r201
     --api-version 201 restore r201 full
     --api-version 201 --current-time 1800000000 backup now new

@@ -23,7 +23,8 @@ pub(crate) enum Because {
     Help,
     Silent,
     Files,
-    NotYet,
+    AttributesOnly,
+    OwnActions,
 }
 
 impl Because {
@@ -46,7 +47,8 @@ impl Because {
         Help,
         Silent,
         Files,
-        NotYet,
+        AttributesOnly,
+        OwnActions,
     ];
 
     pub(crate) fn title(self) -> &'static str {
@@ -69,7 +71,8 @@ impl Because {
             Help => "Help, usage messages and `info` speak of this program",
             Silent => "The older command line is not deprecated",
             Files => "A repository has two more files",
-            NotYet => "Still to be done",
+            OwnActions => "Actions that the original doesn't have are no directories",
+            AttributesOnly => "API 201: a change of attributes alone has an increment too",
         }
     }
 
@@ -137,13 +140,22 @@ impl Because {
                  which unchanged files are told faster. The original ignores both, and removes the latter with \
                  its session. Empty directories below `increments` are only made when they are needed."
             }
-            NotYet => "These are defects.",
+            OwnActions => {
+                "`rdiff-backup status X` is the action `status`, and so are `history`, `diff`, `job`, `doctor` and \
+                 `setup` actions where their arguments can be theirs. If there is a directory of that name and the \
+                 rest of the line is that of a backup, it is backed up as the original would; `--no-new` or `./status` \
+                 always mean the directory, `--new` the action."
+            }
+            AttributesOnly => {
+                "The original then writes none: its `list increments` doesn't show that the file changed. Here both \
+                 interfaces write the same increments."
+            }
         }
     }
 
     /// Can no line show it, because it is on standard error, or needs another user or other files?
     pub(crate) fn is_beyond_the_cases(self) -> bool {
-        matches!(self, Unreadable | Server | LinkedDigest | Silent | Files)
+        matches!(self, Unreadable | Server | LinkedDigest | Silent | Files | OwnActions)
     }
 }
 
@@ -283,9 +295,8 @@ pub(crate) const LINES: &[(Because, &str)] = &[
     ",
     ),
     (
-        NotYet,
+        AttributesOnly,
         "
-        --current-time 1800000000 backup --no-compare-inode --no-carbonfile --no-resource-forks later r
         --api-version 201 --current-time 1800000000 backup later r201
         --api-version 201 --current-time 1800000000 backup --print-statistics later r201
     ",

@@ -52,8 +52,13 @@ pub struct BackupRequest {
     pub not_compressed: Option<String>,
     /// Record which files are one.
     pub hard_links: bool,
+    /// Is a file with several names another one when its inode's number is? Without it, only when it is so by its
+    /// other attributes, its content, or the names that it shares it with.
+    pub compare_inodes: bool,
     /// Record and set access control lists.
     pub acls: bool,
+    /// Refuse to go on where access control lists can't be kept.
+    pub never_drop_acls: bool,
     /// Record and set extended attributes.
     pub xattrs: bool,
     /// Write one line of statistics for each path.
@@ -97,7 +102,9 @@ impl Default for BackupRequest {
             compression: true,
             not_compressed: None,
             hard_links: true,
+            compare_inodes: true,
             acls: true,
+            never_drop_acls: false,
             xattrs: true,
             file_statistics: true,
             null_separator: false,
@@ -137,6 +144,7 @@ pub const NOT_COMPRESSED: &str = r"(?i)\.(7z|aac|arj|asc|avi|bik|bz|bz2|deb|docx
 #[derive(Clone)]
 pub(in crate::backup) struct Options {
     hard_links: bool,
+    compare_inodes: bool,
     compression: bool,
     not_compressed: Option<Regex>,
     /// A change time after this could be shared by a later edit.
@@ -216,6 +224,13 @@ fn run(
     let time = SessionTime(request.time.unwrap_or(now));
     let repo_id = root.find(b"").while_doing(Doing::Stat, root.path())?.map(|s| (s.device, s.inode));
     let caps = probe(&root, request)?;
+    if request.never_drop_acls && !(caps.acls && source.traits().acls) {
+        let (from, to) = (source.name(), root.path().display());
+        return Err(Error::Refused(format!(
+            "--never-drop-acls was asked for, and access control lists can't be kept from {from} to {to}; leave it \
+             out to go on without them"
+        )));
+    }
     let mut options = options(request, &started)?;
     options.hard_links = request.hard_links && caps.hard_links;
     let session = Session::begin(writer, Arc::clone(repo), time, previous)?;
@@ -324,6 +339,7 @@ fn options(request: &BackupRequest, started: &std::time::SystemTime) -> Result<O
     let settled = settled.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(Options {
         hard_links: request.hard_links,
+        compare_inodes: request.compare_inodes,
         compression: request.compression,
         not_compressed: Some(not_compressed),
         settled_before: (settled.as_secs() as i64, settled.subsec_nanos()),

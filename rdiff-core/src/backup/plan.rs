@@ -1,7 +1,7 @@
 //! Planning: what is to be done with each path, decided in path order from its record and its stat.
 
 use super::Options;
-use crate::entry::{ChangeMark, Entry, Kind, LongName, OwnerNames, Precise};
+use crate::entry::{ChangeMark, Entry, File, Kind, LongName, OwnerNames, Precise};
 use crate::error::{Error, Problem, ProblemKind, Result};
 use crate::merge::{AtPath, Pair};
 use crate::path::{RepoPath, RepoPathBuf};
@@ -157,7 +157,7 @@ impl Planner {
                 LinkRole::First => old_group_agrees && old.entry.file().is_some_and(|f| f.digest.is_some()),
                 _ => old_group_agrees,
             };
-            links_agree && looks_same(&old.entry, &new)
+            links_agree && looks_same(&old.entry, &new, self.options.compare_inodes)
         });
         let old_precise = old.and_then(|o| o.entry.precise.as_ref());
         let old_mark = old_precise.and_then(|p| p.unchanged_while);
@@ -215,7 +215,7 @@ impl Planner {
 }
 
 /// Do record and stat agree in all that a stat tells?
-fn looks_same(old: &Entry, new: &Entry) -> bool {
+fn looks_same(old: &Entry, new: &Entry, compare_inodes: bool) -> bool {
     let (a, b) = (&old.attrs, &new.attrs);
     let same_name = |old: &Option<crate::entry::Name>, new: &Option<crate::entry::Name>| {
         old.is_none() || old == new || new.as_ref().is_some_and(|n| !n.iter().all(u8::is_ascii_graphic))
@@ -223,7 +223,11 @@ fn looks_same(old: &Entry, new: &Entry) -> bool {
     let owners =
         a.uid == b.uid && a.gid == b.gid && same_name(&a.uname, &b.uname) && same_name(&a.gname, &b.gname);
     let kinds = match (&old.kind, &new.kind) {
-        (Kind::File(o), Kind::File(n)) => o.size == n.size && o.link == n.link,
+        (Kind::File(o), Kind::File(n)) => {
+            let count = |file: &File| file.link.map(|link| link.count);
+            let links = if compare_inodes { o.link == n.link } else { count(o) == count(n) };
+            o.size == n.size && links
+        }
         (Kind::Symlink(_), Kind::Symlink(_)) => return owners,
         (o, n) => o == n,
     };

@@ -355,6 +355,12 @@ impl Ownership {
         }
     }
 
+    /// A name in the access control lists of an entry that is not known here: its line can't be set.
+    pub fn unknown_name(&self, entry: &Entry) -> Option<Vec<u8>> {
+        let lists = [&entry.acl.access, &entry.acl.default];
+        lists.iter().find_map(|list| acl_to_bytes(list, self).1.into_iter().next())
+    }
+
     /// All that is to be set on a path so that it has the attributes of an entry. `None` for what the
     /// target can't hold.
     pub fn applied<'e>(&self, entry: &'e Entry, caps: &super::caps::Capabilities) -> Applied<'e> {

@@ -1,6 +1,6 @@
 //! A selection as the filter of a walk.
 
-use super::{Candidate, Selection, Verdict};
+use super::{Candidate, Decision, Selection, Verdict};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::tree::Stat;
 use crate::tree::walk::{Filter, Holds, Wanted};
@@ -19,9 +19,16 @@ impl Selected {
     }
 }
 
-impl Filter for Selected {
-    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
-        let decision = self.selection.decide(&Candidate {
+impl Selected {
+    /// What is to be done with a path, and why in words. As [`Filter::wants`], of a path whose directories are all
+    /// entered.
+    pub fn explain(&self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> (Verdict, String) {
+        let decision = self.decide(path, stat, holds);
+        (decision.verdict, self.selection.explain(&decision))
+    }
+
+    fn decide(&self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Decision {
+        self.selection.decide(&Candidate {
             path,
             kind: stat.kind,
             size: stat.size,
@@ -29,8 +36,13 @@ impl Filter for Selected {
             root_device: self.root_device,
             has_entry: &|name| is_there(holds, path, name),
             parent_has_entry: &|name| path.parent().is_some_and(|parent| is_there(holds, parent, name)),
-        });
-        match decision.verdict {
+        })
+    }
+}
+
+impl Filter for Selected {
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
+        match self.decide(path, stat, holds).verdict {
             Verdict::Include => Wanted::Yes,
             Verdict::Exclude => Wanted::No,
             Verdict::Scan => Wanted::IfNotEmpty,
