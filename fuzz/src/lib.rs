@@ -1,6 +1,6 @@
 //! Functions of bytes that must not panic. libFuzzer runs them on what it invents, `cargo test` on the corpus.
 
-use rdiff_core::delta::{apply, encode};
+use rdiff_core::delta::{ComposeLimits, Composer, apply, encode};
 use rdiff_core::format::attrs::{RecordParser, write_record};
 use rdiff_core::format::index::IndexReader;
 use rdiff_core::format::names::{TimeStyle, TimedName};
@@ -23,12 +23,14 @@ pub const TARGETS: &[Target] = &[
     ("quoting", quoting),
     ("delta", delta),
     ("delta_round_trip", delta_round_trip),
+    ("compose", compose),
     ("attributes", attributes),
     ("index", index),
     ("times", times),
     ("selection", selection),
     ("fstab", fstab),
     ("locations", locations),
+    ("arguments", arguments),
 ];
 
 /// Records of metadata: what was read is written the same.
@@ -96,6 +98,28 @@ pub fn delta_round_trip(data: &[u8]) {
     assert!(applied.is_ok() && out == old);
 }
 
+/// A chain of two deltas composed leads to what each applied in turn does, or both are refused.
+pub fn compose(data: &[u8]) {
+    const LIMIT: u64 = 4096;
+    let Some((&[first, second], data)) = data.split_first_chunk() else { return };
+    let (base, data) = data.split_at(data.len().min(usize::from(first)));
+    let (older, newer) = data.split_at(data.len().min(usize::from(second)));
+    let (mut between, mut out) = (Vec::new(), Vec::new());
+    let in_turn = apply(base, base.len() as u64, newer, LIMIT, &mut between)
+        .and_then(|_| apply(&between[..], between.len() as u64, older, LIMIT, &mut out));
+    let mut composer =
+        Composer::new(ComposeLimits::default(), || Err(std::io::ErrorKind::StorageFull.into()));
+    // What stands between has no limit of its own here.
+    let composed = composer.push(older, LIMIT).and_then(|()| composer.push(newer, u64::MAX));
+    let plan = composed.and_then(|()| composer.finish(base.len() as u64));
+    let mut written = Vec::new();
+    let plan = plan.and_then(|plan| plan.write_to(&base, &mut written));
+    if in_turn.is_ok() {
+        assert!(plan.is_ok() && written == out, "{plan:?}");
+    }
+    assert!(written.len() as u64 <= LIMIT);
+}
+
 /// Texts of extended attributes and access control lists.
 pub fn attributes(data: &[u8]) {
     let mut reader = RecordReader::new(data, ATTRIBUTE_MARKER);
@@ -145,4 +169,13 @@ pub fn fstab(data: &[u8]) {
 /// Locations.
 pub fn locations(data: &[u8]) {
     Location::parse(std::ffi::OsStr::from_bytes(data)).ok();
+}
+
+/// Command lines, one word a line: read as the current one or the older.
+pub fn arguments(data: &[u8]) {
+    let words = data.split(|&b| b == b'\n').map(|word| std::ffi::OsStr::from_bytes(word).to_owned());
+    // `@FILE` reads from the disk.
+    let words: Vec<_> = words.filter(|word| word.as_bytes().first() != Some(&b'@')).collect();
+    rdiff_cli::args::parse(words.clone()).ok();
+    rdiff_cli::legacy::parse(words).ok();
 }

@@ -198,13 +198,15 @@ pub struct Backup {
     pub safety: Safety,
 }
 
-/// When to believe that files are gone.
+/// When to believe that files are gone, and that there is room.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Safety {
     /// Even if all are.
     pub allow_empty_source: bool,
     /// Up to this part of them, from 0 to 1; nothing for the usual part.
     pub most_deletions: Option<f64>,
+    /// Refuse what can't fit on the disk.
+    pub check_space: bool,
 }
 
 /// A directory against the repository.

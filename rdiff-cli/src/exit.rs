@@ -20,6 +20,10 @@ impl Exit {
     /// Some files differ.
     pub const FILE_WARNING: Exit = Exit(8);
 
+    /// The source is gone or has lost too much to be believed, and the repository was left as it was. It
+    /// comes with [`Exit::ERROR`].
+    pub const SOURCE_GONE: Exit = Exit(16);
+
     /// The number.
     pub fn code(self) -> u8 {
         self.0
@@ -32,6 +36,7 @@ impl Exit {
             (Exit::WARNING, "warning"),
             (Exit::FILE_ERROR, "file_error"),
             (Exit::FILE_WARNING, "file_warning"),
+            (Exit::SOURCE_GONE, "source_gone"),
         ];
         bits.into_iter().filter(|(bit, _)| self.has(*bit)).map(|(_, word)| word).collect()
     }

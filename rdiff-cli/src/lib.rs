@@ -23,6 +23,7 @@ pub mod report;
 pub mod run;
 pub mod setup;
 pub mod ssh;
+pub mod stop;
 pub mod style;
 pub mod ui;
 pub mod yaml;

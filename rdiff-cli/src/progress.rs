@@ -114,4 +114,8 @@ impl Monitor for Terminal<'_> {
     fn count(&self, counter: Counter, by: u64) {
         self.ui.meter.count(counter, by, self.ui.json.as_ref());
     }
+
+    fn cancelled(&self) -> bool {
+        self.ui.stop.signal().is_some()
+    }
 }

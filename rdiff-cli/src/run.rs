@@ -64,6 +64,8 @@ impl fmt::Display for Step {
 pub(crate) enum Failure {
     /// In this step.
     At(Step),
+    /// In this step, since the source is gone.
+    SourceGone(Step),
     /// There is nothing more to say: it was said as fatal, or nobody reads the output any more.
     Silent,
 }
@@ -135,6 +137,10 @@ fn conclude(ui: &Ui, action: &Action, outcome: Outcome) -> Exit {
             ui.tell(Level::Error, &format!("Action {name} failed on step {step}"));
             return Exit::ERROR;
         }
+        Err(Failure::SourceGone(step)) => {
+            ui.tell(Level::Error, &format!("Action {name} failed on step {step}"));
+            return Exit::ERROR | Exit::SOURCE_GONE;
+        }
     };
     if exit.has(Exit::ERROR) {
         ui.tell(Level::Error, &format!("Action {name} failed on step {}", Step::Run));
@@ -157,6 +163,16 @@ fn conclude(ui: &Ui, action: &Action, outcome: Outcome) -> Exit {
 
 impl Context<'_> {
     fn act(&self, action: &Action) -> Outcome {
+        if matches!(
+            action,
+            Action::Backup(_)
+                | Action::Job(_)
+                | Action::Regress(_)
+                | Action::RemoveIncrements(_)
+                | Action::Restore(_)
+        ) {
+            self.ui.stop.listen();
+        }
         match action {
             Action::Backup(a) => backup::backup(a, self),
             Action::Calculate(files) => other::calculate(files, self),
@@ -271,7 +287,11 @@ impl<T, E: Error + 'static> OrFail<T> for Result<T, E> {
     fn or_fail(self, cx: &Context<'_>, step: Step) -> Result<T, Failure> {
         self.map_err(|e| {
             cx.ui.failure(&e);
-            Failure::At(step)
+            let known = (&e as &(dyn Error + 'static)).downcast_ref();
+            match known {
+                Some(rdiff_core::error::Error::SourceVanished { .. }) => Failure::SourceGone(step),
+                _ => Failure::At(step),
+            }
         })
     }
 }

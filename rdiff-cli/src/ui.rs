@@ -7,7 +7,8 @@ use crate::fold::fold;
 use crate::json::Json;
 use crate::json::lines::{Done, Message, Output, Start, Trouble};
 use crate::meter::Meter;
-use rdiff_core::error::{Problem, chain};
+use crate::stop::Stop;
+use rdiff_core::error::{Error, Problem, chain};
 use rdiff_core::format::stats::error_log_line;
 use rdiff_core::path::RepoPath;
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
@@ -80,6 +81,8 @@ pub struct Ui {
     columns: usize,
     log: Mutex<Option<File>>,
     collected: Option<Mutex<Collected>>,
+    /// Whether a signal asked to stop.
+    pub stop: Stop,
 }
 
 /// What was said, for a caller who tells it in its own way.
@@ -108,6 +111,7 @@ impl Ui {
             file: generic.verbosity,
             columns: columns(),
             log: Mutex::new(None),
+            stop: Stop::default(),
             collected: None,
         }
     }
@@ -124,6 +128,7 @@ impl Ui {
             file: generic.verbosity,
             columns: other.columns,
             log: Mutex::new(None),
+            stop: other.stop.clone(),
             collected: Some(Mutex::default()),
         }
     }
@@ -259,7 +264,15 @@ impl Ui {
 
     /// An error with all its causes.
     pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
-        self.error(&chain(error));
+        let text = chain(error);
+        let known = error.downcast_ref::<Error>();
+        match (known.and_then(Error::way_out), self.stop.signal()) {
+            (Some(way_out), _) => self.error(&format!("{text}; {way_out}")),
+            (None, Some(signal)) if matches!(known, Some(Error::Cancelled)) => self.error(&format!(
+                "stopped by {signal}; no earlier session is touched by that, and the same command can be run again"
+            )),
+            _ => self.error(&text),
+        }
     }
 
     /// The program can't go on. It is said at any verbosity.
@@ -368,6 +381,7 @@ mod tests {
             file: 3,
             columns: 40,
             log: Mutex::new(None),
+            stop: Stop::default(),
             collected: None,
         }
     }

@@ -9,7 +9,7 @@ use crate::merge::{AtPath, Pair, merge_join};
 use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
-use crate::repo::increments::{Chain, FileContent, Increments};
+use crate::repo::increments::{Chain, FileContent, Increments, MOST_WAYS};
 use crate::repo::metadata::{Detail, Recorded};
 use crate::repo::put::{BUFFER, Hasher, read_full};
 use crate::repo::{MirrorState, Repository};
@@ -494,12 +494,44 @@ impl Worker {
                 found != *digest
             }
             Data::Content(chain, digest) => {
-                let mut content = self.content(&both.old, chain, *digest, buffers)?;
-                let mut file = self.source.open(both.path.as_path())?;
-                !is_equal(&mut file, &mut content, buffers, read)?
+                let content = self.content(&both.old, chain, *digest, buffers);
+                let mut equals = |content: io::Result<FileContent>, buffers: &mut Buffers| {
+                    let mut file = self.source.open(both.path.as_path())?;
+                    is_equal(&mut file, &mut content?, buffers, read)
+                };
+                match equals(content, buffers) {
+                    Ok(true) => false,
+                    first => match self.content_now(&both.old, chain, *digest, buffers) {
+                        Some(content) => !equals(Ok(content), buffers)?,
+                        None => !first?,
+                    },
+                }
             }
         };
         Ok(Some(differs))
+    }
+
+    /// The content as it was, by another way than it was first looked for: where a writer has come before us.
+    fn content_now(
+        &self,
+        entry: &Entry,
+        chain: &Chain,
+        digest: Option<Digest>,
+        buffers: &mut Buffers,
+    ) -> Option<FileContent> {
+        let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
+        let mut ways = chain.candidates(&mirror, self.recorded.interrupted);
+        for _ in 0..MOST_WAYS {
+            ways = self.repo.ways_to(entry, self.at).ok().filter(|now| *now != ways)?;
+            for chain in &ways {
+                let open = || self.repo.open_chain(entry, chain, self.at).ok();
+                let found = open().and_then(|mut content| hash(&mut content, &mut buffers.ours).ok());
+                if found.is_some_and(|(found, _)| Some(found) == digest) {
+                    return open();
+                }
+            }
+        }
+        None
     }
 
     /// The content as it was. Where a failed session left two ways to rebuild it, the digest decides.

@@ -107,12 +107,60 @@ pub enum Error {
         /// The option that allows it, where one does.
         way_out: Option<String>,
     },
+    /// The session would fill the disk.
+    #[error("{} has no room for this session: it needs at least {needed}, and {free} are free", repository.display())]
+    NoRoom {
+        /// Which repository.
+        repository: PathBuf,
+        /// The room it needs, with its unit.
+        needed: String,
+        /// The room there is.
+        free: String,
+    },
     /// The request can't be carried out as it stands; the text says what to change.
     #[error("{0}")]
     Refused(String),
     /// The monitor asked to stop.
     #[error("stopped on request")]
     Cancelled,
+}
+
+impl Error {
+    /// Was there no room on a disk?
+    pub fn is_no_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self {
+            Error::NoRoom { .. } => true,
+            Error::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
+            _ => false,
+        }
+    }
+
+    /// What the user can do about it, where the error itself doesn't say so.
+    pub fn way_out(&self) -> Option<&'static str> {
+        use io::ErrorKind as Kind;
+        const EIO: i32 = 5;
+        match self {
+            Error::Io { source, .. } => match source.kind() {
+                Kind::StorageFull => Some("make room there, or remove old increments"),
+                Kind::QuotaExceeded => Some("the quota must be larger, or old increments be removed"),
+                Kind::FileTooLarge => Some("raise the limit on file sizes, or use another file system"),
+                Kind::ReadOnlyFilesystem => Some("mount it so that it can be written"),
+                Kind::PermissionDenied => Some("run this as its owner, or as root"),
+                _ if source.raw_os_error() == Some(EIO) => {
+                    Some("a disk fails or is gone: see the kernel's log, and check the file system")
+                }
+                _ => None,
+            },
+            Error::NoRoom { .. } => Some(
+                "make room there, remove old increments, or call with --no-space-check to try it all the same",
+            ),
+            Error::Corrupt { .. } | Error::Rebuild { .. } => {
+                Some("`rdiff-backup verify --all` names all that is damaged")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What was tried when the operating system refused.

@@ -7,7 +7,7 @@
 //! 1. the snapshot of metadata of the good session is put together again, where only a diff is left;
 //! 2. files of the failed session in the data directory go, but for its marker;
 //! 3. each touched path is compared with its record, and where it differs the old state is rebuilt beside it;
-//! 4. barrier; then the old states take their places, directories get their attributes back; barrier;
+//! 4. barrier; then the old states take their places, in batches; directories get their attributes back; barrier;
 //! 5. the increments of the good session go; barrier; the marker of the failed session goes last.
 
 use crate::entry::{Digest, Entry, Kind};
@@ -34,6 +34,11 @@ use crate::tree::{FileKind, Stat};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// So many rebuilt states wait at most before they take their places,
+const BATCH: usize = 10_000;
+/// or so many bytes: that much more room is needed to go back.
+const BATCH_BYTES: u64 = 256 << 20;
 
 /// What a regress did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,9 +147,11 @@ pub(crate) fn undo_failed(writer: &Writer, monitor: &dyn Monitor) -> Result<Regr
         next_staged: AtomicU64::new(0),
     };
     let undo = Arc::new(undo);
-    undo.prepare_staging()?;
+    undo.clear_staging()?;
     undo.complete_metadata(&files, &pool)?;
     undo.drop_files_of_failed()?;
+    // Only now: on a full disk there may be no room for it before.
+    undo.make_staging()?;
     let restored = undo.put_back(&pool, monitor)?;
     undo.drop_marker()?;
     Ok(RegressReport { good, undone: failed, restored })
@@ -173,10 +180,14 @@ impl Undo {
     }
 
     /// Step 0: what an earlier run left in staging is of no use.
-    fn prepare_staging(&self) -> Result<()> {
+    fn clear_staging(&self) -> Result<()> {
         let staging = StoredPath::fixed(STAGING);
-        self.io(Doing::Remove, &staging, remove_all(&*self.disk, &staging))?;
-        self.io(Doing::Create, &staging, self.disk.mkdir(&staging))
+        self.io(Doing::Remove, &staging, remove_all(&*self.disk, &staging))
+    }
+
+    fn make_staging(&self) -> Result<()> {
+        let staging = StoredPath::fixed(STAGING);
+        self.io(Doing::Create, &staging, make_dirs(&*self.disk, &staging))
     }
 
     /// Step 1: a whole snapshot of the good session, durable before anything that it is made of goes.
@@ -185,6 +196,7 @@ impl Undo {
             files.iter().any(|f| f.base == b"mirror_metadata" && f.time == self.good && f.kind == kind)
         };
         if !of_good(IncrementKind::Snapshot) {
+            self.make_staging()?;
             let records = self.repo.metadata_at(self.good, RepoPath::ROOT, Detail::Records)?;
             let (plain, gzipped) = (self.staged(), self.staged());
             let mut snapshot =
@@ -247,34 +259,38 @@ impl Undo {
             2 * pool.workers(),
             move |(chunk, error): (Vec<Touched>, Option<Error>)| {
                 let mut buf = vec![0; BUFFER];
-                let fixed = |touched: Touched| undo.rebuild(&touched, &mut buf).map(|fix| (touched, fix));
+                let fixed = |touched: Touched| (undo.rebuild(&touched, &mut buf), touched);
                 (chunk.into_iter().map(fixed).collect::<Vec<_>>(), error)
             },
         );
-        let mut fixes = Vec::new();
-        let mut restored = 0;
+        let mut batch = Batch { undo: self, monitor, fixes: Vec::new(), bytes: 0, restored: 0 };
+        let mut later = Vec::new();
         for (chunk, error) in results {
-            for fixed in chunk {
-                let (touched, fix) = fixed?;
-                if !matches!(fix, Fix::Nothing) {
-                    restored += 1;
-                    monitor
-                        .event(&Event::Path { path: touched.entry.path.as_path(), what: PathDone::Restored });
-                    fixes.push((touched, fix));
+            for (fix, touched) in chunk {
+                match fix {
+                    // Others may make room. The first of a group comes before its other names.
+                    Err(e) if e.is_no_room() => later.push(touched),
+                    Ok(Fix::Link(_)) if !later.is_empty() => later.push(touched),
+                    fix => batch.add(touched, fix?)?,
                 }
-                monitor.count(Counter::Paths, 1);
             }
             if let Some(e) = error {
                 return Err(e);
             }
+            if monitor.cancelled() {
+                return Err(Error::Cancelled);
+            }
         }
         finder.leave_all()?;
-        restored += finder.restored;
-        let Finder { dirs, increments, .. } = finder;
-        self.barrier()?;
-        for (touched, fix) in &fixes {
-            self.apply(touched, fix)?;
+        batch.apply()?;
+        let mut buf = vec![0; BUFFER];
+        for touched in later {
+            let fix = self.rebuild(&touched, &mut buf)?;
+            batch.add(touched, fix)?;
+            batch.apply()?;
         }
+        let restored = batch.restored + finder.restored;
+        let Finder { dirs, increments, .. } = finder;
         let ownership = Ownership::new(Arc::clone(&self.names));
         for entry in &dirs {
             self.set_attributes(entry, &ownership)?;
@@ -287,7 +303,7 @@ impl Undo {
         Ok(restored)
     }
 
-    /// Brings a rebuilt state into the mirror (step 4).
+    /// Brings a rebuilt state into the mirror.
     fn apply(&self, touched: &Touched, fix: &Fix) -> Result<()> {
         let to = &touched.place;
         match fix {
@@ -414,6 +430,8 @@ impl Undo {
             |why: String| Error::Rebuild { path: entry.path.clone(), at: self.good, source: why.into() };
         let copied = copy_sparse(&mut content, &mut *file, entry.size(), buf).map_err(|e| match e {
             CopyError::Write(source) => {
+                // On a full disk what is written of it is in the way of others.
+                self.disk.unlink(&staged).ok();
                 Error::Io { doing: Doing::Write, path: self.repo.path_of(&staged), source }
             }
             CopyError::Read(e) => wrong(e.to_string()),
@@ -480,6 +498,41 @@ impl Undo {
         }
         let data = StoredPath::fixed(DATA);
         self.io(Doing::Sync, &data, self.disk.sync(&data))
+    }
+}
+
+/// Old states that are rebuilt, and not yet in their places.
+struct Batch<'u> {
+    undo: &'u Undo,
+    monitor: &'u dyn Monitor,
+    fixes: Vec<(Touched, Fix)>,
+    bytes: u64,
+    restored: u64,
+}
+
+impl Batch<'_> {
+    fn add(&mut self, touched: Touched, fix: Fix) -> Result<()> {
+        self.monitor.count(Counter::Paths, 1);
+        if matches!(fix, Fix::Nothing) {
+            return Ok(());
+        }
+        self.restored += 1;
+        self.monitor.event(&Event::Path { path: touched.entry.path.as_path(), what: PathDone::Restored });
+        if matches!(fix, Fix::Put(_)) {
+            self.bytes += touched.entry.size();
+        }
+        self.fixes.push((touched, fix));
+        if self.fixes.len() >= BATCH || self.bytes >= BATCH_BYTES { self.apply() } else { Ok(()) }
+    }
+
+    /// Brings them into the mirror (step 4).
+    fn apply(&mut self) -> Result<()> {
+        self.undo.barrier()?;
+        for (touched, fix) in std::mem::take(&mut self.fixes) {
+            self.undo.apply(&touched, &fix)?;
+        }
+        self.bytes = 0;
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::nest::Nest;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::disk::{Disk, RealDisk, remove_all};
-use crate::repo::increments::{Base, Chain, Increments};
+use crate::repo::increments::{Base, Chain, Increments, MOST_WAYS};
 use crate::repo::layout::StoredPath;
 use crate::repo::metadata::{Detail, Recorded, Stream};
 use crate::repo::put::{BUFFER, CopyError, Hasher, copy_sparse, make_special, read_full};
@@ -689,10 +689,17 @@ impl Worker {
     ) -> Result<Option<Problem>> {
         let mut last = None;
         let mirror = self.repo.layout().mirror(job.entry.path.as_path(), job.entry.long_name.as_ref());
-        for chain in chain.candidates(&mirror, self.interrupted) {
-            match self.rebuild(job, &chain, replaces, digest, tools)? {
-                None => return Ok(None),
-                problem => last = problem,
+        let mut ways = chain.candidates(&mirror, self.interrupted);
+        for _ in 0..MOST_WAYS {
+            for chain in &ways {
+                match self.rebuild(job, chain, replaces, digest, tools)? {
+                    None => return Ok(None),
+                    problem => last = problem,
+                }
+            }
+            match self.repo.ways_to(&job.entry, self.at) {
+                Ok(now) if now != ways => ways = now,
+                _ => break,
             }
         }
         Ok(last)

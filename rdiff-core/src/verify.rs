@@ -13,7 +13,7 @@ use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::RepoPathBuf;
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::history::{Damaged, Lifeline, Timeline};
-use crate::repo::increments::{Chain, Increment, Increments};
+use crate::repo::increments::{Chain, Increment, Increments, MOST_WAYS};
 use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Detail;
 use crate::repo::put::{BUFFER, digest_of};
@@ -526,7 +526,17 @@ impl Worker {
         let entry = &*version.entry;
         let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
         let mut first: Option<Rebuilt<T>> = None;
-        for chain in chain.candidates(&mirror, self.interrupted) {
+        let mut ways = chain.candidates(&mirror, self.interrupted);
+        let mut next = 0;
+        for _ in 0..MOST_WAYS {
+            if next == ways.len() {
+                match self.repo.ways_to(entry, version.session) {
+                    Ok(now) if now != ways => (ways, next) = (now, 0),
+                    _ => break,
+                }
+            }
+            let Some(chain) = ways.get(next).cloned() else { break };
+            next += 1;
             let files: Vec<StoredPath> = chain.files().cloned().collect();
             let content = match self.repo.open_chain(entry, &chain, version.session) {
                 Err(e) => Err(in_words(&e)),

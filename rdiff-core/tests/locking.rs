@@ -110,3 +110,31 @@ fn a_living_process_in_a_marker_is_respected_and_a_dead_one_is_not() {
     back_up(place.path(), 1_000_009_000).expect("a backup, after a regress");
     assert_eq!(Repository::open(&repo).and_then(|r| r.sessions()).expect("sessions").len(), 2);
 }
+
+#[test]
+fn a_number_that_was_used_again_or_belongs_to_another_host_holds_nothing() {
+    let (_place, repo) = repository();
+    let mut ended = Command::new("true").spawn().expect("a process");
+    let living = Living(Command::new("sleep").arg("1000").spawn().expect("a process"));
+    let marker = repo.join("rdiff-backup-data/current_mirror.2001-09-09T02:46:40Z.data");
+    std::fs::write(&marker, format!("PID {}\n", ended.id())).expect("a marker");
+    // It has ended, and is not yet waited for.
+    let status = format!("/proc/{}/stat", ended.id());
+    while !std::fs::read_to_string(&status).expect("it is still there").contains(") Z ") {
+        std::thread::yield_now();
+    }
+    writer(&repo, false).expect("nobody lives");
+    ended.wait().expect("it has ended");
+
+    std::fs::write(&marker, format!("PID {}\n", living.0.id())).expect("a marker");
+    holder(writer(&repo, false));
+    let before = filetime::FileTime::from_unix_time(1_000_000_000, 0);
+    filetime::set_file_mtime(&marker, before).expect("a time");
+    writer(&repo, false).expect("the process began long after the marker");
+
+    filetime::set_file_mtime(&marker, filetime::FileTime::now()).expect("a time");
+    holder(writer(&repo, false));
+    let signed = format!("hostname: another-host\npid: {}\n", living.0.id());
+    std::fs::write(repo.join("rdiff-backup-data/lock.yml"), signed).expect("a lock");
+    writer(&repo, false).expect("the number is that of another host");
+}

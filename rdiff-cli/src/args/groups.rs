@@ -254,6 +254,7 @@ pub fn safety_args() -> Vec<Arg> {
     vec![
         added(flag("allow-empty-source", "Believe it when the source is empty and the mirror is not")),
         added(most.value_parser(percentage)),
+        added(flag("no-space-check", "Only warn when the session can't fit on the disk")),
     ]
 }
 
@@ -262,6 +263,7 @@ pub fn safety(m: &ArgMatches) -> Safety {
     Safety {
         allow_empty_source: m.get_flag("allow-empty-source"),
         most_deletions: m.get_one("max-deletions").copied(),
+        check_space: !m.get_flag("no-space-check"),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest, preview};
 use rdiff_core::error::Error;
 use rdiff_core::format::stats::human_size;
+use rdiff_core::repo::{MirrorState, Repository};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,9 +73,31 @@ pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failu
         || rdiff_core::backup::backup(source(), guard, &target, &request, filter.clone(), &terminal),
     );
     drop(terminal);
-    let done = done.or_fail(cx, Step::Run)?;
+    let was_no_room = matches!(&done, Err(e) if e.is_no_room());
+    let done = done.or_fail(cx, Step::Run).inspect_err(|_| say_what_is_left(&target, was_no_room, cx))?;
     reading.close(cx);
     Ok(done)
+}
+
+/// In what state a backup that failed has left the repository.
+fn say_what_is_left(target: &Path, was_no_room: bool, cx: &Context<'_>) {
+    let Ok(state) = Repository::open(target).and_then(|repo| repo.state()) else { return };
+    let (zone, shown) = (&cx.ui.zone, target.display());
+    match state {
+        MirrorState::Interrupted { good, failed } => cx.ui.warning(&format!(
+            "the session of {} is left unfinished in {shown}; that of {} and those before it are whole. The next \
+             backup undoes it first, or `rdiff-backup regress {shown}` does",
+            failed.asctime(zone),
+            good.asctime(zone)
+        )),
+        MirrorState::Unfinished => {
+            cx.ui.warning(&format!("the first session of {shown} is left unfinished; the next backup begins anew"));
+        }
+        MirrorState::Clean(at) if was_no_room => {
+            cx.ui.note(&format!("{shown} is as it was after the session of {}", at.asctime(zone)));
+        }
+        MirrorState::Clean(_) => {}
+    }
 }
 
 /// A source inside its own repository would be changed by its own backup.
@@ -115,6 +138,7 @@ fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
         group_map,
         most_deletions: args.safety.most_deletions.unwrap_or(usual.most_deletions),
         allow_empty_source: args.safety.allow_empty_source,
+        check_space: args.safety.check_space,
         durable: cx.generic.fsync,
         ..usual
     })

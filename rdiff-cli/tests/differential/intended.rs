@@ -86,7 +86,7 @@ impl Because {
             Vanished => {
                 "When the source is empty, or more than half of its files are gone and these are a hundred or more, the \
                  backup is refused \
-                 with 1: more often a disk is not mounted. `--allow-empty-source` and `--max-deletions` allow it."
+                 with 17 (16, and 1 for an error): more often a disk is not mounted. `--allow-empty-source` and `--max-deletions` allow it."
             }
             Interrupted => {
                 "After a backup that did not finish, the original's `restore` refuses, its `list increments` \

@@ -5,6 +5,7 @@
 //! writes the records, and applies batches to the mirror behind barriers.
 
 mod apply;
+mod forecast;
 mod plan;
 mod preview;
 mod stage;
@@ -29,13 +30,14 @@ use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::{Filter, Found, Holds, Walk, Wanted, What};
 use crate::tree::{Root, Stat};
 use apply::Recorder;
+use forecast::Forecast;
 use plan::{Planned, Planner};
 pub use preview::{Preview, preview};
 use regex::bytes::Regex;
 use stage::{Outcome, Tools};
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How to back up.
 #[derive(Clone, Debug)]
@@ -82,6 +84,8 @@ pub struct BackupRequest {
     pub most_deletions: f64,
     /// Believe it when the source is empty and the mirror is not.
     pub allow_empty_source: bool,
+    /// Refuse a session that can't fit on the disk; without it, warn.
+    pub check_space: bool,
     /// Make everything durable. Without it a power cut can cost the repository.
     pub durable: bool,
     /// Threads that read the source; 0 for what the source says is best.
@@ -116,6 +120,7 @@ impl Default for BackupRequest {
             group_map: Mapping::default(),
             most_deletions: 0.5,
             allow_empty_source: false,
+            check_space: true,
             durable: true,
             workers: 0,
         }
@@ -196,14 +201,23 @@ pub(crate) fn backup_on(
     started: std::time::SystemTime,
 ) -> Result<BackupReport> {
     let opened = open_repository(&disk, request, monitor)?;
-    let done = run(source, guard, disk, &opened, request, filter, monitor, started);
-    let (repo, writer, ..) = &opened;
-    if matches!(done, Err(Error::SourceVanished { .. }))
-        && matches!(repo.state()?, MirrorState::Interrupted { .. })
+    let done = run(source, guard, Arc::clone(&disk), &opened, request, filter, monitor, started);
+    if let Err(e) = &done
+        && (matches!(e, Error::SourceVanished { .. }) || e.is_no_room())
     {
-        crate::regress::undo_failed(writer, monitor)?;
+        take_back(&opened, &*disk, request, monitor);
     }
     done
+}
+
+/// Undoes what a session that can't go on has begun, so that it takes no room. Where that fails too, the
+/// next backup does it.
+fn take_back((repo, writer, ..): &Opened, disk: &dyn Disk, request: &BackupRequest, monitor: &dyn Monitor) {
+    match repo.state() {
+        Ok(MirrorState::Interrupted { .. }) => drop(crate::regress::undo_failed(writer, monitor)),
+        Ok(MirrorState::Unfinished) => drop(clean_away(disk, true, request)),
+        _ => {}
+    }
 }
 
 /// Writes the session. All workers have ended when this returns.
@@ -251,7 +265,8 @@ fn run(
         options: options.clone(),
     });
 
-    let filter = NotTheRepository { inner: filter, repo: repo_id };
+    let left_out = LeftOut::default();
+    let filter = NotTheRepository { inner: filter, repo: repo_id, left_out: Arc::clone(&left_out) };
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
     let old: Stream<Recorded> = match previous {
         Some(t) => Box::new(ahead(repo.metadata_at(t, RepoPath::ROOT, Detail::All)?, 256, 4)),
@@ -268,6 +283,7 @@ fn run(
         })
         .transpose()
     });
+    let planned = Forecast::new(planned, &shared, last_size(repo, previous), request, monitor)?;
     // Directories of a first session are made as they are planned, for the workers to fill.
     let planned = planned.map(|p| p.and_then(|p| shared.make_directory_now(&p).map(|()| p)));
     let chunks = Chunks::new(planned, 128, 4 << 20, Planned::weight);
@@ -307,6 +323,9 @@ fn run(
         }
     }
     recorder.check_source(guard, request)?;
+    for path in std::mem::take(&mut *left_out.lock().unwrap_or_else(PoisonError::into_inner)) {
+        monitor.event(&Event::Note(&format!("left out {path}: it is the repository itself")));
+    }
     let next_long_name = shared_planner.borrow().next_long_name();
     let finished = recorder.finish(request, started, next_long_name)?;
     let Ok(shared) = Arc::try_unwrap(shared).map_err(|_| ()) else {
@@ -415,14 +434,11 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
     }
     let open = || Repository::in_root(Arc::clone(root), request.zone.clone(), separator).map(Arc::new);
     let mut repo = open()?;
+    let has_sessions = repo.state()? != MirrorState::Unfinished;
+    let writer = Writer::with_disk(Arc::clone(&repo), Arc::clone(disk), has_sessions, request.force)?;
+    // Only now: who had the lock may have ended a session just before.
     let files = repo.data_files()?;
     let state = state_of(&files, shown)?;
-    let writer = Writer::with_disk(
-        Arc::clone(&repo),
-        Arc::clone(disk),
-        state != MirrorState::Unfinished,
-        request.force,
-    )?;
     let (previous, regressed) = match state {
         MirrorState::Clean(at) => (Some(at), None),
         MirrorState::Interrupted { good, failed } => {
@@ -506,6 +522,15 @@ fn probe(root: &Root, request: &BackupRequest) -> Result<Capabilities> {
     Ok(Capabilities { acls: caps.acls && request.acls, xattrs: caps.xattrs && request.xattrs, ..caps })
 }
 
+/// The size of all files in the last session, if it tells.
+fn last_size(repo: &Repository, last: Option<SessionTime>) -> Option<u64> {
+    let files = repo.data_files().ok()?;
+    let of_last = files.iter().find(|f| f.base == b"session_statistics" && Some(f.time) == last)?;
+    let text = read_small(repo.root(), &of_last.place).ok()??;
+    let statistics = SessionStatistics::parse(&String::from_utf8_lossy(&text)).ok()?;
+    Some(statistics.source_file_size as u64)
+}
+
 /// The first number that no file in `long_filename_data` has.
 fn next_long_name(repo: &Repository) -> Result<u64> {
     let dir = StoredPath::fixed(LONG_NAMES);
@@ -550,15 +575,22 @@ fn refuse_empty_source<F: Filter>(
     Ok((first.into_iter().chain(found), Box::new(first_old.into_iter().chain(old))))
 }
 
+/// Where the repository was met in its own source.
+type LeftOut = Arc<Mutex<Vec<RepoPathBuf>>>;
+
 /// Leaves the repository itself out of its source, and what bears the name of its data at the root.
 struct NotTheRepository<F> {
     inner: F,
     repo: Option<(u64, u64)>,
+    left_out: LeftOut,
 }
 
 impl<F: Filter> Filter for NotTheRepository<F> {
     fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
         let is_repo = stat.is_dir() && self.repo == Some((stat.device, stat.inode));
+        if is_repo {
+            self.left_out.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        }
         if is_repo || path.as_bytes() == DATA.as_bytes() {
             return Wanted::No;
         }

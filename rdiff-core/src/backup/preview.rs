@@ -69,7 +69,7 @@ pub fn preview(
     let base = Base::find(target, request, &started)?;
     let readers = if request.workers == 0 { source.traits().readers } else { request.workers };
     let pool = Arc::new(Pool::new(readers));
-    let filter = NotTheRepository { inner: filter, repo: base.id };
+    let filter = NotTheRepository { inner: filter, repo: base.id, left_out: super::LeftOut::default() };
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
     let old: Stream<Recorded> = match (&base.repo, base.previous) {
         (Some(repo), Some(t)) => Box::new(ahead(repo.metadata_at(t, RepoPath::ROOT, Detail::All)?, 256, 4)),

@@ -2,9 +2,9 @@
 //!
 //! An increment is named for the session whose state it *holds*, not for the one that wrote it.
 
-use super::Repository;
 use super::gz::Content;
 use super::layout::{LONG_NAMES, StoredPath};
+use super::{MirrorState, Repository};
 use crate::delta::{ComposeLimits, Composer, DeltaError, Plan, PlanReader, ReadAt};
 use crate::entry::{Entry, LongName};
 use crate::error::{Doing, Error, IoContext, Result};
@@ -134,6 +134,26 @@ impl<'r> Increments<'r> {
         Ok(Chain { base: Base::Mirror(mirror), deltas })
     }
 }
+
+impl Repository {
+    /// The ways to a file's content as things stand now, the likeliest first. A writer beside us puts the
+    /// increment of a path in its place before it changes the path; so who finds something else than was
+    /// recorded asks again, and only believes it when nothing has come to that meanwhile.
+    ///
+    /// # Errors
+    /// As [`Increments::chain`].
+    pub(crate) fn ways_to(&self, entry: &Entry, time: SessionTime) -> Result<Vec<Chain>> {
+        let interrupted = match self.state()? {
+            MirrorState::Interrupted { good, .. } => Some(good),
+            _ => None,
+        };
+        let mirror = self.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
+        Ok(Increments::new(self).chain(entry, time)?.candidates(&mirror, interrupted))
+    }
+}
+
+/// How often a reader asks anew what leads to a content, while a writer is at work.
+pub(crate) const MOST_WAYS: usize = 20;
 
 /// Where the content of a file at a session comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

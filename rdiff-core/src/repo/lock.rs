@@ -90,7 +90,8 @@ impl Writer {
             other => Some(other.while_doing(Doing::Lock, &path)?),
         };
         let lock = lock.map(take).transpose()?;
-        if !force && let Some(pid) = living_writer(&repo)? {
+        let signed = read_small(repo.root(), &place)?.unwrap_or_default();
+        if !force && let Some(pid) = living_writer(&repo, &String::from_utf8_lossy(&signed))? {
             return Err(locked(format!("process {pid}")));
         }
         let writer = Self { repo, disk, lock, _dir: dir };
@@ -148,7 +149,7 @@ impl Repository {
         if text.is_empty() && is_clean {
             return Ok(None);
         }
-        if let Some(pid) = living_writer(self)? {
+        if let Some(pid) = living_writer(self, &String::from_utf8_lossy(&text))? {
             return Ok(Some(format!("process {pid}")));
         }
         let lock =
@@ -163,32 +164,64 @@ impl Repository {
     }
 }
 
+fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
 /// Who holds the lock, by what stands in it.
 fn holder(text: &str) -> String {
-    let field = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);
-    match (field("pid:"), field("hostname:")) {
+    match (field(text, "pid:"), field(text, "hostname:")) {
         (Some(pid), Some(host)) => format!("process {pid} on {host}"),
         _ => "another process".to_owned(),
     }
 }
 
 /// A process other than this one that a marker names and that is alive. It is only asked where there are
-/// two markers: with one, whoever wrote it has finished.
-fn living_writer(repo: &Repository) -> Result<Option<u32>> {
+/// two markers: with one, whoever wrote it has finished. `signed` is what stood in the lock: it tells of
+/// numbers that are those of another host, where only the lock itself counts.
+fn living_writer(repo: &Repository, signed: &str) -> Result<Option<u32>> {
     let files = repo.data_files()?;
     let markers = markers(&files);
     if markers.len() < 2 {
         return Ok(None);
     }
+    let elsewhere = field(signed, "hostname:")
+        .filter(|host| host.as_bytes() != rustix::system::uname().nodename().to_bytes())
+        .and_then(|_| field(signed, "pid:")?.parse().ok());
     for marker in markers {
         if let Some(pid) = pid_of(repo, marker)?
             && pid != std::process::id()
+            && Some(pid) != elsewhere
             && is_alive(pid)
+            && !began_after(pid, repo, marker)
         {
             return Ok(Some(pid));
         }
     }
     Ok(None)
+}
+
+/// Numbers are used again, after a reboot most of all: did this process begin only after the marker was
+/// written? A step of the clock in between must not make it seem so.
+fn began_after(pid: u32, repo: &Repository, marker: &DataFile) -> bool {
+    const STEP: i64 = 600;
+    let began = || -> Option<i64> {
+        let ticks: i64 = stat_of(pid)?.nth(19)?.parse().ok()?;
+        let booted = std::fs::read_to_string("/proc/stat").ok()?;
+        let booted: i64 = booted.lines().find_map(|l| l.strip_prefix("btime "))?.trim().parse().ok()?;
+        let per_second = i64::try_from(rustix::param::clock_ticks_per_second()).ok()?;
+        Some(booted + ticks / per_second.max(1))
+    };
+    let written = repo.root().stat(marker.place.as_bytes()).map(|stat| stat.mtime.0);
+    matches!((began(), written), (Some(began), Ok(written)) if began > written.saturating_add(STEP))
+}
+
+/// What the kernel says of a process, from its state on.
+fn stat_of(pid: u32) -> Option<impl Iterator<Item = String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Its name stands in brackets, and may hold anything.
+    let (_, rest) = text.rsplit_once(')')?;
+    Some(rest.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into_iter())
 }
 
 fn pid_of(repo: &Repository, marker: &DataFile) -> Result<Option<u32>> {
@@ -198,7 +231,10 @@ fn pid_of(repo: &Repository, marker: &DataFile) -> Result<Option<u32>> {
 }
 
 fn is_alive(pid: u32) -> bool {
+    let state = stat_of(pid).and_then(|mut words| words.next());
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     // Not ours to signal means not known to run, as in rdiff-backup.
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+    let exists = pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok());
+    // One that has ended and is only not yet waited for writes nothing any more.
+    exists && state.is_none_or(|state| state != "Z" && state != "X")
 }

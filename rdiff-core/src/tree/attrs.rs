@@ -411,10 +411,17 @@ impl Applied<'_> {
         if let Some(xattrs) = self.xattrs {
             set_xattrs(fd, xattrs, fresh)?;
         }
+        // With a list the bits of the group are its mask: set before it they would let the group in.
+        let has_list = matches!(self.acl, Some((Some(_), _)));
+        if has_list {
+            self.set_acl(fd, fresh)?;
+        }
         if let Some(mode) = self.mode {
             rustix::fs::fchmod(fd, Mode::from_raw_mode(mode))?;
         }
-        self.set_acl(fd, fresh)?;
+        if !has_list {
+            self.set_acl(fd, fresh)?;
+        }
         if let Some(mtime) = self.mtime {
             rustix::fs::futimens(fd, &timestamps(mtime))?;
         }

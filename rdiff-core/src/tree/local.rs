@@ -70,6 +70,12 @@ impl Source for LocalSource {
         stat_fd(self.root.fd())
     }
 
+    /// What is used of its file system.
+    fn most_bytes(&self) -> Option<u64> {
+        let stat = rustix::fs::fstatvfs(self.root.fd()).ok()?;
+        Some(stat.f_blocks.saturating_sub(stat.f_bfree).saturating_mul(stat.f_frsize))
+    }
+
     fn list(&self, dir: RepoPath<'_>) -> io::Result<Listing> {
         let fd = self.root.open_at(dir.as_bytes(), OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
         let names = super::list_fd(&fd)?;

@@ -55,6 +55,11 @@ pub trait Source: Send + Sync {
     /// Those of the system.
     fn attributes(&self, path: RepoPath<'_>, stat: &Stat) -> io::Result<(Xattrs, Acl)>;
 
+    /// A number of bytes that the tree hardly goes beyond, where that is cheap to tell.
+    fn most_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// What this tree can tell, and how best to ask.
     fn traits(&self) -> SourceTraits;
 
