@@ -51,7 +51,9 @@ pub struct Generic {
     pub null_separator: bool,
     /// Output for programs.
     pub parsable_output: bool,
-    /// In which form it comes.
+    /// Options of the older command line that were given, and belong to other actions.
+    pub of_other_actions: Vec<String>,
+    /// In which form output comes.
     pub output: Output,
     /// How to reach other hosts.
     pub remote: Remote,

@@ -90,7 +90,28 @@ pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
         Bad::Count(e) => command().error(ErrorKind::WrongNumberOfValues, e),
         Bad::Value(e) => bad(e),
     })?;
+    generic.of_other_actions = of_other_actions(&m, &action);
     Ok(Invocation { generic, action })
+}
+
+/// The options that were given and belong to other actions: this command line takes them all anywhere.
+fn of_other_actions(m: &ArgMatches, action: &Action) -> Vec<String> {
+    let older = command();
+    let current = crate::args::command();
+    let mut own = &current;
+    for word in action.words().split(' ') {
+        own = own.find_subcommand(word).unwrap_or(own);
+    }
+    let base = base_command();
+    let known: Vec<&str> =
+        own.get_arguments().chain(base.get_arguments()).map(|a| a.get_id().as_str()).collect();
+    let is_action =
+        |id: &str| PLAIN.iter().chain([&VERIFY]).chain(&TIMED).any(|row| row.0 == id) || id == "LOCATION";
+    let is_given = |id: &str| m.value_source(id) == Some(clap::parser::ValueSource::CommandLine);
+    let ids = older.get_arguments().map(|a| a.get_id().as_str());
+    let others = ids.filter(|id| is_given(id) && !known.contains(id) && !is_action(id));
+    let shared = ["ssh-no-compression", "restrict", "restrict-read-only", "restrict-update-only"];
+    others.filter(|id| !shared.contains(id)).map(|id| format!("--{id}")).collect()
 }
 
 enum Bad {
@@ -269,8 +290,27 @@ mod tests {
     fn both_command_lines_ask_for_the_same() {
         for (older, current) in SAME {
             let (older, current) = (parse(older), parse(current));
+            let without = |mut i: crate::action::Invocation| {
+                i.generic.of_other_actions.clear();
+                i
+            };
+            let (older, current) = (older.map(without), current.map(without));
             assert_eq!(older.as_ref().ok(), current.as_ref().ok(), "{older:?} {current:?}");
             assert!(older.is_ok(), "{older:?}");
+        }
+    }
+
+    #[test]
+    fn options_of_other_actions_are_known_as_such() {
+        for (line, others) in [
+            ("S R --exclude x --print-statistics", &[][..]),
+            ("-l R --exclude x --no-eas -v5", &["--exclude", "--no-eas"][..]),
+            ("-r now R D --print-statistics --exclude x", &["--print-statistics"][..]),
+            ("--verify R --json --force", &[][..]),
+        ] {
+            let mut found = parse(line).unwrap().generic.of_other_actions;
+            found.sort();
+            assert_eq!(found, others, "{line}");
         }
     }
 

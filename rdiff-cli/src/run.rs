@@ -198,7 +198,7 @@ impl Context<'_> {
 
     /// Checks what no action needs a file for.
     fn check_generic(&self, action: &Action) -> Result<(), Failure> {
-        self.generic_without_effect();
+        self.generic_without_effect(action);
         if self.is_dry() && !action.can_be_dry() {
             let message = format!("--dry-run can't be told of {}; nothing was done", action.words());
             return Err(self.refuse(Step::PreCheck, &message));

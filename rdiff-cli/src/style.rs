@@ -20,6 +20,11 @@ impl Style {
         Self { colours: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never }
     }
 
+    /// Are there any?
+    pub fn has_colours(self) -> bool {
+        self.colours
+    }
+
     fn paint(self, style: anstyle::Style, text: &str) -> String {
         if self.colours { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

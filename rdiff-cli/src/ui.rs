@@ -8,10 +8,12 @@ use crate::json::Json;
 use crate::json::lines::{Done, Message, Output, Start, Trouble};
 use crate::meter::Meter;
 use crate::stop::Stop;
+use crate::style::Style;
 use rdiff_core::error::{Error, Problem, chain};
 use rdiff_core::format::stats::error_log_line;
 use rdiff_core::path::RepoPath;
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -307,7 +309,7 @@ impl Ui {
 
     fn to_terminal(&self, level: Level, text: &str) {
         drop(self.meter.aside(|| match level {
-            Level::Error | Level::Warning => io::stderr().write_all(text.as_bytes()),
+            Level::Error | Level::Warning => io::stderr().write_all(painted(level, text).as_bytes()),
             _ => write_out(text.as_bytes()),
         }));
     }
@@ -340,6 +342,19 @@ impl Ui {
             text
         }
     }
+}
+
+/// With its prefix in colour, where standard error wants colours.
+fn painted(level: Level, text: &str) -> Cow<'_, str> {
+    let style = Style::of_stderr();
+    let Some(rest) = text.strip_prefix(level.prefix()).filter(|_| style.has_colours()) else {
+        return text.into();
+    };
+    let prefix = match level {
+        Level::Error => style.failed(level.prefix()),
+        _ => style.bad(level.prefix()),
+    };
+    format!("{prefix}{rest}").into()
 }
 
 fn write_out(text: &[u8]) -> io::Result<()> {

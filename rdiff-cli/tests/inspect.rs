@@ -231,3 +231,26 @@ fn an_access_control_list_is_dropped_only_by_leave() {
     let (_, err, code) = home.all("--current-time 1700300000 backup --no-acls --never-drop-acls s r", &[]);
     assert!(code == 1 && err.contains("--never-drop-acls"), "{err}");
 }
+
+#[test]
+fn nothing_is_taken_without_a_word() {
+    let home = Home::with_three_sessions();
+    let (out, err, code) = home.all("restore --at 2001-01-01 r old", &[]);
+    assert!(code == 0 && out.is_empty(), "{out}{err}");
+    assert!(
+        err.contains("no session is as old as 2001-01-01; the oldest is taken, that of Tue Nov 14"),
+        "{err}"
+    );
+    let said = |line: &str, want: &str| {
+        let (out, err, _) = home.all(line, &[]);
+        assert!(out.contains(&format!("* {want} has no effect: ")), "{line}: {out}{err}");
+        assert!(!home.all(&line.replace("-v5", "-v4"), &[]).0.contains("no effect"));
+    };
+    said("-v5 --force --parsable-output list files r", "--force");
+    said("-v5 --chars-to-quote A-Z verify r", "--chars-to-quote");
+    said("-v5 --dry-run verify r", "--dry-run");
+    said("-v5 --verify --exclude x r", "--exclude");
+    said("-v5 regress --no-compression r", "--no-compression");
+    assert_eq!(home.all("list files r", &[("RDIFF_BACKUP_API_VERSION", "{default: 300}")]).2, 1);
+    assert_eq!(home.all("list files r", &[("RDIFF_BACKUP_API_VERSION", "300")]).2, 2);
+}

@@ -125,13 +125,17 @@ pub fn generic(m: &ArgMatches) -> Result<Generic, String> {
         None => default_verbosity(std::env::var_os("RDIFF_BACKUP_VERBOSITY"))?,
     };
     Ok(Generic {
-        api_version: m.get_one("api-version").copied(),
+        api_version: match m.get_one("api-version").copied() {
+            None => default_api(std::env::var_os("RDIFF_BACKUP_API_VERSION"))?,
+            given => given,
+        },
         chars_to_quote: os(m, "chars-to-quote"),
         current_time: m.get_one("current-time").copied(),
         force: m.get_flag("force"),
         fsync: pair_of!(m, "fsync", default true),
         null_separator: m.get_flag("null-separator"),
         parsable_output: m.get_flag("parsable-output"),
+        of_other_actions: Vec::new(),
         output: additions::output(m),
         remote: Remote {
             schema: os(m, "remote-schema"),
@@ -156,6 +160,29 @@ fn default_verbosity(environment: Option<OsString>) -> Result<u8, String> {
         Ok(n) => Ok(n.clamp(0, 9) as u8),
         Err(e) => Err(format!("RDIFF_BACKUP_VERBOSITY: {e}")),
     }
+}
+
+/// The version of the interface that the environment wants: of a YAML map the entry `actual`, or else `default`.
+fn default_api(environment: Option<OsString>) -> Result<Option<i64>, String> {
+    let Some(text) = environment else { return Ok(None) };
+    let text = text.to_string_lossy();
+    let bad = |why: &str| format!("RDIFF_BACKUP_API_VERSION '{text}': {why}");
+    let (mut actual, mut default) = (None, None);
+    for entry in text.trim().trim_start_matches('{').trim_end_matches('}').split([',', '\n']) {
+        if entry.trim().is_empty() {
+            continue;
+        }
+        let (key, value) = entry.split_once(':').ok_or_else(|| bad("it is no map such as {default: 201}"))?;
+        let value = integer(value).map_err(|e| bad(&e))?;
+        match key.trim() {
+            "actual" => actual = Some(value).filter(|v| *v != 0),
+            "default" => default = Some(value),
+            // What this program can do doesn't change.
+            "min" | "max" => {}
+            other => return Err(bad(&format!("'{other}' is none of actual, default, min, max"))),
+        }
+    }
+    Ok(actual.or(default))
 }
 
 /// CREATION.
@@ -331,6 +358,22 @@ mod tests {
         for text in ["", "x", "1k", "5V", "_1", "1_", "1__0", "--5", "+-5", "1.0", "99999999999999999999"] {
             assert!(integer(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_environment_may_say_which_interface() {
+        for (text, want) in [
+            ("{default: 201}", Ok(Some(201))),
+            ("default: 200\nactual: 201", Ok(Some(201))),
+            ("{actual: 0, default: 200, min: 200, max: 201}", Ok(Some(200))),
+            ("", Ok(None)),
+            ("201", Err(())),
+            ("{default: x}", Err(())),
+            ("{other: 1}", Err(())),
+        ] {
+            assert_eq!(default_api(Some(text.into())).map_err(drop), want, "{text:?}");
+        }
+        assert_eq!(default_api(None), Ok(None));
     }
 
     #[test]

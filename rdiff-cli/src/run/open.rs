@@ -6,7 +6,7 @@ use rdiff_core::error::Error;
 use rdiff_core::path::RepoPathBuf;
 use rdiff_core::repo::lock::Writer;
 use rdiff_core::repo::{MirrorState, Repository};
-use rdiff_core::time::SessionTime;
+use rdiff_core::time::{SessionTime, TimeSpec};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -84,6 +84,13 @@ impl Context<'_> {
         let sessions = repo.sessions().or_fail(self, Step::Setup)?;
         let none =
             || Error::NoSuchSession { repository: repo.path().to_path_buf(), asked: Some(time.to_owned()) };
+        if let (TimeSpec::At(at), Some(oldest)) = (&asked, sessions.first())
+            && *at < oldest.0
+        {
+            let oldest = oldest.asctime(&self.ui.zone);
+            self.ui
+                .warning(&format!("no session is as old as {time}; the oldest is taken, that of {oldest}"));
+        }
         asked.choose(&sessions).ok_or_else(none).or_fail(self, Step::Setup)
     }
 }

@@ -1,7 +1,8 @@
 //! Options that several actions share: what they mean, or that they mean nothing here.
 
 use super::{Context, Failure};
-use crate::action::{Compression, Filesystem, MappingFile, Owners};
+use crate::action::{Action, Compression, Filesystem, MappingFile, Owners};
+use crate::ui::Api;
 use rdiff_core::tree::attrs::Mapping;
 
 impl Context<'_> {
@@ -12,7 +13,36 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn generic_without_effect(&self) {
+    /// Says which of the options for every action change nothing in this one.
+    pub(super) fn generic_without_effect(&self, action: &Action) {
+        use Action::{Backup, Compare, Job, ListIncrements, Regress, RemoveIncrements, Restore, Setup};
+        let given = self.generic;
+        let is = |some: &[bool]| some.contains(&true);
+        let (backup, restore) = (matches!(action, Backup(_) | Job(_)), matches!(action, Restore(_)));
+        let repairs = matches!(action, Regress(_) | RemoveIncrements(_));
+        let parsable = match action {
+            ListIncrements(_) => true,
+            Compare(_) => self.ui.api == Api::V201,
+            _ => false,
+        };
+        let selects = is(&[backup, restore, matches!(action, Compare(_))]);
+        let writes = is(&[backup, restore, repairs, matches!(action, Setup(_))]);
+        self.without_effect(
+            "it is for other actions",
+            &[
+                (given.chars_to_quote.is_some() && !backup, "--chars-to-quote"),
+                (given.force && !writes, "--force"),
+                (given.null_separator && !selects, "--null-separator"),
+                (given.parsable_output && !parsable, "--parsable-output"),
+                (given.use_compatible_timestamps && !backup, "--use-compatible-timestamps"),
+            ],
+        );
+        let sparing = !given.fsync && !backup && !restore;
+        let why = if repairs { "a repair is always made durable" } else { "nothing is written" };
+        self.without_effect(why, &[(sparing, "--no-fsync"), (given.output.dry_run && !writes, "--dry-run")]);
+        for option in &given.of_other_actions {
+            self.without_effect("it is for other actions", &[(true, option)]);
+        }
         let tempdir = self.generic.remote.tempdir.is_some();
         self.without_effect("no file is made for a while on another host", &[(tempdir, "--remote-tempdir")]);
         let tempdir = self.generic.tempdir.is_some();
