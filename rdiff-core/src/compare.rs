@@ -13,7 +13,7 @@ use crate::repo::increments::{Chain, FileContent, Increments, MOST_WAYS};
 use crate::repo::metadata::{Detail, Recorded};
 use crate::repo::put::{BUFFER, Hasher, read_full};
 use crate::repo::{MirrorState, Repository};
-use crate::time::SessionTime;
+use crate::time::{SessionTime, TimeSpec};
 use crate::tree::attrs::entry_of;
 use crate::tree::source::Source;
 use crate::tree::walk::{Filter, Found, Walk, What};
@@ -24,10 +24,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// What to compare, and how closely.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct CompareRequest {
-    /// The session.
-    pub at: SessionTime,
+    /// The session: the newest that is not later.
+    pub at: TimeSpec,
     /// The path in the session that the root of the source is compared with.
     pub subtree: RepoPathBuf,
     /// How closely.
@@ -40,9 +41,16 @@ pub struct CompareRequest {
 
 impl CompareRequest {
     /// All of a session, by metadata.
-    pub fn new(at: SessionTime) -> Self {
+    pub fn new(at: impl Into<TimeSpec>) -> Self {
         let subtree = RepoPathBuf::default();
-        Self { at, subtree, method: Method::Metadata, hard_links: true, workers: 0 }
+        Self { at: at.into(), subtree, method: Method::Metadata, hard_links: true, workers: 0 }
+    }
+}
+
+impl Default for CompareRequest {
+    /// All of the newest session, by metadata.
+    fn default() -> Self {
+        Self::new(TimeSpec::default())
     }
 }
 
@@ -61,6 +69,7 @@ pub enum Method {
 
 /// A path that is not what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Difference {
     /// Where, below the root of the source.
     pub path: RepoPathBuf,
@@ -128,20 +137,21 @@ pub fn compare(
     monitor: &dyn Monitor,
     mut on_difference: impl FnMut(Difference),
 ) -> Result<CompareReport> {
-    let recorded = Recording::of(repo, request, monitor)?;
+    let at = repo.session_at(request.at)?;
+    let recorded = Recording::of(repo, at, monitor)?;
     let workers = match request.workers {
         0 => source.traits().readers.max(1),
         n => n,
     };
     let pool = Arc::new(Pool::new(workers));
-    let entries = ahead(repo.metadata_at(request.at, request.subtree.as_path(), Detail::All)?, 256, 4);
+    let entries = ahead(repo.metadata_at(at, request.subtree.as_path(), Detail::All)?, 256, 4);
     let subtree = request.subtree.clone();
     let entries = entries.map(|recorded| recorded.map(|r| Placed::new(r, subtree.as_path())));
     let found = Walk::new(Arc::clone(source), Arc::clone(&pool), filter).map(Ok);
     let mut planner = Planner {
         source: Arc::clone(source),
         increments: (request.method == Method::Full).then(|| Increments::new(repo)),
-        at: request.at,
+        at,
         method: request.method,
         hard_links: request.hard_links && source.traits().hard_links,
         groups: Groups::default(),
@@ -151,7 +161,7 @@ pub fn compare(
     let jobs = merge_join(entries, found)
         .filter_map(|pair| pair.and_then(|p| planner.borrow_mut().plan(p)).transpose());
     let chunks = Chunks::new(jobs, 256, 4 << 20, |job: &Job| job.weight(request.method));
-    let worker = Worker { repo: Arc::clone(repo), source: Arc::clone(source), recorded, at: request.at };
+    let worker = Worker { repo: Arc::clone(repo), source: Arc::clone(source), recorded, at };
     let results = pool.map_ordered(chunks, 2 * workers, move |(jobs, error): (Vec<Job>, Option<Error>)| {
         let mut buffers = Buffers::default();
         (jobs.into_iter().map(|job| worker.run(job, &mut buffers)).collect::<Vec<_>>(), error)
@@ -203,12 +213,12 @@ struct Recording {
 }
 
 impl Recording {
-    fn of(repo: &Repository, request: &CompareRequest, monitor: &dyn Monitor) -> Result<Self> {
+    fn of(repo: &Repository, at: SessionTime, monitor: &dyn Monitor) -> Result<Self> {
         let files = repo.data_files()?;
         let has = |base: &[u8], what: &str| {
-            let found = files.iter().any(|f| f.base == base && f.time == request.at);
+            let found = files.iter().any(|f| f.base == base && f.time == at);
             if !found {
-                let text = format!("the session of {} recorded no {what}: they are not compared", request.at);
+                let text = format!("the session of {at} recorded no {what}: they are not compared");
                 monitor.event(&Event::Warning(&text));
             }
             found

@@ -85,6 +85,23 @@ pub fn entry_at(repo: &Repository, path: RepoPath<'_>, at: SessionTime) -> Resul
 
 /// The paths at and below `subtree` that are not at `to` what they were at `from`, in path order.
 ///
+/// ```
+/// # use rdiff_core::diff::changes;
+/// # use rdiff_core::list::ChangeKind;
+/// # use rdiff_core::path::RepoPath;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let sessions = repo.sessions()?;
+/// for change in changes(&repo, RepoPath::ROOT, sessions[0], sessions[1])? {
+///     let change = change?;
+///     println!("{} {}", change.kind.as_str(), change.path); // changed note
+/// #   assert_eq!((change.kind, change.path.as_bytes()), (ChangeKind::Changed, &b"note"[..]));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// As [`Repository::metadata_at`]; the stream can end with an error too.
 pub fn changes(

@@ -28,6 +28,23 @@ impl Digest {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for Digest {
+    /// As 40 hexadecimal digits.
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&self.to_hex())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = <String as serde::Deserialize>::deserialize(from)?;
+        let bad = || serde::de::Error::custom("a SHA-1 has 40 hexadecimal digits");
+        Digest::from_hex(text.as_bytes()).ok_or_else(bad)
+    }
+}
+
 impl std::fmt::Debug for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.to_hex())

@@ -75,6 +75,20 @@ pub enum Error {
         /// The session looked at.
         at: SessionTime,
     },
+    /// The path was a directory, a link or a special file, where a regular file is needed.
+    #[error("{path} was no regular file at {at}")]
+    NotAFile {
+        /// The path.
+        path: RepoPathBuf,
+        /// The session looked at.
+        at: SessionTime,
+    },
+    /// The rules that select paths can't be used.
+    #[error("the selection can't be used")]
+    BadSelection {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The directory holds no repository.
     #[error("{} is not a repository: it holds no directory rdiff-backup-data", path.display())]
     NotARepository {

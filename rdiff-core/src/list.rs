@@ -67,10 +67,12 @@ impl ListedKind {
 
 /// One increment of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ListedIncrement {
     /// The session whose state it holds.
     pub time: SessionTime,
     /// The name of its file, unquoted.
+    #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
     pub name: Vec<u8>,
     /// What the path was at that session.
     pub kind: ListedKind,
@@ -78,6 +80,7 @@ pub struct ListedIncrement {
 
 /// The increments of a path and its present state.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct IncrementList {
     /// Oldest first.
     pub increments: Vec<ListedIncrement>,
@@ -357,6 +360,20 @@ fn same_file(old: &File, new: &File) -> bool {
 }
 
 /// One path over all sessions, oldest first. Each file of metadata is read once, up to the path.
+///
+/// ```
+/// # use rdiff_core::list::{Step, history};
+/// # use rdiff_core::path::RepoPath;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let versions = history(&repo, RepoPath::new(b"note")?)?;
+/// assert_eq!(versions[0].step, Step::Added);
+/// assert_eq!(versions[1].step, Step::Content);
+/// assert_eq!(versions[1].entry.as_ref().map(|e| e.size()), Some(6)); // bytes
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`Error::NoSuchPath`] if no session has it; [`Error::Corrupt`], [`Error::Io`].

@@ -42,6 +42,7 @@ const BATCH_BYTES: u64 = 256 << 20;
 
 /// What a regress did.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RegressReport {
     /// The session that is the mirror again.
     pub good: SessionTime,

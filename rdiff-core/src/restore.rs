@@ -20,7 +20,7 @@ use crate::repo::layout::StoredPath;
 use crate::repo::metadata::{Detail, Recorded, Stream};
 use crate::repo::put::{BUFFER, CopyError, Hasher, copy_sparse, make_special, read_full};
 use crate::repo::{MirrorState, Repository};
-use crate::time::SessionTime;
+use crate::time::{SessionTime, TimeSpec};
 use crate::tree::attrs::{Mapping, Names, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::local::LocalSource;
@@ -34,10 +34,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What to restore, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct RestoreRequest {
-    /// The session.
-    pub at: SessionTime,
+    /// The session: the newest that is not later.
+    pub at: TimeSpec,
     /// What of it; the root for all.
     pub subtree: RepoPathBuf,
     /// May the target exist and hold something? What isn't in the session is then removed from it.
@@ -66,9 +67,9 @@ pub struct RestoreRequest {
 
 impl RestoreRequest {
     /// All of a session, into a place that is empty or not there.
-    pub fn new(at: SessionTime) -> Self {
+    pub fn new(at: impl Into<TimeSpec>) -> Self {
         Self {
-            at,
+            at: at.into(),
             subtree: RepoPathBuf::default(),
             overwrite: false,
             create_parents: false,
@@ -82,6 +83,13 @@ impl RestoreRequest {
             durable: true,
             workers: 0,
         }
+    }
+}
+
+impl Default for RestoreRequest {
+    /// All of the newest session, into a place that is empty or not there.
+    fn default() -> Self {
+        Self::new(TimeSpec::default())
     }
 }
 
@@ -111,11 +119,12 @@ pub fn restore(
     filter: impl Filter + Clone + 'static,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
-    let mut entries = repo.metadata_at(request.at, request.subtree.as_path(), Detail::All)?.peekable();
+    let at = repo.session_at(request.at)?;
+    let mut entries = repo.metadata_at(at, request.subtree.as_path(), Detail::All)?.peekable();
     let first = match entries.peek() {
         Some(Ok(first)) if first.path() == request.subtree.as_path() => first.entry.clone(),
         Some(Err(_)) => return Err(entries.next().and_then(Result::err).unwrap_or(Error::Cancelled)),
-        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at: request.at }),
+        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at }),
     };
     let target = Target::prepare(target, &first, request)?;
     let workers = match request.workers {
@@ -141,18 +150,18 @@ pub fn restore(
         disk: Arc::clone(&disk),
         ownership,
         caps: Capabilities { acls: request.acls, xattrs: request.xattrs, ..Capabilities::full() },
-        at: request.at,
+        at,
         interrupted,
         never_drop_acls: request.never_drop_acls,
     };
     let worker = Arc::new(worker);
-    let newest = interrupted.is_none() && repo.sessions()?.last() == Some(&request.at);
+    let newest = interrupted.is_none() && repo.sessions()?.last() == Some(&at);
     let mut planner = Planner {
         increments: (!newest).then(|| Increments::new(repo)),
         repo,
         disk: Arc::clone(&disk),
         target: &target,
-        at: request.at,
+        at,
         subtree: request.subtree.as_path(),
         hard_links: request.hard_links,
         links: HashMap::new(),

@@ -5,8 +5,9 @@
 //! a name by a sync of its directory, all by a barrier. Extended attributes and ACLs are not taken back.
 
 use crate::backup::{BackupReport, BackupRequest};
-use crate::error::Result;
-use crate::monitor::Monitor;
+use crate::error::{Doing, IoContext, Result};
+use crate::monitor::{Monitor, Silent};
+use crate::repo::Repository;
 use crate::repo::disk::{Disk, DiskFile, Node, RealDisk};
 use crate::repo::layout::StoredPath;
 use crate::tree::attrs::Applied;
@@ -33,6 +34,23 @@ pub fn backup_on(
     monitor: &dyn Monitor,
 ) -> Result<BackupReport> {
     crate::backup::backup_on(source, guard, disk, request, Everything, monitor, std::time::SystemTime::now())
+}
+
+/// A repository below `dir`, which exists, of two sessions one day apart: a file `note` that holds `first`, then
+/// `second`. What the examples of the documentation begin with.
+///
+/// # Errors
+/// As [`crate::backup::backup_directory`].
+pub fn two_sessions(dir: &Path) -> Result<Arc<Repository>> {
+    let (tree, target) = (dir.join("tree"), dir.join("backup"));
+    std::fs::create_dir(&tree).while_doing(Doing::Create, &tree)?;
+    for (time, text) in [(1_700_000_000, "first"), (1_700_086_400, "second")] {
+        let note = tree.join("note");
+        std::fs::write(&note, text).while_doing(Doing::Write, &note)?;
+        let request = BackupRequest { time: Some(time), ..BackupRequest::default() };
+        crate::backup::backup_directory(&tree, &target, &request, &[], &Silent)?;
+    }
+    Repository::open(&target).map(Arc::new)
 }
 
 /// Which operations fail. The first has number 0.

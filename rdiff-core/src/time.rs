@@ -89,7 +89,7 @@ impl TimeSeparator {
 }
 
 /// The rules of a time zone. A value, so that nothing here depends on the state of the process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(jiff::tz::TimeZone);
 
 impl Zone {
@@ -108,6 +108,11 @@ impl Zone {
         jiff::tz::TimeZone::get(name).ok().map(Self)
     }
 
+    /// The name of the zone; nothing for one that is known by its rules only.
+    pub fn name(&self) -> Option<&str> {
+        if *self == Self::utc() { Some("UTC") } else { self.0.iana_name() }
+    }
+
     /// Seconds to add to universal time for local time at that instant.
     pub fn offset_at(&self, epoch: i64) -> i64 {
         jiff::Timestamp::from_second(epoch).map_or(0, |t| i64::from(self.0.to_offset(t).seconds()))
@@ -122,6 +127,27 @@ impl Zone {
             .filter(|&t| t + self.offset_at(t) == local)
             .min()
             .unwrap_or(guess)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Zone {
+    /// As its name; `system` for one without.
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(self.name().unwrap_or("system"))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Zone {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = <String as serde::Deserialize>::deserialize(from)?;
+        let unknown = || serde::de::Error::custom(format!("this machine knows no time zone {name}"));
+        match name.as_str() {
+            "system" => Ok(Self::system()),
+            "UTC" => Ok(Self::utc()),
+            name => Self::named(name).ok_or_else(unknown),
+        }
     }
 }
 
@@ -233,6 +259,19 @@ pub enum TimeSpec {
     At(i64),
     /// So many sessions before the newest (`0B` is the newest itself).
     SessionsBack(u64),
+}
+
+impl Default for TimeSpec {
+    /// The newest session.
+    fn default() -> Self {
+        TimeSpec::SessionsBack(0)
+    }
+}
+
+impl From<SessionTime> for TimeSpec {
+    fn from(session: SessionTime) -> Self {
+        TimeSpec::At(session.0)
+    }
 }
 
 /// A text that is no time.

@@ -18,7 +18,7 @@ use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Detail;
 use crate::repo::put::{BUFFER, digest_of};
 use crate::repo::{MirrorState, Repository};
-use crate::time::SessionTime;
+use crate::time::{SessionTime, TimeSpec};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -26,10 +26,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What to verify.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct VerifyRequest {
-    /// One session; nothing for all.
-    pub at: Option<SessionTime>,
+    /// One session, the newest that is not later; nothing for all.
+    pub at: Option<TimeSpec>,
     /// What of it; the root for everything.
     pub subtree: RepoPathBuf,
     /// Threads; 0 for as many as there are cores.
@@ -43,12 +44,26 @@ pub struct VerifyRequest {
 impl VerifyRequest {
     /// Everything at one session, or, with nothing, at all sessions.
     pub fn new(at: Option<SessionTime>) -> Self {
-        Self { at, subtree: RepoPathBuf::default(), workers: 0, batch: 128, in_memory: 8 << 20 }
+        Self {
+            at: at.map(TimeSpec::from),
+            subtree: RepoPathBuf::default(),
+            workers: 0,
+            batch: 128,
+            in_memory: 8 << 20,
+        }
+    }
+}
+
+impl Default for VerifyRequest {
+    /// Everything at all sessions.
+    fn default() -> Self {
+        Self::new(None)
     }
 }
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VerifyReport {
     /// Sessions that were looked at.
     pub sessions: u64,
@@ -78,6 +93,7 @@ impl VerifyReport {
 
 /// A file that is not what was backed up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bad {
     /// Which.
     pub path: RepoPathBuf,
@@ -86,11 +102,13 @@ pub struct Bad {
     /// What is wrong.
     pub why: Why,
     /// The files of the repository that its content is made from, the whole one first. One of them is damaged.
+    #[cfg_attr(feature = "serde", serde(with = "crate::path::wire::paths"))]
     pub files: Vec<PathBuf>,
 }
 
 /// What is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Why {
     /// Its digest is not the recorded one.
     Digest {
@@ -154,7 +172,7 @@ pub fn verify(
         report: VerifyReport::default(),
     };
     match request.at {
-        Some(at) => run.one(at, &request.subtree)?,
+        Some(at) => run.one(repo.session_at(at)?, &request.subtree)?,
         None => run.all(&sessions, &request.subtree, request.batch.max(1))?,
     }
     Ok(run.report)

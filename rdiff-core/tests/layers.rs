@@ -27,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "list",
             "diff",
             "status",
+            "read",
             "remove",
             "purge",
             "statistics",

@@ -9,8 +9,7 @@ use crate::exit::Exit;
 use crate::json::lines;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
-use rdiff_core::backup::{BackupReport, BackupRequest, preview};
-use rdiff_core::error::Error;
+use rdiff_core::backup::{BackupReport, BackupRequest, preview, refuse_own_source};
 use rdiff_core::format::stats::human_size;
 use rdiff_core::repo::{MirrorState, Repository};
 use serde_json::{Value, json};
@@ -97,18 +96,6 @@ fn say_what_is_left(target: &Path, was_no_room: bool, cx: &Context<'_>) {
             cx.ui.note(&format!("{shown} is as it was after the session of {}", at.asctime(zone)));
         }
         MirrorState::Clean(_) => {}
-    }
-}
-
-/// A source inside its own repository would be changed by its own backup.
-fn refuse_own_source(source: &Path, target: &Path) -> Result<(), Error> {
-    match (source.canonicalize(), target.canonicalize()) {
-        (Ok(source), Ok(target)) if source.starts_with(&target) => Err(Error::Refused(format!(
-            "Source path {} lies in the repository {} itself; back up the original of it instead",
-            source.display(),
-            target.display()
-        ))),
-        _ => Ok(()),
     }
 }
 

@@ -23,12 +23,13 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     if let Some(path) = &args.explain {
         return explain::in_source(path, &reading.base, &reading.source, &filter, cx);
     }
+    let at = cx.session(&place.repo, &args.at)?;
     let request = CompareRequest {
         subtree: place.path.clone(),
         method: method(args.method),
         // The newer interface never looks at inodes.
         hard_links: args.compare_inode && cx.ui.api == Api::V200,
-        ..CompareRequest::new(cx.session(&place.repo, &args.at)?)
+        ..CompareRequest::new(at)
     };
     let terminal = Terminal::new(cx.ui, Job::Other);
     let as_yaml = cx.generic.parsable_output && cx.ui.api == Api::V201 && cx.json().is_none();
@@ -43,7 +44,7 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
         }
     };
     let paths = |stop: &AtomicBool| {
-        let total = ahead::of_session(&place.repo, request.at, place.path.as_path(), stop)?;
+        let total = ahead::of_session(&place.repo, at, place.path.as_path(), stop)?;
         // By their attributes alone, nothing is read.
         Some(Total { bytes: total.bytes.filter(|_| request.method != Method::Metadata), ..total })
     };
@@ -57,7 +58,7 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
     }
     lines.finish()?;
     cx.result(&json!({
-        "session": request.at.0,
+        "session": at.0,
         "compared": done.compared,
         "differences": done.differences,
         "no_digest": done.no_digest,

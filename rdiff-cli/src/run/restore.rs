@@ -10,6 +10,7 @@ use crate::locate;
 use crate::progress::{Job, Terminal};
 use rdiff_core::error::Error;
 use rdiff_core::restore::{RestoreReport, RestoreRequest, preview, restore as run};
+use rdiff_core::time::SessionTime;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -19,8 +20,9 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     check(args, &place, cx)?;
     let filter = cx.filter(&args.selection, &target, None)?;
     let request = request(args, &place, cx)?;
+    let at = place.repo.session_at(request.at).or_fail(cx, Step::Run)?;
     if let Some(path) = &args.explain {
-        return explain::in_session(path, &target, &place, request.at, &filter, cx);
+        return explain::in_session(path, &target, &place, at, &filter, cx);
     }
     let mut exit = check_target(&target, cx)?;
     if place.is_interrupted {
@@ -33,7 +35,7 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     cx.log("restore", source);
     let terminal = Terminal::new(cx.ui, Job::Restore { source, target: &target });
     let done = cx.counting(
-        |stop| ahead::of_session(&place.repo, request.at, request.subtree.as_path(), stop),
+        |stop| ahead::of_session(&place.repo, at, request.subtree.as_path(), stop),
         || run(&place.repo, &target, &request, filter, &terminal),
     );
     let done = match done {
@@ -47,7 +49,7 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     if done.problems > 0 {
         exit |= Exit::FILE_ERROR;
     }
-    cx.result(&result(&request, &done));
+    cx.result(&result(at, &done));
     match (counts(&done), done.problems) {
         (counts, 0) => cx.ui.summary(&counts),
         (counts, n) => cx.ui.warning(&format!("{counts}, {n} could not be restored")),
@@ -66,14 +68,15 @@ fn would(
     let monitor = Would::new(cx);
     let found = preview(&place.repo, target, request, filter, &monitor).or_fail(cx, Step::Run)?;
     monitor.finish(&counts(&found))?;
-    cx.result(&result(request, &found));
+    let at = place.repo.session_at(request.at).or_fail(cx, Step::Run)?;
+    cx.result(&result(at, &found));
     Ok(Exit::OK)
 }
 
 /// The result for programs.
-fn result(request: &RestoreRequest, done: &RestoreReport) -> Value {
+fn result(at: SessionTime, done: &RestoreReport) -> Value {
     json!({
-        "session": request.at.0,
+        "session": at.0,
         "restored": done.restored,
         "unchanged": done.unchanged,
         "removed": done.removed,

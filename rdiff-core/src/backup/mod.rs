@@ -5,6 +5,7 @@
 //! writes the records, and applies batches to the mirror behind barriers.
 
 mod apply;
+mod directory;
 mod forecast;
 mod plan;
 mod preview;
@@ -30,6 +31,7 @@ use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::{Filter, Found, Holds, Walk, Wanted, What};
 use crate::tree::{Root, Stat};
 use apply::Recorder;
+pub use directory::{backup_directory, refuse_own_source, select};
 use forecast::Forecast;
 use plan::{Planned, Planner};
 pub use preview::{Preview, preview};
@@ -41,6 +43,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How to back up.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct BackupRequest {
     /// The time of the session, in seconds since 1970; nothing for now.
     pub time: Option<i64>,
@@ -129,6 +132,7 @@ impl Default for BackupRequest {
 
 /// What a backup did.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BackupReport {
     /// The new session.
     pub session: SessionTime,

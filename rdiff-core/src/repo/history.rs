@@ -23,6 +23,7 @@ pub struct Lifeline {
 
 /// A session of which not everything can be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Damaged {
     /// Which.
     pub session: SessionTime,

@@ -67,6 +67,12 @@ impl Repository {
 /// Finds increments of one path after the other. Remembers the directory it looked at last.
 pub struct Increments<'r> {
     repo: &'r Repository,
+    listed: Listed,
+}
+
+/// What [`Increments`] remembers, for one that goes on where another ended.
+#[derive(Debug, Default)]
+pub struct Listed {
     dir: Option<(StoredPath, IncrementDir)>,
     long: Option<IncrementDir>,
 }
@@ -74,7 +80,17 @@ pub struct Increments<'r> {
 impl<'r> Increments<'r> {
     /// Finds increments of `repo`.
     pub fn new(repo: &'r Repository) -> Self {
-        Self { repo, dir: None, long: None }
+        Self::going_on(repo, Listed::default())
+    }
+
+    /// The same, with what another one of the same repository remembered.
+    pub fn going_on(repo: &'r Repository, listed: Listed) -> Self {
+        Self { repo, listed }
+    }
+
+    /// What it remembers.
+    pub fn into_listed(self) -> Listed {
+        self.listed
     }
 
     /// The increments of a path, oldest first.
@@ -84,17 +100,18 @@ impl<'r> Increments<'r> {
     pub fn of(&mut self, path: RepoPath<'_>, long: Option<&LongName>) -> Result<&[Increment]> {
         let (dir, base) = self.repo.layout().increment_base(path, long);
         let base = self.repo.layout().quoting().unquote(&base).into_owned();
+        let listed = &mut self.listed;
         let found = if dir.as_bytes() == LONG_NAMES.as_bytes() {
-            match &mut self.long {
+            match &mut listed.long {
                 Some(found) => found,
                 empty => empty.insert(self.repo.increments_in(&dir)?),
             }
         } else {
-            if self.dir.as_ref().is_none_or(|(at, _)| *at != dir) {
+            if listed.dir.as_ref().is_none_or(|(at, _)| *at != dir) {
                 let found = self.repo.increments_in(&dir)?;
-                self.dir = Some((dir, found));
+                listed.dir = Some((dir, found));
             }
-            match &self.dir {
+            match &listed.dir {
                 Some((_, found)) => found,
                 None => return Ok(&[]),
             }

@@ -15,7 +15,7 @@ use crate::error::{Doing, Error, FormatError, IoContext, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};
 use crate::format::quote::Quoting;
 use crate::path::RepoPathBuf;
-use crate::time::{SessionTime, TimeSeparator, Zone};
+use crate::time::{SessionTime, TimeSeparator, TimeSpec, Zone};
 use crate::tree::Root;
 use crate::tree::caps::Capabilities;
 use layout::{DATA, INCREMENTS, Layout, StoredPath};
@@ -63,7 +63,17 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository whose root is `path`.
+    /// Opens the repository whose root is `path`, for reading. Any number of threads may use it at once.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), rdiff_core::error::Error> {
+    /// let repo = rdiff_core::repo::Repository::open("/srv/backup/web".as_ref())?;
+    /// for session in repo.sessions()? {
+    ///     println!("{session}"); // 2023-11-14T22:13:20Z
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotARepository`] where there is no data directory; [`Error::Io`].
@@ -79,6 +89,41 @@ impl Repository {
             _ => return Err(Error::NotARepository { path: path.to_path_buf() }),
         }
         Self::in_root(Arc::new(root), Zone::system(), TimeSeparator::Colon)
+    }
+
+    /// Opens the repository whose root is `path`, or makes one without sessions where there is nothing, or an
+    /// empty directory. The directories above must be there. The first backup does this by itself.
+    ///
+    /// # Errors
+    /// As [`Repository::open`]; [`Error::NotARepository`] for a directory that holds something else, and for what
+    /// is no directory.
+    pub fn open_or_create(path: &Path) -> Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.mode(0o700);
+        match builder.create(path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(e).while_doing(Doing::Create, path);
+            }
+            _ => {}
+        }
+        match Self::open(path) {
+            Err(Error::NotARepository { .. })
+                if std::fs::read_dir(path).is_ok_and(|mut dir| dir.next().is_none()) =>
+            {
+                let data = path.join(DATA);
+                match builder.create(&data) {
+                    Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(e).while_doing(Doing::Create, data);
+                    }
+                    _ => {}
+                }
+                let dir = std::fs::File::open(path).while_doing(Doing::Open, path)?;
+                dir.sync_all().while_doing(Doing::Sync, path)?;
+                Self::open(path)
+            }
+            other => other,
+        }
     }
 
     /// The repository in an open directory, whether it is one already or not.
@@ -175,6 +220,28 @@ impl Repository {
             .collect();
         sessions.insert(last);
         Ok(sessions.into_iter().collect())
+    }
+
+    /// The session that a time means: the newest that is not later, or the oldest of all.
+    ///
+    /// ```
+    /// # use rdiff_core::{repo::Repository, time::{TimeSpec, Zone}};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+    /// let ten_days_ago = TimeSpec::parse("10D", 1_700_900_000, &Zone::system())?;
+    /// let session = repo.session_at(ten_days_ago)?;
+    /// assert_eq!(session, repo.sessions()?[0]);
+    /// assert_eq!(repo.session_at(TimeSpec::SessionsBack(0))?, repo.sessions()?[1]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`] if none is good; [`Error::Io`].
+    pub fn session_at(&self, time: impl Into<TimeSpec>) -> Result<SessionTime> {
+        let nothing = || Error::NoSuchSession { repository: self.path().to_path_buf(), asked: None };
+        time.into().choose(&self.sessions()?).ok_or_else(nothing)
     }
 
     /// What an increment file that was named by its host path is: the path in the tree, and the session

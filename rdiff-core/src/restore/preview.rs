@@ -31,11 +31,12 @@ pub fn preview(
     filter: impl Filter + Clone + 'static,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
-    let mut entries = repo.metadata_at(request.at, request.subtree.as_path(), Detail::All)?.peekable();
+    let at = repo.session_at(request.at)?;
+    let mut entries = repo.metadata_at(at, request.subtree.as_path(), Detail::All)?.peekable();
     let first = match entries.peek() {
         Some(Ok(first)) if first.path() == request.subtree.as_path() => first.entry.clone(),
         Some(Err(_)) => return Err(entries.next().and_then(Result::err).unwrap_or(Error::Cancelled)),
-        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at: request.at }),
+        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at }),
     };
     let there = There::look(target, &first, request)?;
     let found = there.walk(&request.subtree, filter.clone())?;

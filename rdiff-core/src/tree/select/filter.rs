@@ -1,9 +1,11 @@
 //! A selection as the filter of a walk.
 
-use super::{Candidate, Decision, Selection, Verdict};
+use super::{Candidate, Decision, Rule, SelectError, Selection, Verdict, Warning};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::tree::Stat;
 use crate::tree::walk::{Filter, Holds, Wanted};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Shows of a source what a [`Selection`] includes. The root is always shown.
 #[derive(Debug, Clone)]
@@ -16,6 +18,15 @@ impl Selected {
     /// For a tree whose root is on `root_device`, as `stat` numbers it; 0 for one that isn't live.
     pub fn new(selection: Selection, root_device: u64) -> Self {
         Self { selection, root_device }
+    }
+
+    /// The same from rules, for the source directory `base` as typed (for a restore, the target).
+    ///
+    /// # Errors
+    /// As [`Selection::build`].
+    pub fn of(rules: &[Rule], base: &Path, root_device: u64) -> Result<(Self, Vec<Warning>), SelectError> {
+        let (selection, warnings) = Selection::build(rules, base.as_os_str().as_bytes())?;
+        Ok((Self::new(selection, root_device), warnings))
     }
 }
 

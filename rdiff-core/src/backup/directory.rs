@@ -1,0 +1,78 @@
+//! Backing up a local directory, the common case, in one call.
+
+use super::{BackupReport, BackupRequest, backup};
+use crate::error::{Doing, Error, IoContext, Result};
+use crate::monitor::{Event, Monitor};
+use crate::tree::attrs::Names;
+use crate::tree::local::{LocalGuard, LocalSource};
+use crate::tree::select::{Rule, Selected};
+use crate::tree::source::Source;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Backs up a directory of this machine, or one that is mounted, to the repository at `target`, which is made
+/// if it isn't there. The patterns of `selection` begin with `source`, as it is given here.
+///
+/// ```
+/// use rdiff_core::backup::{BackupRequest, backup_directory};
+/// use rdiff_core::monitor::Silent;
+/// use rdiff_core::tree::select::{Rule, Sense};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let (home, target) = (dir.path().join("home"), dir.path().join("backup"));
+/// # std::fs::create_dir_all(home.join("cache"))?;
+/// # std::fs::write(home.join("letter"), "Dear")?;
+/// let no_cache = Rule::Glob { sense: Sense::Exclude, pattern: b"**/cache".to_vec() };
+/// let report = backup_directory(&home, &target, &BackupRequest::default(), &[no_cache], &Silent)?;
+/// assert_eq!(report.problems, 0);
+/// # assert!(target.join("letter").is_file() && !target.join("cache").exists());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`backup`]; [`Error::BadSelection`]; [`Error::Io`] if `source` can't be opened.
+pub fn backup_directory(
+    source: &Path,
+    target: &Path,
+    request: &BackupRequest,
+    selection: &[Rule],
+    monitor: &dyn Monitor,
+) -> Result<BackupReport> {
+    refuse_own_source(source, target)?;
+    let tree = LocalSource::open(source, Arc::new(Names::default())).while_doing(Doing::Open, source)?;
+    let root = tree.root().while_doing(Doing::Stat, source)?;
+    let guard = LocalGuard::new(&tree).while_doing(Doing::Stat, source)?;
+    let filter = select(selection, source, root.device, monitor)?;
+    backup(Arc::new(tree), &guard, target, request, filter, monitor)
+}
+
+/// The filter that rules make for a tree at `base` on `device` (0 for one that isn't live). What is odd in them
+/// is told to the monitor.
+///
+/// # Errors
+/// [`Error::BadSelection`].
+pub fn select(rules: &[Rule], base: &Path, device: u64, monitor: &dyn Monitor) -> Result<Selected> {
+    let (selected, warnings) =
+        Selected::of(rules, base, device).map_err(|e| Error::BadSelection { source: Box::new(e) })?;
+    for warning in warnings {
+        monitor.event(&Event::Warning(&warning.to_string()));
+    }
+    Ok(selected)
+}
+
+/// Refuses a source that lies in its own repository: its backup would change it.
+///
+/// # Errors
+/// [`Error::Refused`].
+pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
+    match (source.canonicalize(), target.canonicalize()) {
+        (Ok(source), Ok(target)) if source.starts_with(&target) => Err(Error::Refused(format!(
+            "Source path {} lies in the repository {} itself; back up the original of it instead",
+            source.display(),
+            target.display()
+        ))),
+        _ => Ok(()),
+    }
+}
