@@ -1,0 +1,219 @@
+//! Backing up.
+
+use crate::arg::{self, Versioned};
+use crate::guard::guard;
+use crate::progress::{Callback, rdiff_progress_fn};
+use crate::repository::seconds;
+use crate::selection::{mapping, rdiff_rule, rules};
+use crate::status::{Failure, rdiff_status};
+use rdiff_core::backup::{BackupReport, BackupRequest, backup_directory};
+use rdiff_core::tree::select::Rule;
+use std::ffi::{c_char, c_void};
+
+/// Flag of a backup: goes ahead over a target that holds something else, and beside a process that seems to run.
+pub const RDIFF_BACKUP_FORCE: u32 = 1;
+/// Flag of a backup: makes the directories above the repository.
+pub const RDIFF_BACKUP_CREATE_PARENTS: u32 = 2;
+/// Flag of a backup: increments are not gzipped.
+pub const RDIFF_BACKUP_NO_COMPRESSION: u32 = 4;
+/// Flag of a backup: which files are one is not recorded.
+pub const RDIFF_BACKUP_NO_HARD_LINKS: u32 = 8;
+/// Flag of a backup: access control lists are not recorded.
+pub const RDIFF_BACKUP_NO_ACLS: u32 = 16;
+/// Flag of a backup: extended attributes are not recorded.
+pub const RDIFF_BACKUP_NO_XATTRS: u32 = 32;
+/// Flag of a backup: no line of statistics is written for each path.
+pub const RDIFF_BACKUP_NO_FILE_STATISTICS: u32 = 64;
+/// Flag of a backup: owners in the mirror by number, whatever their names.
+pub const RDIFF_BACKUP_NUMERIC_IDS: u32 = 128;
+/// Flag of a backup: times are written without colons.
+pub const RDIFF_BACKUP_COMPATIBLE_TIMES: u32 = 256;
+/// Flag of a backup: it is believed when the source is empty and the mirror is not.
+pub const RDIFF_BACKUP_ALLOW_EMPTY_SOURCE: u32 = 512;
+/// Flag of a backup: nothing is made durable; a power cut can then cost the repository.
+pub const RDIFF_BACKUP_NOT_DURABLE: u32 = 1024;
+/// Flag of a backup: refuses to begin where access control lists can't be kept.
+pub const RDIFF_BACKUP_NEVER_DROP_ACLS: u32 = 2048;
+/// Flag of a backup: another inode number alone is no change of a file with several names.
+pub const RDIFF_BACKUP_NO_COMPARE_INODES: u32 = 4096;
+/// Flag of a backup: it begins although there seems to be too little space for it.
+pub const RDIFF_BACKUP_NO_SPACE_CHECK: u32 = 8192;
+
+/// How to back up. Set it up with RDIFF_BACKUP_OPTIONS_INIT: all else is as usual.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rdiff_backup_options {
+    /// Set by the init macro.
+    pub version: u32,
+    /// Flags RDIFF_BACKUP_..., or 0.
+    pub flags: u32,
+    /// The time of the session, in seconds since 1970; 0 for now.
+    pub time: i64,
+    /// Which paths, or NULL for all.
+    pub rules: *const rdiff_rule,
+    /// How many rules there are.
+    pub rule_count: usize,
+    /// Increments of paths that this regular expression matches are not gzipped; NULL for the usual endings.
+    pub not_compressed: *const c_char,
+    /// Users to be replaced in the mirror, in lines "old:new", or NULL.
+    pub user_map: *const c_char,
+    /// Groups to be replaced in the mirror, likewise.
+    pub group_map: *const c_char,
+    /// More than this part of the previous session's paths may not go at once, in percent; 0 for the usual, 50.
+    pub most_deletions_percent: u32,
+    /// Threads that read the source; 0 for what suits it.
+    pub workers: u32,
+    /// Told what happens, or NULL.
+    pub progress: rdiff_progress_fn,
+    /// Handed to `progress`.
+    pub user: *mut c_void,
+}
+
+// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
+unsafe impl Versioned for rdiff_backup_options {
+    const VERSION: u32 = 1;
+    const NAME: &'static str = "rdiff_backup_options";
+}
+
+/// What a backup did. Set it up with RDIFF_BACKUP_REPORT_INIT. Sizes are in bytes and count regular files; numbers of files
+/// count every path.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rdiff_backup_report {
+    /// Set by the init macro.
+    pub version: u32,
+    /// The new session, in seconds since 1970.
+    pub session: i64,
+    /// The one before it, or RDIFF_NO_SESSION.
+    pub previous: i64,
+    /// A session that had failed and was undone first, or RDIFF_NO_SESSION.
+    pub regressed: i64,
+    /// Paths that stayed as they were because the source could not be read, or changed meanwhile.
+    pub problems: u64,
+    /// Paths in the source.
+    pub source_files: u64,
+    /// Their size.
+    pub source_file_size: u64,
+    /// Paths that are new.
+    pub new_files: u64,
+    /// Their size.
+    pub new_file_size: u64,
+    /// Paths that went.
+    pub deleted_files: u64,
+    /// Their size.
+    pub deleted_file_size: u64,
+    /// Paths that changed.
+    pub changed_files: u64,
+    /// Their size now.
+    pub changed_source_size: u64,
+    /// Their size before.
+    pub changed_mirror_size: u64,
+    /// Increments that were written.
+    pub increment_files: u64,
+    /// Their size.
+    pub increment_file_size: u64,
+}
+
+// SAFETY: as for the options.
+unsafe impl Versioned for rdiff_backup_report {
+    const VERSION: u32 = 1;
+    const NAME: &'static str = "rdiff_backup_report";
+}
+
+/// Backs up the directory `source` of this machine to the repository at `repository`, which is made if it isn't there. A session that
+/// failed is undone first. `options` and `report` may be NULL.
+///
+/// After an error in the midst, and after RDIFF_CANCELLED, the repository is interrupted: all earlier sessions are whole, and the
+/// next backup or rdiff_regress undoes what was begun.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_backup(
+    source: *const c_char,
+    repository: *const c_char,
+    options: *const rdiff_backup_options,
+    report: *mut rdiff_backup_report,
+) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let (source, target) =
+            unsafe { (arg::host_path(source, "source")?, arg::host_path(repository, "repository")?) };
+        // SAFETY: as above.
+        let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+        // SAFETY: as above.
+        let (request, rules) = unsafe { request(options.as_ref())? };
+        let callback = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
+        let monitor = Callback::new(callback.0, callback.1);
+        let done = backup_directory(&source, &target, &request, &rules, &monitor)?;
+        report.set(shown(&done));
+        Ok(())
+    })
+}
+
+unsafe fn request(options: Option<&rdiff_backup_options>) -> Result<(BackupRequest, Vec<Rule>), Failure> {
+    let usual = BackupRequest::default();
+    let Some(options) = options else { return Ok((usual, Vec::new())) };
+    let flags = arg::flags(options.flags, 16383, "rdiff_backup_options")?;
+    let is = |flag| flags & flag != 0;
+    if options.most_deletions_percent > 100 {
+        return Err(Failure::argument("most_deletions_percent is more than 100"));
+    }
+    // SAFETY: the contract of the caller.
+    let (user_map, group_map, not_compressed, rules) = unsafe {
+        (
+            mapping(options.user_map, "user_map")?,
+            mapping(options.group_map, "group_map")?,
+            arg::text(options.not_compressed, "not_compressed")?,
+            rules(options.rules, options.rule_count)?,
+        )
+    };
+    let request = BackupRequest {
+        time: (options.time != 0).then_some(options.time),
+        force: is(RDIFF_BACKUP_FORCE),
+        create_parents: is(RDIFF_BACKUP_CREATE_PARENTS),
+        compression: !is(RDIFF_BACKUP_NO_COMPRESSION),
+        not_compressed,
+        hard_links: !is(RDIFF_BACKUP_NO_HARD_LINKS),
+        acls: !is(RDIFF_BACKUP_NO_ACLS),
+        never_drop_acls: is(RDIFF_BACKUP_NEVER_DROP_ACLS),
+        compare_inodes: !is(RDIFF_BACKUP_NO_COMPARE_INODES),
+        check_space: !is(RDIFF_BACKUP_NO_SPACE_CHECK),
+        xattrs: !is(RDIFF_BACKUP_NO_XATTRS),
+        file_statistics: !is(RDIFF_BACKUP_NO_FILE_STATISTICS),
+        compatible_times: is(RDIFF_BACKUP_COMPATIBLE_TIMES),
+        numeric_ids: is(RDIFF_BACKUP_NUMERIC_IDS),
+        user_map,
+        group_map,
+        most_deletions: match options.most_deletions_percent {
+            0 => usual.most_deletions,
+            percent => f64::from(percent) / 100.0,
+        },
+        allow_empty_source: is(RDIFF_BACKUP_ALLOW_EMPTY_SOURCE),
+        durable: !is(RDIFF_BACKUP_NOT_DURABLE),
+        workers: options.workers as usize,
+        ..usual
+    };
+    Ok((request, rules))
+}
+
+fn shown(done: &BackupReport) -> rdiff_backup_report {
+    let totals = &done.statistics;
+    // They are whole numbers, as floating point for the sake of averages.
+    let whole = |n: f64| n as u64;
+    rdiff_backup_report {
+        version: 1,
+        session: done.session.0,
+        previous: seconds(done.previous),
+        regressed: seconds(done.regressed),
+        problems: done.problems,
+        source_files: whole(totals.source_files),
+        source_file_size: whole(totals.source_file_size),
+        new_files: whole(totals.new_files),
+        new_file_size: whole(totals.new_file_size),
+        deleted_files: whole(totals.deleted_files),
+        deleted_file_size: whole(totals.deleted_file_size),
+        changed_files: whole(totals.changed_files),
+        changed_source_size: whole(totals.changed_source_size),
+        changed_mirror_size: whole(totals.changed_mirror_size),
+        increment_files: whole(totals.increment_files),
+        increment_file_size: whole(totals.increment_file_size),
+    }
+}

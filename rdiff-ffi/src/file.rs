@@ -1,0 +1,89 @@
+//! The content of one file at a session.
+
+use crate::arg;
+use crate::entry::lock;
+use crate::guard::{guard, quietly};
+use crate::handle::{self, Named};
+use crate::repository::rdiff_repository;
+use crate::status::{Failure, rdiff_status};
+use rdiff_core::path::RepoPathBuf;
+use rdiff_core::read::{FileReader, SessionReader};
+use std::ffi::{c_char, c_void};
+use std::io::{ErrorKind, Read};
+use std::sync::{Arc, Mutex};
+
+/// An open file of a session. One thread at a time may use it; different files are independent.
+pub struct rdiff_file(pub(crate) Mutex<Open>);
+
+pub(crate) struct Open {
+    pub(crate) reader: FileReader,
+    pub(crate) path: RepoPathBuf,
+}
+
+impl Named for rdiff_file {
+    const NAME: &'static str = "file";
+}
+
+/// Opens the regular file `path` as it was at the newest session not later than `at`, or at RDIFF_NEWEST. Nothing is restored to
+/// disk: the content is put together as it is read. The metadata of the session are read up to the path; for many files use
+/// a cursor and rdiff_entries_open_file. Close it with rdiff_file_close.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_file_open(
+    repository: *const rdiff_repository,
+    at: i64,
+    path: *const c_char,
+    out: *mut *mut rdiff_file,
+) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let (path, out) = unsafe { (arg::tree_path(path)?, arg::out(out, "out")?) };
+        let mut session = SessionReader::new(Arc::clone(&handle::get(repository)?.0), arg::time(at))?;
+        let entry = session.entry(path.as_path())?;
+        let reader = session.open(&entry)?;
+        out.put(rdiff_file(Mutex::new(Open { reader, path })));
+        Ok(())
+    })
+}
+
+/// Reads up to `len` bytes into `buffer`, and says how many. 0 is the end of the file: all was read, and is what was
+/// backed up, by its size and SHA-1. Where it is not, the end is RDIFF_CORRUPT instead.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_file_read(
+    file: *mut rdiff_file,
+    buffer: *mut c_void,
+    len: usize,
+    read: *mut usize,
+) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let (buffer, out) = unsafe { (arg::buffer(buffer.cast(), len)?, arg::out(read, "read")?) };
+        let object = handle::get(file.cast_const())?;
+        let Open { reader, path } = &mut *lock(&object.0)?;
+        let n = loop {
+            match reader.read(buffer) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                other => break other.map_err(|e| Failure::reading(path.as_bytes(), &e))?,
+            }
+        };
+        out.set(n);
+        Ok(())
+    })
+}
+
+/// How many bytes the file has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_file_size(file: *const rdiff_file, size: *mut u64) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let out = unsafe { arg::out(size, "size")? };
+        let object = handle::get(file)?;
+        out.set(lock(&object.0)?.reader.size());
+        Ok(())
+    })
+}
+
+/// Closes a file. NULL is left alone.
+#[unsafe(no_mangle)]
+pub extern "C" fn rdiff_file_close(file: *mut rdiff_file) {
+    quietly(|| handle::free(file));
+}

@@ -1,0 +1,88 @@
+//! Undoing the last session.
+
+use crate::arg::{self, Versioned};
+use crate::guard::guard;
+use crate::handle;
+use crate::progress::{Callback, rdiff_progress_fn};
+use crate::repository::{rdiff_repository, seconds};
+use crate::status::rdiff_status;
+use rdiff_core::regress::{regress, undo_newest};
+use rdiff_core::repo::lock::Writer;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// Flag of jobs that change a repository: goes ahead beside a process that seems to run.
+pub const RDIFF_FORCE: u32 = 1;
+/// Flag of a regress: undoes the newest session although it is good. Its states are lost.
+pub const RDIFF_REGRESS_NEWEST: u32 = 2;
+
+/// How to regress. Set it up with RDIFF_REGRESS_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rdiff_regress_options {
+    /// Set by the init macro.
+    pub version: u32,
+    /// RDIFF_FORCE, RDIFF_REGRESS_NEWEST, or 0.
+    pub flags: u32,
+    /// Told what happens, or NULL. A regress can't be stopped: it has to be gone through.
+    pub progress: rdiff_progress_fn,
+    /// Handed to `progress`.
+    pub user: *mut c_void,
+}
+
+// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
+unsafe impl Versioned for rdiff_regress_options {
+    const VERSION: u32 = 1;
+    const NAME: &'static str = "rdiff_regress_options";
+}
+
+/// What a regress did. Set it up with RDIFF_REGRESS_REPORT_INIT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rdiff_regress_report {
+    /// Set by the init macro.
+    pub version: u32,
+    /// The session that is the mirror again, in seconds since 1970; RDIFF_NO_SESSION if there was nothing to undo.
+    pub good: i64,
+    /// The session that was undone, or RDIFF_NO_SESSION.
+    pub undone: i64,
+    /// Paths that had to be changed.
+    pub restored: u64,
+}
+
+// SAFETY: as for the options.
+unsafe impl Versioned for rdiff_regress_report {
+    const VERSION: u32 = 1;
+    const NAME: &'static str = "rdiff_regress_report";
+}
+
+/// Undoes the last session if it did not finish, and does nothing if it did. It can be killed, and is finished by being called
+/// again. `options` and `report` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_regress(
+    repository: *const rdiff_repository,
+    options: *const rdiff_regress_options,
+    report: *mut rdiff_regress_report,
+) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+        let repo = handle::get(repository)?;
+        let flags = arg::flags(options.map_or(0, |o| o.flags), 3, "rdiff_regress_options")?;
+        let (progress, user) = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
+        let monitor = Callback::new(progress, user);
+        let writer = Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0)?;
+        let done = if flags & RDIFF_REGRESS_NEWEST != 0 {
+            Some(undo_newest(&writer, &monitor)?)
+        } else {
+            regress(&writer, &monitor)?
+        };
+        report.set(rdiff_regress_report {
+            version: 1,
+            good: seconds(done.as_ref().map(|d| d.good)),
+            undone: seconds(done.as_ref().map(|d| d.undone)),
+            restored: done.map_or(0, |d| d.restored),
+        });
+        Ok(())
+    })
+}

@@ -1,0 +1,82 @@
+//! Removing old sessions.
+
+use crate::arg::{self, Versioned};
+use crate::guard::guard;
+use crate::handle;
+use crate::progress::{Callback, rdiff_progress_fn};
+use crate::regress::RDIFF_FORCE;
+use crate::repository::rdiff_repository;
+use crate::status::rdiff_status;
+use rdiff_core::remove::remove_older_than;
+use rdiff_core::repo::lock::Writer;
+use rdiff_core::time::SessionTime;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// How to remove. Set it up with RDIFF_REMOVE_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rdiff_remove_options {
+    /// Set by the init macro.
+    pub version: u32,
+    /// RDIFF_FORCE, or 0.
+    pub flags: u32,
+    /// Told what happens, or NULL.
+    pub progress: rdiff_progress_fn,
+    /// Handed to `progress`.
+    pub user: *mut c_void,
+}
+
+// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
+unsafe impl Versioned for rdiff_remove_options {
+    const VERSION: u32 = 1;
+    const NAME: &'static str = "rdiff_remove_options";
+}
+
+/// What was removed. Set it up with RDIFF_REMOVE_REPORT_INIT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rdiff_remove_report {
+    /// Set by the init macro.
+    pub version: u32,
+    /// Sessions that went.
+    pub sessions: u64,
+    /// Files that were deleted.
+    pub files: u64,
+    /// Their sizes together, in bytes.
+    pub bytes: u64,
+}
+
+// SAFETY: as for the options.
+unsafe impl Versioned for rdiff_remove_report {
+    const VERSION: u32 = 1;
+    const NAME: &'static str = "rdiff_remove_report";
+}
+
+/// Removes the sessions before the time `before`, in seconds since 1970, however many they are: ask
+/// rdiff_repository_sessions_older_than first. The newest session always stays. A job that was stopped has left every session
+/// whole that remains, and is finished by being called again. `options` and `report` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_remove_older_than(
+    repository: *const rdiff_repository,
+    before: i64,
+    options: *const rdiff_remove_options,
+    report: *mut rdiff_remove_report,
+) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+        let repo = handle::get(repository)?;
+        let flags = arg::flags(options.map_or(0, |o| o.flags), RDIFF_FORCE, "rdiff_remove_options")?;
+        let (progress, user) = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
+        let writer = Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0)?;
+        let done = remove_older_than(&writer, SessionTime(before), &Callback::new(progress, user))?;
+        report.set(rdiff_remove_report {
+            version: 1,
+            sessions: done.sessions.len() as u64,
+            files: done.files,
+            bytes: done.bytes,
+        });
+        Ok(())
+    })
+}

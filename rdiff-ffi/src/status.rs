@@ -1,0 +1,168 @@
+//! Codes, and the last error of each thread: code, message with its whole chain of causes, path.
+
+use crate::view::{Text, View};
+use rdiff_core::error::{Error, chain};
+use std::cell::RefCell;
+use std::ffi::c_char;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// How a call ended. New codes may come: treat one that you don't know as a failure.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum rdiff_status {
+    /// It did what it should.
+    RDIFF_OK = 0,
+    /// A cursor is at its end. Not an error.
+    RDIFF_END = 1,
+    /// An argument is NULL where it must not be, or has a value that it can't have.
+    RDIFF_INVALID_ARGUMENT = 2,
+    /// A handle is not open: it was freed, or never given out, or is of another type.
+    RDIFF_INVALID_HANDLE = 3,
+    /// A structure has a version that this library doesn't know.
+    RDIFF_UNSUPPORTED_VERSION = 4,
+    /// The operating system refused something; `system_error` is its number.
+    RDIFF_IO = 5,
+    /// The directory holds no repository.
+    RDIFF_NOT_A_REPOSITORY = 6,
+    /// The last session did not finish: call rdiff_regress.
+    RDIFF_INTERRUPTED = 7,
+    /// Another process, or another job of this one, works on the repository.
+    RDIFF_LOCKED = 8,
+    /// The repository holds no session that was asked for.
+    RDIFF_NO_SUCH_SESSION = 9,
+    /// The path was not there.
+    RDIFF_NO_SUCH_PATH = 10,
+    /// The path was no regular file.
+    RDIFF_NOT_A_FILE = 11,
+    /// The repository is damaged: a file can't be read by the format, or is not what was backed up.
+    RDIFF_CORRUPT = 12,
+    /// The new session would not be later than the last: wait a second, or set the clock right.
+    RDIFF_CLOCK_BEHIND = 13,
+    /// The source is gone, or so much of it that this can't be meant. Nothing was removed from the backup.
+    RDIFF_SOURCE_VANISHED = 14,
+    /// The request can't be carried out as it stands; the message says what to change.
+    RDIFF_REFUSED = 15,
+    /// The progress callback asked to stop.
+    RDIFF_CANCELLED = 16,
+    /// A mistake in this library. The handles that took part should be freed.
+    RDIFF_PANIC = 17,
+    /// Any other failure.
+    RDIFF_FAILED = 18,
+}
+
+/// Why a call failed.
+pub struct Failure {
+    pub(crate) status: rdiff_status,
+    pub(crate) message: String,
+    pub(crate) path: Option<Vec<u8>>,
+    pub(crate) system_error: i32,
+}
+
+impl Failure {
+    pub(crate) fn new(status: rdiff_status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), path: None, system_error: 0 }
+    }
+
+    pub(crate) fn argument(message: impl Into<String>) -> Self {
+        Self::new(rdiff_status::RDIFF_INVALID_ARGUMENT, message)
+    }
+
+    /// Trouble with reading a file at a session.
+    pub(crate) fn reading(path: &[u8], e: &io::Error) -> Self {
+        let damaged = matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+            || e.raw_os_error().is_none();
+        let status = if damaged { rdiff_status::RDIFF_CORRUPT } else { rdiff_status::RDIFF_IO };
+        let message = format!("cannot read {}: {}", String::from_utf8_lossy(path), chain(e));
+        let system_error = e.raw_os_error().unwrap_or(0);
+        Self { status, message, path: Some(path.to_vec()), system_error }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        use rdiff_status::*;
+        let host = |path: &Path| Some(path.as_os_str().as_bytes().to_vec());
+        let (status, path) = match &error {
+            Error::Io { path, .. } => (RDIFF_IO, host(path)),
+            Error::Corrupt { file, .. } => (RDIFF_CORRUPT, host(file)),
+            Error::OutOfOrder { after, .. } => (RDIFF_CORRUPT, Some(after.as_bytes().to_vec())),
+            Error::Rebuild { path, .. } => (RDIFF_CORRUPT, Some(path.as_bytes().to_vec())),
+            Error::Interrupted { .. } => (RDIFF_INTERRUPTED, None),
+            Error::Locked { repository, .. } => (RDIFF_LOCKED, host(repository)),
+            Error::NoSuchSession { repository, .. } => (RDIFF_NO_SUCH_SESSION, host(repository)),
+            Error::NoSuchPath { path, .. } => (RDIFF_NO_SUCH_PATH, Some(path.as_bytes().to_vec())),
+            Error::NotAFile { path, .. } => (RDIFF_NOT_A_FILE, Some(path.as_bytes().to_vec())),
+            Error::NotARepository { path } => (RDIFF_NOT_A_REPOSITORY, host(path)),
+            Error::ClockBehind { .. } => (RDIFF_CLOCK_BEHIND, None),
+            Error::SourceVanished { .. } => (RDIFF_SOURCE_VANISHED, None),
+            Error::BadSelection { .. } => (RDIFF_INVALID_ARGUMENT, None),
+            Error::Refused(_) => (RDIFF_REFUSED, None),
+            Error::Cancelled => (RDIFF_CANCELLED, None),
+            _ => (RDIFF_FAILED, None),
+        };
+        let system_error = match &error {
+            Error::Io { source, .. } => source.raw_os_error().unwrap_or(0),
+            _ => 0,
+        };
+        Self { status, message: chain(&error), path, system_error }
+    }
+}
+
+/// Why the last call on this thread failed.
+#[repr(C)]
+pub struct rdiff_error {
+    /// 1. A newer library may have more fields after those that you know.
+    pub version: u32,
+    /// What the call returned.
+    pub status: rdiff_status,
+    /// In one line, with all causes: "cannot open /b/f: Permission denied (os error 13)". UTF-8; bytes of names that
+    /// are no text are shown as U+FFFD.
+    pub message: *const c_char,
+    /// The path that it is about, as it is, or NULL: of the host, or inside the tree.
+    pub path: *const c_char,
+    /// Its length in bytes.
+    pub path_len: usize,
+    /// `errno` of the system call that failed, or 0.
+    pub system_error: i32,
+}
+
+/// An error with what its pointers point to.
+struct Last {
+    shown: View<rdiff_error>,
+    _message: Text,
+    _path: Option<Text>,
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Box<Last>>> = const { RefCell::new(None) };
+}
+
+pub(crate) fn clear() {
+    LAST.with_borrow_mut(|last| *last = None);
+}
+
+pub(crate) fn set(failure: Failure) -> rdiff_status {
+    let status = failure.status;
+    let message = Text::new(failure.message.into_bytes());
+    let path = failure.path.map(Text::new);
+    let shown = rdiff_error {
+        version: 1,
+        status,
+        message: message.as_ptr(),
+        path: Text::ptr_or_null(path.as_ref()),
+        path_len: path.as_ref().map_or(0, Text::len),
+        system_error: failure.system_error,
+    };
+    let last = Last { shown: View(shown), _message: message, _path: path };
+    LAST.with_borrow_mut(|place| *place = Some(Box::new(last)));
+    status
+}
+
+/// Why the last call on this thread failed; NULL if it did not. The functions that free and this one are no such
+/// calls. What it points to stays valid until the next call on this thread; it is not to be freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn rdiff_last_error() -> *const rdiff_error {
+    LAST.with_borrow(|last| last.as_ref().map_or(std::ptr::null(), |last| &raw const last.shown.0))
+}

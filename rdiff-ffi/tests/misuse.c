@@ -1,0 +1,250 @@
+/*
+ * Everything that a caller can get wrong and that can be noticed. Run under valgrind and AddressSanitizer.
+ *
+ *     misuse SOURCE REPOSITORY
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rdiff.h"
+
+static void check(int good, const char *what, int line)
+{
+    if (!good) {
+        const rdiff_error *error = rdiff_last_error();
+        fprintf(stderr, "line %d: %s (last error: %s)\n", line, what, error ? error->message : "none");
+        exit(1);
+    }
+}
+#define CHECK(condition) check((condition), #condition, __LINE__)
+#define FAILS(status, text) check((status) != RDIFF_OK && said(text), #status, __LINE__)
+
+static int said(const char *text)
+{
+    const rdiff_error *error = rdiff_last_error();
+    return error && error->version == 1 && strstr(error->message, text) != NULL;
+}
+
+static void null_arguments(rdiff_repository *repository)
+{
+    rdiff_repository *opened = NULL;
+    rdiff_entries *entries = NULL;
+    const rdiff_entry *entry = NULL;
+    rdiff_file *file = NULL;
+    int64_t session = 0;
+    size_t read = 0;
+    char byte;
+
+    FAILS(rdiff_repository_open(NULL, &opened), "path is NULL");
+    FAILS(rdiff_repository_open("", &opened), "path is empty");
+    FAILS(rdiff_repository_open("/", NULL), "out is NULL");
+    FAILS(rdiff_repository_open_or_create(NULL, &opened), "path is NULL");
+    FAILS(rdiff_repository_state(repository, NULL), "out is NULL");
+    FAILS(rdiff_repository_sessions(NULL, NULL), "out is NULL");
+    FAILS(rdiff_repository_find_session(repository, NULL, &session), "time is NULL");
+    FAILS(rdiff_repository_find_session(repository, "now", NULL), "session is NULL");
+    FAILS(rdiff_entries_open(NULL, RDIFF_NEWEST, NULL, &entries), "the repository is NULL");
+    FAILS(rdiff_entries_next(NULL, &entry), "the cursor of entries is NULL");
+    FAILS(rdiff_file_open(repository, RDIFF_NEWEST, "f", NULL), "out is NULL");
+    FAILS(rdiff_file_read(NULL, &byte, 1, &read), "the file is NULL");
+    FAILS(rdiff_history_open(repository, "f", NULL), "out is NULL");
+    FAILS(rdiff_changes_open(NULL, 0, 0, NULL, NULL), "out is NULL");
+    FAILS(rdiff_backup(NULL, "/b", NULL, NULL), "source is NULL");
+    FAILS(rdiff_backup("/a", NULL, NULL, NULL), "repository is NULL");
+    FAILS(rdiff_restore(NULL, "/t", NULL, NULL), "the repository is NULL");
+    FAILS(rdiff_restore(repository, NULL, NULL, NULL), "target is NULL");
+    FAILS(rdiff_verify(NULL, NULL, NULL), "the repository is NULL");
+    FAILS(rdiff_compare(repository, NULL, NULL, NULL), "directory is NULL");
+    FAILS(rdiff_regress(NULL, NULL, NULL), "the repository is NULL");
+    FAILS(rdiff_remove_older_than(NULL, 0, NULL, NULL), "the repository is NULL");
+    CHECK(rdiff_sessions_count(NULL) == 0);
+    CHECK(opened == NULL && entries == NULL && entry == NULL && file == NULL && read == 0);
+    rdiff_repository_free(NULL);
+    rdiff_sessions_free(NULL);
+    rdiff_entries_free(NULL);
+    rdiff_file_close(NULL);
+    rdiff_history_free(NULL);
+    rdiff_changes_free(NULL);
+}
+
+static void errors(rdiff_repository *repository)
+{
+    rdiff_repository *other = NULL;
+    const rdiff_error *error;
+    rdiff_state state = RDIFF_STATE_INIT;
+
+    CHECK(rdiff_repository_open("/no/such/place", &other) == RDIFF_NOT_A_REPOSITORY);
+    error = rdiff_last_error();
+    CHECK(error && error->status == RDIFF_NOT_A_REPOSITORY && error->path_len == strlen(error->path));
+    CHECK(strcmp(error->path, "/no/such/place") == 0);
+    /* It may be asked for twice, and freeing things in between does no harm. */
+    rdiff_repository_free(other);
+    rdiff_entries_free(NULL);
+    CHECK(rdiff_last_error() == error && said("is not a repository"));
+    CHECK(rdiff_repository_state(repository, &state) == RDIFF_OK);
+    CHECK(rdiff_last_error() == NULL);
+    CHECK(state.kind == RDIFF_STATE_CLEAN && state.failed == RDIFF_NO_SESSION);
+}
+
+static void versions(rdiff_repository *repository, const char *source)
+{
+    rdiff_backup_options backup = RDIFF_BACKUP_OPTIONS_INIT;
+    rdiff_restore_options restore = RDIFF_RESTORE_OPTIONS_INIT;
+    rdiff_verify_report verify = RDIFF_VERIFY_REPORT_INIT;
+    rdiff_state state = RDIFF_STATE_INIT;
+
+    backup.version = 2;
+    CHECK(rdiff_backup(source, "/nowhere/repo", &backup, NULL) == RDIFF_UNSUPPORTED_VERSION);
+    CHECK(said("rdiff_backup_options has version 2, this library knows 1"));
+    restore.version = 0;
+    CHECK(rdiff_restore(repository, "/nowhere/target", &restore, NULL) == RDIFF_UNSUPPORTED_VERSION);
+    CHECK(said("init macro"));
+    verify.version = 99;
+    CHECK(rdiff_verify(repository, NULL, &verify) == RDIFF_UNSUPPORTED_VERSION && verify.files == 0);
+    state.version = 7;
+    CHECK(rdiff_repository_state(repository, &state) == RDIFF_UNSUPPORTED_VERSION);
+}
+
+static void values(rdiff_repository *repository, const char *source)
+{
+    rdiff_backup_options backup = RDIFF_BACKUP_OPTIONS_INIT;
+    rdiff_compare_options compare = RDIFF_COMPARE_OPTIONS_INIT;
+    rdiff_rule rule = { 99, NULL, 0 };
+    rdiff_entries *entries = NULL;
+    rdiff_sessions *sessions = NULL;
+    rdiff_file *file = NULL;
+    const rdiff_entry *entry = NULL;
+    int64_t session = 5;
+
+    backup.flags = 1u << 30;
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "unknown flags 0x40000000");
+    backup.flags = 0;
+    backup.rule_count = 1;
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "rules is NULL, and 1 of them are announced");
+    backup.rules = &rule;
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "rule 0 is of the unknown kind 99");
+    rule.kind = RDIFF_EXCLUDE;
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "the pattern of rule 0 is NULL");
+    rule.pattern = "/elsewhere";
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "cannot match any files");
+    backup.rule_count = 0;
+    backup.user_map = "no colon";
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "is not old:new");
+    backup.user_map = "\xff:x";
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "user_map is not UTF-8");
+    compare.method = 9;
+    FAILS(rdiff_compare(repository, source, &compare, NULL), "method is 9");
+    FAILS(rdiff_entries_open(repository, RDIFF_NEWEST, "../etc", &entries), "no path inside the tree");
+    FAILS(rdiff_entries_open(repository, RDIFF_NEWEST, "/etc", &entries), "no path inside the tree");
+    CHECK(entries == NULL);
+    CHECK(rdiff_repository_find_session(repository, "yesterday", &session) == RDIFF_INVALID_ARGUMENT);
+    CHECK(session == 5);
+    CHECK(rdiff_file_open(repository, RDIFF_NEWEST, "not there", &file) == RDIFF_NO_SUCH_PATH);
+    CHECK(rdiff_file_open(repository, RDIFF_NEWEST, "", &file) == RDIFF_NOT_A_FILE);
+    CHECK(rdiff_repository_sessions(repository, &sessions) == RDIFF_OK);
+    FAILS(rdiff_sessions_get(sessions, rdiff_sessions_count(sessions), &session), "index is");
+    rdiff_sessions_free(sessions);
+    CHECK(rdiff_entries_open(repository, RDIFF_NEWEST, NULL, &entries) == RDIFF_OK);
+    FAILS(rdiff_entries_open_file(entries, &file), "the cursor is at no entry");
+    CHECK(rdiff_entries_next(entries, &entry) == RDIFF_OK && entry->kind == RDIFF_DIRECTORY);
+    CHECK(rdiff_entries_open_file(entries, &file) == RDIFF_NOT_A_FILE);
+    rdiff_entries_free(entries);
+    /* Nothing is at a path that isn't there; that is no failure of a list. */
+    CHECK(rdiff_entries_open(repository, RDIFF_NEWEST, "not there", &entries) == RDIFF_OK);
+    CHECK(rdiff_entries_next(entries, &entry) == RDIFF_END && entry == NULL);
+    CHECK(rdiff_entries_next(entries, &entry) == RDIFF_END);
+    CHECK(rdiff_last_error() == NULL);
+    rdiff_entries_free(entries);
+}
+
+static void freed_handles(const char *path)
+{
+    rdiff_repository *repository = NULL;
+    rdiff_entries *entries = NULL, *second = NULL;
+    rdiff_file *file = NULL;
+    const rdiff_entry *entry = NULL;
+    char buffer[64];
+    size_t read = 1, total = 0;
+    int local = 0;
+
+    CHECK(rdiff_repository_open(path, &repository) == RDIFF_OK);
+    CHECK(rdiff_entries_open(repository, RDIFF_NEWEST, NULL, &entries) == RDIFF_OK);
+    /* A cursor outlives its repository, and a file its cursor. */
+    rdiff_repository_free(repository);
+    rdiff_repository_free(repository);
+    CHECK(rdiff_entries_open(repository, RDIFF_NEWEST, NULL, &second) == RDIFF_INVALID_HANDLE);
+    CHECK(second == NULL && said("no open repository"));
+    while (rdiff_entries_next(entries, &entry) == RDIFF_OK && entry->kind != RDIFF_FILE)
+        ;
+    CHECK(entry && entry->kind == RDIFF_FILE && entry->has_sha1);
+    CHECK(rdiff_entries_open_file(entries, &file) == RDIFF_OK);
+    rdiff_entries_free(entries);
+    CHECK(rdiff_entries_next(entries, &entry) == RDIFF_INVALID_HANDLE);
+    rdiff_entries_free(entries);
+    while (rdiff_file_read(file, buffer, sizeof buffer, &read) == RDIFF_OK && read > 0)
+        total += read;
+    CHECK(read == 0 && total > 0);
+    CHECK(rdiff_file_read(file, buffer, sizeof buffer, &read) == RDIFF_OK && read == 0);
+    CHECK(rdiff_file_read(file, NULL, 0, &read) == RDIFF_OK);
+    FAILS(rdiff_file_read(file, NULL, 1, &read), "buffer is NULL");
+    /* Of another type, and made up. */
+    CHECK(rdiff_entries_next((rdiff_entries *)file, &entry) == RDIFF_INVALID_HANDLE);
+    rdiff_entries_free((rdiff_entries *)file);
+    CHECK(rdiff_file_read((rdiff_file *)&local, buffer, 1, &read) == RDIFF_INVALID_HANDLE);
+    CHECK(rdiff_file_read(file, buffer, 1, &read) == RDIFF_OK);
+    rdiff_file_close(file);
+    rdiff_file_close(file);
+    CHECK(rdiff_file_read(file, buffer, 1, &read) == RDIFF_INVALID_HANDLE);
+}
+
+static rdiff_repository *shared;
+
+static void *reads(void *name)
+{
+    int i;
+    for (i = 0; i < 20; i++) {
+        rdiff_file *file = NULL;
+        rdiff_sessions *sessions = NULL;
+        CHECK(rdiff_repository_sessions(shared, &sessions) == RDIFF_OK);
+        rdiff_sessions_free(sessions);
+        CHECK(rdiff_file_open(shared, RDIFF_NEWEST, (const char *)name, &file) == RDIFF_NO_SUCH_PATH);
+        /* Each thread has its own last error. */
+        CHECK(said((const char *)name));
+    }
+    return NULL;
+}
+
+static void threads(rdiff_repository *repository)
+{
+    static char first[] = "missing-one", second[] = "missing-two";
+    pthread_t one, two;
+    shared = repository;
+    CHECK(pthread_create(&one, NULL, reads, first) == 0);
+    CHECK(pthread_create(&two, NULL, reads, second) == 0);
+    pthread_join(one, NULL);
+    pthread_join(two, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    rdiff_repository *repository = NULL;
+    if (argc != 3)
+        return 2;
+    CHECK(strlen(rdiff_version()) >= 5);
+    CHECK(rdiff_backup(argv[1], argv[2], NULL, NULL) == RDIFF_OK);
+    CHECK(rdiff_repository_open_or_create(argv[2], &repository) == RDIFF_OK);
+    null_arguments(repository);
+    errors(repository);
+    versions(repository, argv[1]);
+    values(repository, argv[1]);
+    freed_handles(argv[2]);
+    threads(repository);
+    CHECK(rdiff_verify(repository, NULL, NULL) == RDIFF_OK);
+    CHECK(rdiff_open_handles() == 1);
+    rdiff_repository_free(repository);
+    CHECK(rdiff_open_handles() == 0);
+    puts("all was noticed");
+    return 0;
+}
