@@ -17,7 +17,7 @@ use crate::time::{SessionTime, TimeSpec};
 use crate::tree::attrs::entry_of;
 use crate::tree::source::Source;
 use crate::tree::walk::{Filter, Found, Walk, What};
-use crate::tree::{Stat, means_source_gone};
+use crate::tree::{FileKind, Stat, means_source_gone};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -155,6 +155,7 @@ pub fn compare(
         method: request.method,
         hard_links: request.hard_links && source.traits().hard_links,
         groups: Groups::default(),
+        groups_here: Groups::default(),
         held: None,
     };
     let planner = RefCell::new(&mut planner);
@@ -303,9 +304,17 @@ enum Data {
     /// Not at all: it isn't asked for, or there is none.
     Unasked,
     /// By digest, if there is one.
-    Digest(Option<Digest>),
+    Digest(Option<Known>),
     /// With the content rebuilt; the digest says which of two ways of rebuilding it is right.
     Content(Chain, Option<Digest>),
+}
+
+/// A digest, and how it is known.
+#[derive(Clone, Copy)]
+struct Known {
+    digest: Digest,
+    /// Is it recorded for another name of the file only, one that the source doesn't have any more?
+    only_of_gone: bool,
 }
 
 impl Job {
@@ -324,6 +333,8 @@ struct Planner<'r> {
     method: Method,
     hard_links: bool,
     groups: Groups,
+    /// The same, as far as the names are still in the source.
+    groups_here: Groups,
     /// Nothing can be said of this path and what is below it.
     held: Option<RepoPathBuf>,
 }
@@ -336,7 +347,12 @@ impl Planner<'_> {
             Pair::Both(old, found) => (Some(old), Some(found)),
         };
         let digest = match old.as_ref().and_then(|o| o.entry.file()) {
-            Some(file) if self.method != Method::Metadata => self.groups.digest(file),
+            Some(file) if self.method != Method::Metadata => {
+                let is_here =
+                    matches!(&found, Some(Found { what: What::Here(s), .. }) if s.kind == FileKind::Regular);
+                let here = if is_here { self.groups_here.digest(file) } else { None };
+                self.groups.digest(file).map(|digest| Known { digest, only_of_gone: here.is_none() })
+            }
             _ => None,
         };
         let job = match (old, found) {
@@ -366,13 +382,7 @@ impl Planner<'_> {
         gone(&*self.source, path, e)
     }
 
-    fn both(
-        &mut self,
-        path: RepoPathBuf,
-        stat: Stat,
-        old: Box<Entry>,
-        digest: Option<Digest>,
-    ) -> Result<Job> {
+    fn both(&mut self, path: RepoPathBuf, stat: Stat, old: Box<Entry>, digest: Option<Known>) -> Result<Job> {
         let (user, group) = (self.source.user_name(stat.uid), self.source.group_name(stat.gid));
         let mut new = entry_of(path.clone(), &stat, user, group, true);
         if let (false, Kind::File(file)) = (self.hard_links, &mut new.kind) {
@@ -382,7 +392,7 @@ impl Planner<'_> {
         let data = match (self.method, &mut self.increments) {
             (Method::Hash, _) if both_files => Data::Digest(digest),
             (Method::Full, Some(increments)) if both_files => match increments.chain(&old, self.at) {
-                Ok(chain) => Data::Content(chain, digest),
+                Ok(chain) => Data::Content(chain, digest.map(|known| known.digest)),
                 Err(e @ Error::Corrupt { .. }) => {
                     let source = io::Error::other(crate::error::chain(&e));
                     return Ok(Job::Problem(Problem { kind: ProblemKind::List, path, source }));
@@ -446,12 +456,16 @@ impl Worker {
         }
     }
 
-    fn both(&self, both: Both, buffers: &mut Buffers) -> Result<Done> {
-        let no_digest = matches!(both.data, Data::Digest(None));
+    fn both(&self, mut both: Both, buffers: &mut Buffers) -> Result<Done> {
         let mut read = 0;
-        let compared = self
-            .metadata_differ(&both)
-            .and_then(|metadata| Ok((metadata, self.data_differ(&both, buffers, &mut read)?)));
+        let compared = self.metadata_differ(&both).and_then(|metadata| {
+            // Of a file that is reported anyway the original says this much, and programs read it.
+            if let (true, Data::Digest(Some(Known { only_of_gone: true, .. }))) = (metadata, &both.data) {
+                both.data = Data::Digest(None);
+            }
+            Ok((metadata, self.data_differ(&both, buffers, &mut read)?))
+        });
+        let no_digest = matches!(both.data, Data::Digest(None));
         let verdict = match compared {
             Ok((false, None | Some(false))) => Verdict::Same,
             Ok((true, None)) => Verdict::Differs(Reason::Changed),
@@ -489,15 +503,17 @@ impl Worker {
 
     /// Does the content differ? Nothing if that is not asked for.
     fn data_differ(&self, both: &Both, buffers: &mut Buffers, read: &mut u64) -> io::Result<Option<bool>> {
-        if matches!(both.data, Data::Unasked) {
-            return Ok(None);
+        match both.data {
+            Data::Unasked => return Ok(None),
+            Data::Digest(None) => return Ok(Some(false)),
+            _ => {}
         }
         if both.stat.size != both.old.size() {
             return Ok(Some(true));
         }
         let differs = match &both.data {
             Data::Unasked | Data::Digest(None) => false,
-            Data::Digest(Some(digest)) => {
+            Data::Digest(Some(Known { digest, .. })) => {
                 let mut file = self.source.open(both.path.as_path())?;
                 let (found, length) = hash(&mut file, &mut buffers.ours)?;
                 *read += length;

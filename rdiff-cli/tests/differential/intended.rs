@@ -65,7 +65,7 @@ impl Because {
             Inodes => "`--no-compare-inode` holds for comparisons too",
             Links => "`--no-hard-links` separates names at once",
             Sizes => "Increments are smaller",
-            LinkedDigest => "Digests of files with several names are all used",
+            LinkedDigest => "An edited file of which another name is gone is found",
             Notes => "Notes on quoting and locking are not printed",
             Verbose => "Messages above verbosity 3 are other ones",
             Help => "Help, usage messages and `info` speak of this program",
@@ -81,7 +81,8 @@ impl Because {
             Unreadable => {
                 "The original ends with 0 when files or directories of the source can't be read. That is the \
                  kind of failure nobody notices until the restore, so it is told: bit 4, as the original's \
-                 own list of exit codes says."
+                 own list of exit codes says. That includes files that their owner closed to himself, which \
+                 the original opens up for a moment: here nothing in a source is ever changed."
             }
             Vanished => {
                 "When the source is empty, or more than half of its files are gone and these are a hundred or more, the \
@@ -123,8 +124,9 @@ impl Because {
                  out. So `IncrementFileSize`, and what is derived from it, is smaller for the same increments."
             }
             LinkedDigest => {
-                "The original records the digest only for the first name of a file with several. If that name \
-                 is gone, it calls the content of the others the same, whatever it is."
+                "The original records the digest only for the first name of a file with several. If that name is gone, it \
+                 finds nothing wrong with the others as long as size and time are the same, whatever their \
+                 content. (If these differ too, both call the content the same, and warn.)"
             }
             Notes => {
                 "The original prints notes on standard output when characters are quoted, and with API 201 \
