@@ -311,6 +311,25 @@ fn an_edit_is_found_although_size_and_times_were_put_back() {
 }
 
 #[test]
+fn such_an_edit_is_found_also_after_a_session_of_the_real_program() {
+    let story = Story::new();
+    for name in ["f", "g"] {
+        fs::write(story.at(name), "some content").expect("a file");
+        set_time(&story.at(name), 1_000_000, 0);
+    }
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a time").as_secs() as i64;
+    support::real::Real::find().backup(&story.source(), &story.repo(), now - 1, &[]).expect_success();
+    edit_quietly(&story.at("f"));
+    ours::back_up(&story.source(), &story.repo(), now + 1);
+    let target = story.place.path().join("out");
+    ours::restore_all(&story.repo(), now + 1, &target);
+    for name in ["f", "g"] {
+        assert_eq!(fs::read(target.join(name)).expect("a file"), fs::read(story.at(name)).expect("a file"));
+    }
+    assert_eq!(check_repository(&story.repo()), [""; 0]);
+}
+
+#[test]
 fn names_of_attributes_may_hold_anything() {
     let mut story = Story::new();
     fs::write(story.at("f"), "x").expect("a file");

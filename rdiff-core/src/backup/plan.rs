@@ -169,7 +169,12 @@ impl Planner {
         // Without a mark it was too young to be relied on, or its file system has none.
         let was_young = self.source.traits().change_marks && old_precise.is_some() && old_mark.is_none();
         let other_time = old_precise.is_some_and(|p| p.mtime != stat.mtime);
-        let doubt_content = is_file && (racy || was_young || old_mark.is_some() || other_time);
+        // The last session is another program's, which left no marks, but something was touched since.
+        let touched_since = self.source.traits().change_marks
+            && old_precise.is_none()
+            && self.previous.is_some_and(|t| stat.ctime.0 >= t.0);
+        let doubt_content =
+            is_file && (racy || was_young || touched_since || old_mark.is_some() || other_time);
         let nothing_more_to_see = !doubt_content
             && !matches!(new.kind, Kind::Symlink(_))
             && !self.source.traits().xattrs
