@@ -12,6 +12,7 @@
 
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Result};
+use crate::format::index::IndexWriter;
 use crate::format::names::IncrementKind;
 use crate::merge::{AtPath, Pair, merge_join};
 use crate::monitor::{Counter, Event, Monitor, PathDone, Phase};
@@ -207,15 +208,33 @@ impl Undo {
                 snapshot.flow()?;
             }
             let written = snapshot.finish()?;
-            self.io(Doing::Sync, &written, self.disk.sync(&written))?;
             let is_gzipped = written == gzipped;
-            let place =
-                self.repo.layout().data("mirror_metadata", self.good, IncrementKind::Snapshot, is_gzipped);
-            self.io(Doing::Rename, &place, self.disk.rename(&written, &place))?;
-            let data = StoredPath::fixed(DATA);
-            self.io(Doing::Sync, &data, self.disk.sync(&data))?;
+            self.keep(&written, "mirror_metadata", is_gzipped)?;
+        }
+        let of_index =
+            |kind| files.iter().any(|f| f.base == b"source_index" && f.time == self.good && f.kind == kind);
+        if !of_index(IncrementKind::Snapshot) && of_index(IncrementKind::Diff) {
+            let mut snapshot = SideFile::new(Arc::clone(&self.disk), Arc::clone(pool), self.staged(), None);
+            let mut entries = IndexWriter::default();
+            IndexWriter::head(None, snapshot.text());
+            for entry in self.repo.index_at(files, self.good, RepoPath::ROOT)? {
+                let (path, precise) = entry?;
+                entries.entry(path.as_path(), Some(&precise), snapshot.text());
+                snapshot.flow()?;
+            }
+            let written = snapshot.finish()?;
+            self.keep(&written, "source_index", false)?;
         }
         Ok(())
+    }
+
+    /// Makes a side file, written in staging, the snapshot of the good session.
+    fn keep(&self, written: &StoredPath, base: &str, is_gzipped: bool) -> Result<()> {
+        self.io(Doing::Sync, written, self.disk.sync(written))?;
+        let place = self.repo.layout().data(base, self.good, IncrementKind::Snapshot, is_gzipped);
+        self.io(Doing::Rename, &place, self.disk.rename(written, &place))?;
+        let data = StoredPath::fixed(DATA);
+        self.io(Doing::Sync, &data, self.disk.sync(&data))
     }
 
     /// Step 2. Every file of the failed session goes, whoever wrote it, but for its marker.

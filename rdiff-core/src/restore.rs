@@ -135,6 +135,7 @@ pub fn restore(
     let names = Arc::new(Names::default());
     refuse_without_acls(&target.root, &names, request)?;
     let disk = RealDisk::new(Arc::clone(&target.root), request.durable);
+    let refused = disk.refused();
     let disk: Arc<dyn Disk> = Arc::new(if target.is_empty { disk } else { disk.over_existing() });
     let found = target.walk(&pool, &names, &request.subtree, filter.clone())?;
     let mut ownership = Ownership::new(names);
@@ -184,6 +185,7 @@ pub fn restore(
         report: RestoreReport::default(),
         nest: Nest::default(),
         dropped: HashSet::new(),
+        copied_links: 0,
     };
     for (done, error) in results {
         for done in done {
@@ -207,6 +209,16 @@ pub fn restore(
         _ => disk.barrier(),
     };
     synced.while_doing(Doing::Sync, target.root.path())?;
+    let untaken = [
+        (refused.owners(), "owners", ""),
+        (refused.modes(), "permissions", ""),
+        (finisher.copied_links, "hard links", ", which are copies now"),
+    ];
+    for (paths, what, then) in untaken.into_iter().filter(|(paths, ..)| *paths > 0) {
+        let shown = target.root.path().display();
+        let text = format!("the file system of {shown} did not take the {what} of {paths} paths{then}");
+        monitor.event(&Event::Warning(&text));
+    }
     let removed = planner.borrow().removed;
     Ok(RestoreReport { removed, ..finisher.report })
 }
@@ -721,6 +733,22 @@ impl Worker {
         }
     }
 
+    /// Makes a file of its own of what can't be another name of a file restored before.
+    fn copy_first(&self, first: &StoredPath, job: &Job) -> Result<()> {
+        let root = self.disk.root();
+        let from = root.path_of(first.as_bytes());
+        let shown = root.path_of(job.place.as_bytes());
+        let mut content = root.open_file(first.as_bytes()).while_doing(Doing::Open, &from)?;
+        let mut file = self.disk.create(&job.place).while_doing(Doing::Create, &shown)?;
+        match copy_sparse(&mut content, &mut *file, u64::MAX, &mut Tools::default().buf) {
+            Err(CopyError::Read(e)) => Err(e).while_doing(Doing::Read, &from)?,
+            Err(CopyError::Write(e)) => Err(e).while_doing(Doing::Write, &shown)?,
+            Err(CopyError::TooLong) | Ok(_) => {}
+        }
+        let applied = self.ownership.applied(&job.entry, &self.caps);
+        file.set_attributes(&applied).while_doing(Doing::SetAttributes, shown)
+    }
+
     fn rebuild(
         &self,
         job: &Job,
@@ -776,6 +804,12 @@ impl Worker {
     }
 }
 
+/// Has a file no room for another name, or its file system for any?
+fn can_not_be_linked(e: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, TooManyLinks, Unsupported};
+    matches!(e.kind(), PermissionDenied | TooManyLinks | Unsupported)
+}
+
 fn problem(kind: ProblemKind, entry: &Entry, why: impl Into<String>) -> Problem {
     Problem { kind, path: entry.path.clone(), source: io::Error::other(why.into()) }
 }
@@ -795,6 +829,8 @@ struct Finisher<'a> {
     nest: Nest<Job>,
     /// Names of access control lists that are not known here, and were told.
     dropped: HashSet<Vec<u8>>,
+    /// Names that became files of their own.
+    copied_links: u64,
 }
 
 impl Finisher<'_> {
@@ -812,6 +848,10 @@ impl Finisher<'_> {
                 Err(e) if crate::tree::is_absent(&e) => {
                     let why = "the file that this is another name of could not be restored";
                     done.problem = Some(problem(ProblemKind::List, &done.job.entry, why));
+                }
+                Err(e) if can_not_be_linked(&e) => {
+                    self.worker.copy_first(to, &done.job)?;
+                    self.copied_links += 1;
                 }
                 other => other.while_doing(Doing::Link, &shown)?,
             }

@@ -26,7 +26,7 @@ use crate::repo::session::Session;
 use crate::repo::{MirrorState, Repository, read_small, state_of};
 use crate::time::{SessionTime, TimeSeparator, Zone};
 use crate::tree::attrs::{Mapping, Names, Ownership};
-use crate::tree::caps::Capabilities;
+use crate::tree::caps::{Capabilities, NameLimits};
 use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::{Filter, Found, Holds, Walk, Wanted, What};
 use crate::tree::{Root, Stat};
@@ -74,7 +74,7 @@ pub struct BackupRequest {
     pub compatible_times: bool,
     /// Whose local time is written.
     pub zone: Zone,
-    /// Which bytes of names are quoted, in a new repository; nothing for none.
+    /// Which bytes of names are quoted, in a new repository; nothing for those that its file system needs.
     pub chars_to_quote: Option<Vec<u8>>,
     /// Owners in the mirror by number, whatever their names.
     pub numeric_ids: bool,
@@ -452,6 +452,12 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
             (Some(good), Some(failed))
         }
         MirrorState::Unfinished => {
+            if let Some(marker) = unreadable_marker(&repo)? {
+                return Err(Error::Refused(format!(
+                    "there is no time in the name of {}, so it can't be said what the repository holds; rename it to current_mirror.TIME.data with the time of the newest mirror_metadata",
+                    repo.path_of(&marker).display()
+                )));
+            }
             let sessions = files.iter().filter(|f| f.base == b"mirror_metadata").count();
             if sessions > 1 || files.iter().any(|f| f.base == b"increments") {
                 return Err(Error::Refused(format!(
@@ -463,13 +469,22 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
             (None, None)
         }
     };
+    let limits =
+        NameLimits::probe(root, DATA.as_bytes()).while_doing(Doing::Create, root.path_of(DATA.as_bytes()))?;
     if previous.is_none() {
-        write_quoting(&**disk, request)?;
+        write_quoting(&**disk, request, limits)?;
         repo = open()?;
     } else {
-        refuse_other_quoting(&repo, request)?;
+        refuse_other_quoting(&repo, request, limits)?;
     }
     Ok((repo, writer, previous, regressed))
+}
+
+/// A marker that a file system, or somebody, gave another name. Nothing may be cleaned away because of it.
+fn unreadable_marker(repo: &Repository) -> Result<Option<StoredPath>> {
+    let dir = StoredPath::fixed(DATA);
+    let names = repo.root().list(dir.as_bytes()).while_doing(Doing::List, repo.path_of(&dir))?;
+    Ok(names.iter().find(|n| n.to_ascii_lowercase().starts_with(b"current_mirror")).map(|n| dir.listed(n)))
 }
 
 /// Removes what an unfinished first session, or with force something else, left in the target.
@@ -490,10 +505,19 @@ fn clean_away(disk: &dyn Disk, was_repository: bool, request: &BackupRequest) ->
 }
 
 /// How names are quoted can't change: all of the mirror would have to be renamed.
-fn refuse_other_quoting(repo: &Repository, request: &BackupRequest) -> Result<()> {
-    let Some(wanted) = &request.chars_to_quote else { return Ok(()) };
+fn refuse_other_quoting(repo: &Repository, request: &BackupRequest, limits: NameLimits) -> Result<()> {
     let place = StoredPath::fixed(DATA).listed(b"chars_to_quote");
     let stored = read_small(repo.root(), &place)?.unwrap_or_default();
+    let Some(wanted) = &request.chars_to_quote else {
+        if limits.are_met_by(repo.layout().quoting()) {
+            return Ok(());
+        }
+        return Err(Error::Refused(format!(
+            "The file system of {} doesn't take all names, or takes names that differ in case for one, and the repository doesn't quote them: begin a new one there; or, if the source has no such names, call with --chars-to-quote {:?}",
+            repo.path().display(),
+            String::from_utf8_lossy(&stored)
+        )));
+    };
     if stored == *wanted {
         return Ok(());
     }
@@ -506,9 +530,10 @@ fn refuse_other_quoting(repo: &Repository, request: &BackupRequest) -> Result<()
 }
 
 /// Writes how names are quoted in a new repository. This never changes later.
-fn write_quoting(disk: &dyn Disk, request: &BackupRequest) -> Result<()> {
-    let chars = request.chars_to_quote.clone().unwrap_or_default();
-    for (name, content) in [("chars_to_quote", &chars[..]), ("special_escapes", &b""[..])] {
+fn write_quoting(disk: &dyn Disk, request: &BackupRequest, limits: NameLimits) -> Result<()> {
+    let chars = request.chars_to_quote.clone().unwrap_or_else(|| limits.chars_to_quote());
+    let special = limits.special_escapes();
+    for (name, content) in [("chars_to_quote", &chars[..]), ("special_escapes", special.as_bytes())] {
         let place = StoredPath::fixed(DATA).listed(name.as_bytes());
         let shown = disk.root().path_of(place.as_bytes());
         let mut file = disk.create(&place).while_doing(Doing::Create, &shown)?;

@@ -22,7 +22,7 @@ use crate::repo::metadata::{Detail, Recorded, Stream};
 use crate::repo::put::{BUFFER, Hasher, read_full};
 use crate::repo::{MirrorState, Repository};
 use crate::time::{SessionTime, TimeSeparator};
-use crate::tree::caps::Capabilities;
+use crate::tree::caps::NameLimits;
 use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::{Filter, Walk};
 use crate::tree::{FileKind, Root, means_source_gone};
@@ -82,7 +82,7 @@ pub fn preview(
         None => {
             let times = TimeStyle { zone: request.zone.clone(), separator: TimeSeparator::Colon };
             let quoting = Quoting::parse(request.chars_to_quote.as_deref().unwrap_or_default(), b"");
-            Layout::new(quoting, times, Capabilities::full().longest_name)
+            Layout::new(quoting, times, crate::tree::LONGEST_NAME)
         }
     };
     let mut planner = Planner::new(Arc::clone(&source), base.previous, layout, options, 1);
@@ -167,7 +167,8 @@ impl Base {
             MirrorState::Unfinished => (None, None),
         };
         if let Some(mirror) = previous {
-            refuse_other_quoting(&repo, request)?;
+            // What its file system takes can only be found by writing.
+            refuse_other_quoting(&repo, request, NameLimits::default())?;
             let now = started.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
             let now = SessionTime(request.time.unwrap_or(now));
             if now <= mirror {

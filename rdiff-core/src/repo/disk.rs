@@ -6,7 +6,7 @@
 use super::layout::StoredPath;
 use super::write_behind::{OBJECT, WriteBehind};
 use crate::entry::Device;
-use crate::tree::attrs::{Applied, handle_path, timestamps};
+use crate::tree::attrs::{Applied, Refused, handle_path, timestamps, without_set_id};
 use crate::tree::{Root, is_absent, stat_fd};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use std::fs::File;
@@ -145,6 +145,7 @@ pub struct RealDisk {
     inherits: bool,
     /// Nothing where nothing is synced.
     behind: Option<Arc<WriteBehind>>,
+    refused: Arc<Refused>,
 }
 
 impl RealDisk {
@@ -153,7 +154,7 @@ impl RealDisk {
         let made_by = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let default = rustix::fs::fgetxattr(root.fd(), c"system.posix_acl_default", &mut [0u8; 0][..]);
         let behind = durable.then(|| Arc::new(WriteBehind::new(Arc::clone(&root))));
-        Self { root, made_by, inherits: default.is_ok(), behind }
+        Self { root, made_by, inherits: default.is_ok(), behind, refused: Arc::default() }
     }
 
     /// The same for a target with directories of its own, which may have default lists.
@@ -162,12 +163,18 @@ impl RealDisk {
         Self { inherits: true, ..self }
     }
 
+    /// What its file system has no room for, as far as it was tried.
+    pub fn refused(&self) -> Arc<Refused> {
+        Arc::clone(&self.refused)
+    }
+
     fn open(&self, path: &StoredPath, flags: OFlags) -> io::Result<Box<dyn DiskFile>> {
         let flags = flags | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = File::from(self.root.open_at(path.as_bytes(), flags, 0o600)?);
         let behind = self.behind.clone();
         note(behind.as_deref(), OBJECT);
-        Ok(Box::new(RealFile { file, made_by: self.made_by, fresh: !self.inherits, behind }))
+        let refused = Arc::clone(&self.refused);
+        Ok(Box::new(RealFile { file, made_by: self.made_by, fresh: !self.inherits, refused, behind }))
     }
 }
 
@@ -243,13 +250,13 @@ impl Disk for RealDisk {
             }
         }
         match self.root.open_at(path.as_bytes(), flags, 0) {
-            Ok(fd) => attributes.set_on(fd.as_fd(), false, self.made_by),
+            Ok(fd) => attributes.set_on(fd.as_fd(), false, self.made_by, &self.refused),
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
                 // Not readable even for its owner: give ourselves the right for a moment.
                 let handle = self.root.open_at(path.as_bytes(), OFlags::PATH, 0)?;
                 rustix::fs::chmod(handle_path(&handle), Mode::RWXU)?;
                 let fd = self.root.open_at(path.as_bytes(), flags, 0)?;
-                attributes.set_on(fd.as_fd(), false, self.made_by)
+                attributes.set_on(fd.as_fd(), false, self.made_by, &self.refused)
             }
             Err(e) => Err(e),
         }
@@ -280,9 +287,13 @@ impl RealDisk {
         attributes: &Applied<'_>,
     ) -> io::Result<()> {
         let (parent, name) = self.root.parent(path.as_bytes())?;
+        let mut mode = attributes.mode;
         if let Some((uid, gid)) = attributes.owner {
             let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-            rustix::fs::chownat(&*parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
+            let set = rustix::fs::chownat(&*parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
+            if !self.refused.owner(set)? {
+                mode = mode.map(without_set_id);
+            }
         }
         let own_path = handle_path(handle);
         if let Some(xattrs) = attributes.xattrs {
@@ -295,8 +306,8 @@ impl RealDisk {
             }
         }
         if kind != crate::tree::FileKind::Symlink {
-            if let Some(mode) = attributes.mode {
-                rustix::fs::chmod(&*own_path, Mode::from_raw_mode(mode))?;
+            if let Some(mode) = mode {
+                self.refused.mode(rustix::fs::chmod(&*own_path, Mode::from_raw_mode(mode)))?;
             }
             let name = c"system.posix_acl_access";
             let set = match &attributes.acl {
@@ -322,6 +333,7 @@ struct RealFile {
     file: File,
     made_by: (u32, u32),
     fresh: bool,
+    refused: Arc<Refused>,
     behind: Option<Arc<WriteBehind>>,
 }
 
@@ -353,7 +365,7 @@ impl DiskFile for RealFile {
     }
 
     fn set_attributes(&mut self, attributes: &Applied<'_>) -> io::Result<()> {
-        attributes.set_on(self.file.as_fd(), self.fresh, self.made_by)
+        attributes.set_on(self.file.as_fd(), self.fresh, self.made_by, &self.refused)
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -114,9 +114,8 @@ impl Layout {
 
     /// Needs the path a name in `long_filename_data`?
     pub fn too_long(&self, path: RepoPath<'_>) -> Option<TooLong> {
-        if !self.quoting.is_none()
-            && path.components().any(|c| self.quoting.quote(c).len() > self.longest_name)
-        {
+        let may_grow = !self.quoting.is_none() || self.longest_name < 255;
+        if may_grow && path.components().any(|c| self.quoting.quote(c).len() > self.longest_name) {
             return Some(TooLong::Mirror);
         }
         let name = path.name()?;

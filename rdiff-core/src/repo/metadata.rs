@@ -181,7 +181,7 @@ impl Repository {
 
     /// Our side index for a session, if there is one that leads to it. A damaged one is as good as none:
     /// it holds nothing that can't be done without.
-    fn index_at(
+    pub(crate) fn index_at(
         &self,
         files: &[DataFile],
         time: SessionTime,

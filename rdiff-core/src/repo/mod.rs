@@ -17,7 +17,6 @@ use crate::format::quote::Quoting;
 use crate::path::RepoPathBuf;
 use crate::time::{SessionTime, TimeSeparator, TimeSpec, Zone};
 use crate::tree::Root;
-use crate::tree::caps::Capabilities;
 use layout::{DATA, INCREMENTS, Layout, StoredPath};
 use std::collections::BTreeSet;
 use std::io;
@@ -137,7 +136,7 @@ impl Repository {
         };
         let quoting = Quoting::parse(&small("chars_to_quote")?, &small("special_escapes")?);
         let separator = if quoting.hides(b':') { TimeSeparator::Dash } else { separator };
-        let longest = Capabilities::full().longest_name;
+        let longest = root.longest_name();
         let layout = Layout::new(quoting, TimeStyle { zone, separator }, longest);
         Ok(Self { root, layout })
     }
@@ -162,7 +161,7 @@ impl Repository {
     pub fn with_times(self, zone: Zone, separator: TimeSeparator) -> Self {
         let quoting = self.layout.quoting().clone();
         let separator = if quoting.hides(b':') { TimeSeparator::Dash } else { separator };
-        let longest = Capabilities::full().longest_name;
+        let longest = self.root.longest_name();
         Self { root: self.root, layout: Layout::new(quoting, TimeStyle { zone, separator }, longest) }
     }
 

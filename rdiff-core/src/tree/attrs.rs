@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names of users and groups of this machine, each asked for once.
@@ -401,12 +402,20 @@ impl Applied<'_> {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn set_on(&self, fd: BorrowedFd<'_>, fresh: bool, made_by: (u32, u32)) -> io::Result<()> {
+    pub fn set_on(
+        &self,
+        fd: BorrowedFd<'_>,
+        fresh: bool,
+        made_by: (u32, u32),
+        refused: &Refused,
+    ) -> io::Result<()> {
         use rustix::fs::{Gid, Mode, Uid};
+        let mut mode = self.mode;
         if let Some((uid, gid)) = self.owner
             && !(fresh && (uid, gid) == made_by)
+            && !refused.owner(rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))))?
         {
-            rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+            mode = mode.map(without_set_id);
         }
         if let Some(xattrs) = self.xattrs {
             set_xattrs(fd, xattrs, fresh)?;
@@ -416,8 +425,8 @@ impl Applied<'_> {
         if has_list {
             self.set_acl(fd, fresh)?;
         }
-        if let Some(mode) = self.mode {
-            rustix::fs::fchmod(fd, Mode::from_raw_mode(mode))?;
+        if let Some(mode) = mode {
+            refused.mode(rustix::fs::fchmod(fd, Mode::from_raw_mode(mode)))?;
         }
         if !has_list {
             self.set_acl(fd, fresh)?;
@@ -443,6 +452,53 @@ impl Applied<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A program must not run as somebody whom it doesn't belong to.
+pub(crate) fn without_set_id(mode: u32) -> u32 {
+    mode & 0o1777
+}
+
+/// Counts the paths whose owner or mode a file system has no room for: FAT, a share that squashes owners. Their
+/// records have them all the same.
+#[derive(Debug, Default)]
+pub struct Refused {
+    owners: AtomicU64,
+    modes: AtomicU64,
+}
+
+impl Refused {
+    /// Paths that did not get their owner.
+    pub fn owners(&self) -> u64 {
+        self.owners.load(Ordering::Relaxed)
+    }
+
+    /// Paths that did not get their permission bits.
+    pub fn modes(&self) -> u64 {
+        self.modes.load(Ordering::Relaxed)
+    }
+
+    /// Was the owner set? Counted if not.
+    pub(crate) fn owner(&self, result: rustix::io::Result<()>) -> io::Result<bool> {
+        taken(result, &self.owners)
+    }
+
+    /// Was the mode set? Counted if not.
+    pub(crate) fn mode(&self, result: rustix::io::Result<()>) -> io::Result<bool> {
+        taken(result, &self.modes)
+    }
+}
+
+fn taken(result: rustix::io::Result<()>, refused: &AtomicU64) -> io::Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        // The last is for numbers that a user namespace doesn't know.
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+            refused.fetch_add(1, Ordering::Relaxed);
+            Ok(false)
+        }
+        Err(e) => Err(e.into()),
     }
 }
 

@@ -38,8 +38,6 @@ pub struct Capabilities {
     pub hard_links: bool,
     /// Permission bits that it keeps.
     pub mode_mask: u32,
-    /// The longest file name, in bytes.
-    pub longest_name: usize,
     /// Does `syncfs` make everything durable?
     pub syncfs: bool,
 }
@@ -47,15 +45,7 @@ pub struct Capabilities {
 impl Capabilities {
     /// All that an ordinary Linux file system can do.
     pub fn full() -> Self {
-        Self {
-            owners: true,
-            xattrs: true,
-            acls: true,
-            hard_links: true,
-            mode_mask: 0o7777,
-            longest_name: 255,
-            syncfs: true,
-        }
+        Self { owners: true, xattrs: true, acls: true, hard_links: true, mode_mask: 0o7777, syncfs: true }
     }
 
     /// Finds out by trying, in the directory `scratch`, which must exist and be ours.
@@ -103,9 +93,94 @@ impl Capabilities {
             acls,
             hard_links,
             mode_mask,
-            longest_name: usize::try_from(fs.f_namelen).unwrap_or(255).min(255),
             syncfs: fs.f_type as u64 & 0xffff_ffff != FUSE,
         })
+    }
+}
+
+/// Names that a file system does not take, or not keep apart: those of FAT, NTFS and shares of Windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameLimits {
+    /// `A` and `a` are one name.
+    pub one_case: bool,
+    /// No `:`, no `"` and the like.
+    pub reserved: bool,
+    /// Nothing above ASCII.
+    pub ascii_only: bool,
+    /// No `con`, `aux` and other devices of DOS.
+    pub devices: bool,
+    /// No blank and no dot at the end.
+    pub trailing: bool,
+}
+
+impl NameLimits {
+    /// Finds out by trying, in the directory `scratch`, which must exist and be ours.
+    ///
+    /// # Errors
+    /// When not even a file with a plain name can be made and removed there.
+    pub fn probe(root: &Root, scratch: &[u8]) -> io::Result<Self> {
+        const PLAIN: &[u8] = b"probe-Name";
+        let place = |name: &[u8]| [scratch, b"/", name].concat();
+        let make = |name: &[u8]| {
+            root.open_at(&place(name), OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, 0o600).map(|_| ())
+        };
+        let remove = |name: &[u8]| -> io::Result<()> {
+            let path = place(name);
+            let (dir, name) = root.parent(&path)?;
+            Ok(rustix::fs::unlinkat(&*dir, name, rustix::fs::AtFlags::empty())?)
+        };
+        // A probe that was killed may have left some.
+        let takes = |name: &[u8]| {
+            remove(name).ok();
+            make(name).and_then(|()| remove(name)).is_ok()
+        };
+        remove(PLAIN).ok();
+        make(PLAIN)?;
+        let limits = Self {
+            one_case: root.find(&place(b"probe-name"))?.is_some(),
+            reserved: !takes(b"probe:\\\""),
+            ascii_only: !takes("probe-\u{e1}\u{2192}".as_bytes()),
+            devices: !takes(b"con"),
+            // Such file systems drop the dot: the name is then there already.
+            trailing: make(b"probe-Name.").and_then(|()| remove(b"probe-Name.")).is_err(),
+        };
+        remove(PLAIN)?;
+        Ok(limits)
+    }
+
+    /// What `chars_to_quote` is to hold for these.
+    pub fn chars_to_quote(self) -> Vec<u8> {
+        const CONTROL: &[u8] = b"\0-\x1f";
+        let mut chars = Vec::new();
+        if self.one_case {
+            chars.extend_from_slice(b"A-Z");
+        }
+        if self.ascii_only || self.reserved {
+            chars.extend_from_slice(CONTROL);
+        }
+        if self.ascii_only {
+            chars.extend_from_slice(b"\x80-\xff");
+        }
+        if self.reserved {
+            chars.extend_from_slice(b"\"*/:<>?\\\\|\x7f");
+        }
+        if !chars.is_empty() {
+            chars.push(b';');
+        }
+        chars
+    }
+
+    /// What `special_escapes` is to hold for these.
+    pub fn special_escapes(self) -> String {
+        let devices = if self.devices { "escape_dos_devices\n" } else { "" };
+        let trailing = if self.trailing { "escape_trailing_spaces\n" } else { "" };
+        [devices, trailing].concat()
+    }
+
+    /// Does a quoting hide all that makes a difference?
+    pub fn are_met_by(self, quoting: &crate::format::quote::Quoting) -> bool {
+        let hides = |wanted: bool, bytes: &[u8]| !wanted || bytes.iter().all(|&b| quoting.hides(b));
+        hides(self.one_case, b"AZ") && hides(self.reserved, b":\"\\") && hides(self.ascii_only, b"\x80\xff")
     }
 }
 
@@ -119,7 +194,27 @@ mod tests {
         std::fs::create_dir(dir.path().join("s")).unwrap();
         let caps = Capabilities::probe(&Root::open(dir.path()).unwrap(), b"s").unwrap();
         assert!(caps.hard_links);
-        assert_eq!(caps.longest_name, 255);
+        assert_eq!(Root::open(dir.path()).unwrap().longest_name(), 255);
+        assert_eq!(NameLimits::probe(&Root::open(dir.path()).unwrap(), b"s").unwrap(), NameLimits::default());
         assert_eq!(std::fs::read_dir(dir.path().join("s")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn limits_are_met_by_the_quoting_made_for_them() {
+        use crate::format::quote::Quoting;
+        for bits in 0u8..32 {
+            let bit = |n: u8| bits >> n & 1 == 1;
+            let limits = NameLimits {
+                one_case: bit(0),
+                reserved: bit(1),
+                ascii_only: bit(2),
+                devices: bit(3),
+                trailing: bit(4),
+            };
+            let quoting = Quoting::parse(&limits.chars_to_quote(), limits.special_escapes().as_bytes());
+            assert!(limits.are_met_by(&quoting), "{limits:?}");
+            assert_eq!(limits.are_met_by(&Quoting::none()), bits & 7 == 0, "{limits:?}");
+            assert_eq!(quoting.is_none(), bits & 7 == 0, "{limits:?}");
+        }
     }
 }

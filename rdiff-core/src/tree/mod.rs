@@ -130,6 +130,9 @@ impl std::fmt::Debug for Root {
 /// How many parent directories stay open for the next operation in them.
 const OPEN_PARENTS: usize = 24;
 
+/// The kernel takes no name longer than this.
+pub(crate) const LONGEST_NAME: usize = 255;
+
 /// The kernel takes no path longer than 4095 bytes at once.
 const LONGEST_PATH: usize = 4000;
 /// From this length on, in bytes, a path is opened by its open parent: the kernel walks all of a path each time.
@@ -169,6 +172,12 @@ impl Root {
     /// The open directory.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// The longest name that its file system takes, in bytes; what all take where it doesn't say.
+    pub fn longest_name(&self) -> usize {
+        let told = rustix::fs::fstatfs(&self.fd).ok().and_then(|fs| usize::try_from(fs.f_namelen).ok());
+        told.filter(|&n| n > 0).unwrap_or(LONGEST_NAME).min(LONGEST_NAME)
     }
 
     /// Opens something, following no link on the way nor at the end.
