@@ -331,7 +331,7 @@ impl Undo {
             Fix::Attributes => self.set_attributes(&touched.entry, &Ownership::new(Arc::clone(&self.names))),
             Fix::Put(from) => self.io(Doing::Rename, to, self.in_opened(to, || self.disk.rename(from, to))),
             // The first may have got its old content, and with it another inode, just before.
-            Fix::Link(first) if self.is_one_file(first, to) => {
+            Fix::Link(first) if self.repo.root().is_one_file(first.as_bytes(), to.as_bytes()) => {
                 self.set_attributes(&touched.entry, &Ownership::new(Arc::clone(&self.names)))
             }
             Fix::Link(first) => {
@@ -391,11 +391,6 @@ impl Undo {
                 Ok(Fix::Put(staged))
             }
         }
-    }
-
-    fn is_one_file(&self, a: &StoredPath, b: &StoredPath) -> bool {
-        let inode = |place: &StoredPath| self.repo.root().stat(place.as_bytes()).map(|s| (s.device, s.inode));
-        matches!((inode(a), inode(b)), (Ok(a), Ok(b)) if a == b)
     }
 
     fn same_target(&self, kind: &Kind, place: &StoredPath) -> bool {

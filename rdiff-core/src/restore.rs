@@ -557,8 +557,12 @@ impl Planner<'_> {
                 Chain { base: Base::Mirror(mirror), deltas: Vec::new() }
             }
         };
-        // A file with several names in the target must not be changed under the others.
-        let there = there.filter(|stat| stat.links == 1);
+        // A file with several names in the target must not be changed under the others, unless these are its own.
+        let is_group = |stat: &Stat| {
+            let is_same = stat.mode == entry.attrs.mode && Some(stat.mtime.0) == entry.attrs.mtime;
+            self.hard_links && is_same && file.link.is_some_and(|link| link.count == stat.links)
+        };
+        let there = there.filter(|stat| stat.links == 1 || is_group(stat));
         if there.is_none() {
             let shown = self.target.root.path_of(place.as_bytes());
             crate::repo::disk::ignore_absent(if self.target.is_empty {
@@ -841,10 +845,12 @@ impl Finisher<'_> {
         if let Work::Link { to, there } = &done.job.work {
             let disk = &self.worker.disk;
             let shown = disk.root().path_of(done.job.place.as_bytes());
-            if *there {
+            done.unchanged = *there && disk.root().is_one_file(to.as_bytes(), done.job.place.as_bytes());
+            if *there && !done.unchanged {
                 disk.unlink(&done.job.place).while_doing(Doing::Remove, &shown)?;
             }
-            match disk.link(to, &done.job.place) {
+            let linked = if done.unchanged { Ok(()) } else { disk.link(to, &done.job.place) };
+            match linked {
                 Err(e) if crate::tree::is_absent(&e) => {
                     let why = "the file that this is another name of could not be restored";
                     done.problem = Some(problem(ProblemKind::List, &done.job.entry, why));

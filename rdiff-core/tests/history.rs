@@ -330,6 +330,45 @@ fn such_an_edit_is_found_also_after_a_session_of_the_real_program() {
 }
 
 #[test]
+fn a_restore_over_what_is_right_already_touches_nothing() {
+    let story = Story::new();
+    fs::create_dir(story.at("d")).expect("a directory");
+    for (name, mode) in [("f", 0o644), ("d/suid", 0o6755), ("d/linked", 0o600)] {
+        fs::write(story.at(name), name).expect("a file");
+        fs::set_permissions(story.at(name), fs::Permissions::from_mode(mode)).expect("a mode");
+        xattr::set(story.at(name), "user.name", name.as_bytes()).expect("an xattr");
+        set_time(&story.at(name), 1_000_000, 7);
+    }
+    fs::hard_link(story.at("d/linked"), story.at("linked-too")).expect("a link");
+    std::os::unix::fs::symlink("f", story.at("l")).expect("a link");
+    ours::back_up(&story.source(), &story.repo(), FIRST);
+    let target = story.place.path().join("out");
+    ours::restore_all(&story.repo(), FIRST, &target);
+    let paths = ["", "f", "d", "d/suid", "d/linked", "linked-too", "l"];
+    let marks = || {
+        let mark = |path| {
+            let stat = fs::symlink_metadata(target.join(path)).expect("a path");
+            (path, stat.ino(), stat.ctime(), stat.ctime_nsec())
+        };
+        paths.map(mark)
+    };
+    let before = marks();
+    let over =
+        || ours::try_restore_over(&story.repo(), FIRST, &target, &Problems::default()).expect("a restore");
+    assert_eq!(over().unchanged, 5, "all but the directories");
+    assert_eq!(marks(), before);
+    // Only what differs is put right.
+    fs::write(target.join("d/suid"), "edited").expect("a file");
+    fs::set_permissions(target.join("f"), fs::Permissions::from_mode(0o600)).expect("a mode");
+    fs::remove_file(target.join("linked-too")).expect("a removal");
+    over();
+    assert_eq!(
+        differences(&Manifest::scan(&story.source()), &Manifest::scan(&target), Ignore::default()),
+        [""; 0]
+    );
+}
+
+#[test]
 fn names_of_attributes_may_hold_anything() {
     let mut story = Story::new();
     fs::write(story.at("f"), "x").expect("a file");

@@ -7,7 +7,7 @@ use super::layout::StoredPath;
 use super::write_behind::{OBJECT, WriteBehind};
 use crate::entry::Device;
 use crate::tree::attrs::{Applied, Refused, handle_path, timestamps, without_set_id};
-use crate::tree::{Root, is_absent, stat_fd};
+use crate::tree::{Root, Stat, is_absent, stat_fd};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use std::fs::File;
 use std::io::{self, Write};
@@ -246,7 +246,7 @@ impl Disk for RealDisk {
             let handle = self.root.open_at(path.as_bytes(), OFlags::PATH, 0)?;
             let stat = stat_fd(&handle)?;
             if !matches!(stat.kind, crate::tree::FileKind::Regular | crate::tree::FileKind::Directory) {
-                return self.set_on_special(path, &handle, stat.kind, attributes);
+                return self.set_on_special(path, &handle, &stat, attributes);
             }
         }
         match self.root.open_at(path.as_bytes(), flags, 0) {
@@ -283,14 +283,15 @@ impl RealDisk {
         &self,
         path: &StoredPath,
         handle: &impl AsFd,
-        kind: crate::tree::FileKind,
+        there: &Stat,
         attributes: &Applied<'_>,
     ) -> io::Result<()> {
         let (parent, name) = self.root.parent(path.as_bytes())?;
-        let mut mode = attributes.mode;
-        if let Some((uid, gid)) = attributes.owner {
+        let mut mode = attributes.mode.filter(|&mode| there.mode != mode);
+        if let Some((uid, gid)) = attributes.owner.filter(|&owner| owner != (there.uid, there.gid)) {
             let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
             let set = rustix::fs::chownat(&*parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
+            mode = attributes.mode;
             if !self.refused.owner(set)? {
                 mode = mode.map(without_set_id);
             }
@@ -305,7 +306,7 @@ impl RealDisk {
                 }
             }
         }
-        if kind != crate::tree::FileKind::Symlink {
+        if there.kind != crate::tree::FileKind::Symlink {
             if let Some(mode) = mode {
                 self.refused.mode(rustix::fs::chmod(&*own_path, Mode::from_raw_mode(mode)))?;
             }
@@ -322,7 +323,7 @@ impl RealDisk {
                 Err(e) => return Err(e.into()),
             }
         }
-        if let Some(mtime) = attributes.mtime {
+        if let Some(mtime) = attributes.mtime.filter(|&mtime| mtime != there.mtime) {
             rustix::fs::utimensat(&*parent, name, &timestamps(mtime), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         Ok(())

@@ -410,39 +410,52 @@ impl Applied<'_> {
         refused: &Refused,
     ) -> io::Result<()> {
         use rustix::fs::{Gid, Mode, Uid};
+        // What is so already is left alone: each call would be a change to whoever looks at change times.
+        let there = if fresh { None } else { Some(super::stat_fd(fd)?) };
         let mut mode = self.mode;
+        let mut sets_mode = there.is_none_or(|stat| Some(stat.mode) != mode);
         if let Some((uid, gid)) = self.owner
-            && !(fresh && (uid, gid) == made_by)
-            && !refused.owner(rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))))?
+            && (uid, gid) != there.map_or(made_by, |stat| (stat.uid, stat.gid))
         {
-            mode = mode.map(without_set_id);
+            // Giving a file away takes bits from it.
+            sets_mode = true;
+            let set = rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+            if !refused.owner(set)? {
+                mode = mode.map(without_set_id);
+            }
         }
         if let Some(xattrs) = self.xattrs {
             set_xattrs(fd, xattrs, fresh)?;
         }
         // With a list the bits of the group are its mask: set before it they would let the group in.
         let has_list = matches!(self.acl, Some((Some(_), _)));
-        if has_list {
-            self.set_acl(fd, fresh)?;
+        if has_list && self.set_acl(fd, fresh)? {
+            sets_mode = true;
         }
-        if let Some(mode) = mode {
+        if let Some(mode) = mode.filter(|_| sets_mode) {
             refused.mode(rustix::fs::fchmod(fd, Mode::from_raw_mode(mode)))?;
         }
         if !has_list {
             self.set_acl(fd, fresh)?;
         }
-        if let Some(mtime) = self.mtime {
+        if let Some(mtime) = self.mtime
+            && there.is_none_or(|stat| stat.mtime != mtime)
+        {
             rustix::fs::futimens(fd, &timestamps(mtime))?;
         }
         Ok(())
     }
 
-    fn set_acl(&self, fd: BorrowedFd<'_>, fresh: bool) -> io::Result<()> {
-        let Some((access, default)) = &self.acl else { return Ok(()) };
+    /// Sets or takes away the lists. Was any set that wasn't there?
+    fn set_acl(&self, fd: BorrowedFd<'_>, fresh: bool) -> io::Result<bool> {
+        let Some((access, default)) = &self.acl else { return Ok(false) };
+        let mut set = false;
         for (name, list) in [(c"system.posix_acl_access", access), (c"system.posix_acl_default", default)] {
             match list {
+                Some(bytes) if !fresh && holds(fd, name, bytes) => {}
                 Some(bytes) => {
                     rustix::fs::fsetxattr(fd, name, bytes, rustix::fs::XattrFlags::empty())?;
+                    set = true;
                 }
                 None if fresh => {}
                 None => match rustix::fs::fremovexattr(fd, name) {
@@ -451,7 +464,7 @@ impl Applied<'_> {
                 },
             }
         }
-        Ok(())
+        Ok(set)
     }
 }
 
@@ -511,6 +524,14 @@ pub(crate) fn timestamps((seconds, nanos): (i64, u32)) -> rustix::fs::Timestamps
     }
 }
 
+/// Has an open file this attribute with this value?
+fn holds(fd: BorrowedFd<'_>, name: impl rustix::path::Arg, value: &[u8]) -> bool {
+    let mut found = vec![0; value.len()];
+    // A longer one does not fit.
+    rustix::fs::fgetxattr(fd, name, &mut found[..]).is_ok_and(|n| n == value.len() && found == value)
+        && !value.is_empty()
+}
+
 /// Makes the extended attributes of an open file exactly these.
 fn set_xattrs(fd: BorrowedFd<'_>, wanted: &Xattrs, fresh: bool) -> io::Result<()> {
     if !fresh {
@@ -526,6 +547,9 @@ fn set_xattrs(fd: BorrowedFd<'_>, wanted: &Xattrs, fresh: bool) -> io::Result<()
         }
     }
     for (name, value) in &wanted.0 {
+        if !fresh && holds(fd, &name[..], value) {
+            continue;
+        }
         match rustix::fs::fsetxattr(fd, &name[..], value, rustix::fs::XattrFlags::empty()) {
             // A namespace for root only, or one that this file system lacks: recorded, not set.
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) | Ok(()) => {}

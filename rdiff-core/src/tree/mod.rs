@@ -391,6 +391,12 @@ impl Root {
         self.open_at(path, flags, 0)
     }
 
+    /// Are these two names of one file?
+    pub(crate) fn is_one_file(&self, a: &[u8], b: &[u8]) -> bool {
+        let inode = |path| self.stat(path).map(|s| (s.device, s.inode));
+        matches!((inode(a), inode(b)), (Ok(a), Ok(b)) if a == b)
+    }
+
     /// The names in a directory, in no useful order, and whether each is a directory itself.
     ///
     /// # Errors
