@@ -13,7 +13,7 @@ use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::RepoPathBuf;
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::history::{Damaged, Lifeline, Timeline};
-use crate::repo::increments::{Chain, Increment, Increments, MOST_WAYS};
+use crate::repo::increments::{Chain, Increment, Increments, MOST_WAYS, read_out};
 use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Detail;
 use crate::repo::put::{BUFFER, digest_of};
@@ -556,7 +556,7 @@ impl Worker {
             let Some(chain) = ways.get(next).cloned() else { break };
             next += 1;
             let files: Vec<StoredPath> = chain.files().cloned().collect();
-            let content = match self.repo.open_chain(entry, &chain, version.session) {
+            let content = match self.repo.open_chain_strictly(entry, &chain, version.session) {
                 Err(e) => Err(in_words(&e)),
                 Ok(content) => take(Box::new(content)).map_err(|e| match &files[..] {
                     [only] => format!("{}: {e}", self.repo.path_of(only).display()),
@@ -614,10 +614,11 @@ impl Worker {
         now.files.push(increment.place.clone());
         let open = || self.repo.open_increment(increment).map_err(|e| in_words(&e));
         now.content = match (increment.kind, &now.content) {
-            (IncrementKind::Diff, Ok(basis)) => open().and_then(|delta| {
+            (IncrementKind::Diff, Ok(basis)) => open().and_then(|mut delta| {
                 let mut out = Vec::with_capacity(basis.len());
-                delta::apply(basis, basis.len() as u64, delta, self.in_memory, &mut out)
+                delta::apply(basis, basis.len() as u64, &mut delta, self.in_memory, &mut out)
                     .map_err(|e| format!("{}: {}", shown(), in_words(&e)))?;
+                read_out(&mut delta).map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(out)
             }),
             (IncrementKind::Diff, Err(why)) => Err(why.clone()),

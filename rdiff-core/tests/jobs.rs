@@ -573,7 +573,20 @@ fn a_flipped_bit_is_found_wherever_it_is() {
             assert_eq!(bad_versions(&composed), bad_versions(&all), "{}", file.display());
             if name == "chain-of-14" {
                 // long, and like the others
-                std::fs::write(&file, content).unwrap();
+                std::fs::write(&file, &content).unwrap();
+                if flipped < 4 && file.extension().is_some_and(|end| end == "gz") {
+                    // The checksum, behind all that a delta needs.
+                    let mut cut = content.clone();
+                    let at = cut.len() - 7;
+                    cut[at] ^= 1;
+                    std::fs::write(&file, &cut).unwrap();
+                    for in_memory in [0, 8 << 20] {
+                        let request = VerifyRequest { in_memory, ..VerifyRequest::new(None) };
+                        let all = verify(&open(&repo), &request, &Silent).unwrap();
+                        assert!(all.bad_files > 0 && all.bad.iter().all(names), "{}", file.display());
+                    }
+                    std::fs::write(&file, &content).unwrap();
+                }
                 flipped += 1;
                 continue;
             }

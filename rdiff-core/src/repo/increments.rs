@@ -228,6 +228,32 @@ impl Repository {
     /// # Errors
     /// [`Error::Io`]; [`Error::Rebuild`] for a damaged delta or snapshot.
     pub fn open_chain(&self, entry: &Entry, chain: &Chain, time: SessionTime) -> Result<FileContent> {
+        self.open_chain_and(entry, chain, time, |_, _| Ok(()))
+    }
+
+    /// The same, but damage is an error also where it does no harm: behind the end of a delta.
+    ///
+    /// # Errors
+    /// As [`Repository::open_chain`].
+    pub(crate) fn open_chain_strictly(
+        &self,
+        entry: &Entry,
+        chain: &Chain,
+        time: SessionTime,
+    ) -> Result<FileContent> {
+        self.open_chain_and(entry, chain, time, |increment, content| {
+            let path = self.path_of(&increment.place);
+            read_out(content).while_doing(Doing::Read, path)
+        })
+    }
+
+    fn open_chain_and(
+        &self,
+        entry: &Entry,
+        chain: &Chain,
+        time: SessionTime,
+        after_delta: impl Fn(&Increment, &mut Content) -> Result<()>,
+    ) -> Result<FileContent> {
         let rebuild = |source: Box<dyn std::error::Error + Send + Sync>| Error::Rebuild {
             path: entry.path.clone(),
             at: time,
@@ -240,9 +266,9 @@ impl Repository {
         let mut composer = Composer::new(limits, tempfile::tempfile);
         for (i, delta) in chain.deltas.iter().enumerate() {
             let limit = if i == 0 { entry.size() } else { u64::MAX };
-            let content = self.open_increment(delta)?;
-            match composer.push(content, limit) {
-                Ok(()) => {}
+            let mut content = self.open_increment(delta)?;
+            match composer.push(&mut content, limit) {
+                Ok(()) => after_delta(delta, &mut content)?,
                 Err(DeltaError::TooManyRanges { .. }) => return self.apply_one_by_one(entry, chain, time),
                 Err(e) => return Err(rebuild(self.in_delta(delta, &e))),
             }
@@ -334,6 +360,17 @@ impl Repository {
         };
         let (file, length) = { spill }().while_doing(Doing::Read, &path)?;
         Ok((BaseFile::File(file), length))
+    }
+}
+
+/// Reads what stands behind the end of a delta: the checksum of a packed one, and nothing else.
+///
+/// # Errors
+/// `InvalidData` when there is more; those of reading.
+pub(crate) fn read_out(content: &mut Content) -> io::Result<()> {
+    match content.read(&mut [0])? {
+        0 => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "something stands behind its end")),
     }
 }
 
