@@ -14,6 +14,7 @@ pub(crate) enum Because {
     Names,
     OwnFiles,
     SubPath,
+    LocalTimes,
     Inodes,
     Links,
     Sizes,
@@ -38,6 +39,7 @@ impl Because {
         Names,
         OwnFiles,
         SubPath,
+        LocalTimes,
         Inodes,
         Links,
         Sizes,
@@ -62,6 +64,7 @@ impl Because {
             Names => "Files of yours may be named like increments",
             OwnFiles => "The repository's own files can't be restored",
             SubPath => "API 201: a list of files below a path is that",
+            LocalTimes => "A time without a zone is local at that time",
             Inodes => "`--no-compare-inode` holds for comparisons too",
             Links => "`--no-hard-links` separates names at once",
             Sizes => "Increments are smaller",
@@ -114,6 +117,10 @@ impl Because {
                 "The original restores nothing and ends with 0, or with 1 if the name has a time in it."
             }
             SubPath => "The original lists the whole repository.",
+            LocalTimes => {
+                "The original takes the zone's distance from UTC of today, so a date of last winter given in \
+                 summer is an hour off."
+            }
             Inodes => "The original reads the option and compares inodes all the same.",
             Links => {
                 "With `--no-hard-links` the original leaves names that are one file in the mirror as they are \
@@ -157,7 +164,7 @@ impl Because {
 
     /// Can no line show it, because it is on standard error, or needs another user or other files?
     pub(crate) fn is_beyond_the_cases(self) -> bool {
-        matches!(self, Unreadable | Server | LinkedDigest | Silent | Files | OwnActions)
+        matches!(self, Unreadable | Server | LinkedDigest | LocalTimes | Silent | Files | OwnActions)
     }
 }
 
