@@ -492,8 +492,9 @@ fn inode_of(stat: &Stat) -> Inode {
     (stat.device, stat.inode)
 }
 
+/// Is there a directory for this name? A link to one leads out of the tree.
 fn has_parent(path: &Path) -> bool {
-    path.parent().is_some_and(Path::is_dir)
+    path.parent().is_some_and(|dir| dir.symlink_metadata().is_ok_and(|m| m.is_dir()))
 }
 
 /// Gives what is in a grave its name back, if that is free.
