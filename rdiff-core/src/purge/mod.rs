@@ -4,14 +4,14 @@
 //! |---|---|---|
 //! | 1 | increments of names that are too long go: only records know which they are | old versions of the path itself can't be read |
 //! | 2 | statistics, attributes, lists and side indexes are written anew without it | they lack the path, in some sessions |
-//! | 3 | diffs of metadata get the records that [`ancestors`] speaks of | nothing has changed |
+//! | 3 | diffs of metadata get the records that `ancestors` speaks of | nothing has changed |
 //! | 4 | metadata are written anew without the path, newest first, each durable before the next | newer sessions don't know the path, older ones do |
 //! | 5 | mirror and increments are moved to staging, each in one step | no session knows the path |
 //! | 6 | staging is emptied | done |
 //!
 //! No other path is touched at any point, and the job done again finishes what was left. Metadata go newest
 //! first because older files lean on newer ones: the other way round a session would take the record of a newer
-//! one for its own. The other names of a hard-linked file take over what only its first name has; see [`links`].
+//! one for its own. The other names of a hard-linked file take over what only its first name has; see `links`.
 
 mod ancestors;
 mod filter;
