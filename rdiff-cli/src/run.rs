@@ -18,6 +18,7 @@ mod restore;
 mod selection;
 mod source;
 mod status;
+mod target;
 mod verify;
 mod would;
 
@@ -78,6 +79,7 @@ pub(crate) struct Context<'a> {
     pub(crate) generic: &'a Generic,
     pub(crate) ui: &'a Ui,
     pub(crate) now: i64,
+    mounts: place::Mounts,
 }
 
 /// Carries it out.
@@ -118,8 +120,9 @@ fn carry_out(invocation: &Invocation, ui: &Ui) -> Exit {
     let generic = &invocation.generic;
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = generic.current_time.unwrap_or(i64::try_from(clock).unwrap_or(i64::MAX));
-    let context = Context { generic, ui, now };
+    let context = Context::new(generic, ui, now);
     let outcome = context.check_generic(&invocation.action).and_then(|()| context.act(&invocation.action));
+    context.end();
     match (&invocation.action, outcome) {
         // Their last line is all that somebody wants to read in a mail of cron.
         (Action::Doctor(_) | Action::Job(_) | Action::Setup(_), outcome) => outcome.unwrap_or(Exit::ERROR),
@@ -161,7 +164,19 @@ fn conclude(ui: &Ui, action: &Action, outcome: Outcome) -> Exit {
     exit
 }
 
+impl<'a> Context<'a> {
+    /// What an action needs, before anything is mounted for it.
+    pub(crate) fn new(generic: &'a Generic, ui: &'a Ui, now: i64) -> Self {
+        Self { generic, ui, now, mounts: place::Mounts::default() }
+    }
+}
+
 impl Context<'_> {
+    /// Takes down what was mounted. Whatever the action held in it must be gone.
+    pub(crate) fn end(&self) {
+        self.mounts.end(self.ui);
+    }
+
     fn act(&self, action: &Action) -> Outcome {
         if matches!(
             action,

@@ -16,6 +16,7 @@ use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -85,6 +86,8 @@ pub struct Ui {
     collected: Option<Mutex<Collected>>,
     /// Whether a signal asked to stop.
     pub stop: Stop,
+    /// Paths that messages call by other names: where something was mounted, and what it is.
+    names: Mutex<Vec<(String, String)>>,
 }
 
 /// What was said, for a caller who tells it in its own way.
@@ -115,6 +118,7 @@ impl Ui {
             log: Mutex::new(None),
             stop: Stop::default(),
             collected: None,
+            names: Mutex::default(),
         }
     }
 
@@ -132,6 +136,7 @@ impl Ui {
             log: Mutex::new(None),
             stop: other.stop.clone(),
             collected: Some(Mutex::default()),
+            names: Mutex::default(),
         }
     }
 
@@ -171,8 +176,27 @@ impl Ui {
         *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     }
 
+    /// Messages go to no file any more.
+    pub fn end_log(&self) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Lets messages call a path, and those below it, by another name; of several the last counts.
+    pub fn call(&self, path: &Path, name: &str) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(0, (path.display().to_string(), name.to_owned()));
+    }
+
+    fn named<'m>(&self, message: &'m str) -> Cow<'m, str> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.iter().fold(Cow::Borrowed(message), |text, (path, name)| {
+            if text.contains(path) { Cow::Owned(text.replace(path, name)) } else { text }
+        })
+    }
+
     /// A message at a level, without its prefix.
     pub fn say(&self, level: Level, message: &str) {
+        let message = &*self.named(message);
         if let Some(json) = &self.json {
             match level {
                 Level::Error => json.failed(message),
@@ -279,6 +303,7 @@ impl Ui {
 
     /// The program can't go on. It is said at any verbosity.
     pub fn fatal(&self, message: &str) {
+        let message = &*self.named(message);
         if self.collected.is_some() {
             return self.collect(Level::Error, message);
         }
@@ -398,6 +423,7 @@ mod tests {
             log: Mutex::new(None),
             stop: Stop::default(),
             collected: None,
+            names: Mutex::default(),
         }
     }
 

@@ -46,6 +46,11 @@ const KNOWN: &[Diagnosis] = &[
         "ask its owner if the key was changed; only then 'ssh-keygen -R HOST' and record the new one",
     ),
     known_as(
+        "has changed and you have requested strict checking",
+        "the host shows another key than the recorded one",
+        "ask its owner if the key was changed; only then 'ssh-keygen -R HOST' and record the new one",
+    ),
+    known_as(
         "Host key verification failed",
         "the host's key is not recorded, or is another than the recorded one",
         "log in once by hand as this user and compare the fingerprint ('ssh HOST'); then the key is recorded",

@@ -20,6 +20,7 @@ use crate::error::{MountError, Result};
 use crate::fstab::{FstabEntry, is_plain_absolute};
 use crate::fstab_file::{ETC_FSTAB, FstabFile};
 use crate::guard::MountGuard;
+use crate::keeper::Keeper;
 use crate::location::Remote;
 use crate::mountinfo::{MountInfo, MountTable, SELF_MOUNTINFO};
 use crate::runner::{Command, CommandRunner, Exit, SystemRunner};
@@ -37,12 +38,14 @@ pub struct Mounter {
     fstab: PathBuf,
     mount_limit: Duration,
     pub(crate) patience: Duration,
+    /// Are our mounts taken down also when this process is killed?
+    keeps: bool,
     sshfs: Arc<OnceLock<SshfsCapabilities>>,
 }
 
 impl Default for Mounter {
     fn default() -> Self {
-        Self::new(Arc::new(SystemRunner))
+        Self { keeps: true, ..Self::new(Arc::new(SystemRunner)) }
     }
 }
 
@@ -55,6 +58,7 @@ impl Mounter {
             fstab: ETC_FSTAB.into(),
             mount_limit: Duration::from_secs(60),
             patience: Duration::from_secs(5),
+            keeps: false,
             sshfs: Arc::default(),
         }
     }
@@ -104,7 +108,7 @@ impl Mounter {
     /// The sshfs mount that a path lies in, if it lies in one.
     ///
     /// Where there are such mounts, links of the path are followed by a child process: this never hangs for
-    /// longer than `limit`.
+    /// longer than `limit`. What of the path is not there is taken as it is.
     ///
     /// # Errors
     /// [`MountError::Stalled`] when that takes too long; [`MountError::Io`] when the table cannot be read.
@@ -114,7 +118,7 @@ impl Mounter {
             return Ok(None);
         }
         let absolute = std::path::absolute(path).map_err(|source| io_error("resolve", path, source))?;
-        let command = Command::new("readlink").args(["-f", "--"]).arg(&absolute).within(limit);
+        let command = Command::new("readlink").args(["-m", "--"]).arg(&absolute).within(limit);
         let output = self.runner.run(&command).map_err(|source| MountError::start(&command, source))?;
         let resolved = match output.exit {
             Exit::TimedOut => {
@@ -127,6 +131,14 @@ impl Mounter {
             _ => absolute.into_os_string(),
         };
         Ok(table.covering(Path::new(&resolved)).filter(|mount| mount.is_sshfs()).cloned())
+    }
+
+    /// The mount that a path lies in, whatever it is. The path must be absolute and without links.
+    ///
+    /// # Errors
+    /// [`MountError::Io`] when the mount table cannot be read.
+    pub fn mount_of(&self, path: &Path) -> Result<Option<MountInfo>> {
+        Ok(self.table()?.covering(path).cloned())
     }
 
     /// The entry of fstab that says that something should be mounted at a path or above it, and is not.
@@ -156,7 +168,10 @@ impl Mounter {
             return Ok(self.mounted(mount_point, found, false));
         }
         let command = Command::new("mount").arg(mount_point.as_str());
-        self.mount(&command, mount_point).map_err(|error| self.told_by_ssh(mount_point, error))
+        let mounted = self.mount(&command, mount_point);
+        let mut mounted = mounted.map_err(|error| self.told_by_ssh(mount_point, error))?;
+        mounted.keep();
+        Ok(mounted)
     }
 
     /// Mounts a remote path by sshfs. A mount of the same source that is there already is used.
@@ -169,6 +184,12 @@ impl Mounter {
         mount_point: &Utf8Path,
         options: &SshfsOptions,
     ) -> Result<Mounted> {
+        let mut mounted = self.sshfs_at(remote, mount_point, options)?;
+        mounted.keep();
+        Ok(mounted)
+    }
+
+    fn sshfs_at(&self, remote: &Remote, mount_point: &Utf8Path, options: &SshfsOptions) -> Result<Mounted> {
         if let Some(found) = self.find(mount_point)? {
             let usable = found.source == remote.sshfs_source()
                 && found.is_sshfs()
@@ -201,12 +222,20 @@ impl Mounter {
             made.map_err(|source| io_error("create", dir.as_std_path(), source))
         };
         create(&private)?;
-        match create(&place).and_then(|()| self.by_sshfs(remote, &place, options)) {
+        let made = create(&place);
+        // Before there is something to keep: we could be killed at any moment.
+        let keeper = made.is_ok() && self.keeps;
+        let keeper = keeper.then(|| Keeper::of_private(place.as_std_path()).ok()).flatten();
+        match made.and_then(|()| self.sshfs_at(remote, &place, options)) {
             Ok(mut mounted) => {
                 mounted.is_private = true;
+                mounted.keeper = keeper;
                 Ok(mounted)
             }
             Err(error) => {
+                if let Some(keeper) = keeper {
+                    keeper.dismiss();
+                }
                 // Only empty directories go; the first error is the one to tell.
                 let _kept = fs::remove_dir(&place).and_then(|()| fs::remove_dir(&private));
                 Err(error)
@@ -282,7 +311,7 @@ impl Mounter {
 
     fn mounted(&self, mount_point: &Utf8Path, info: MountInfo, ours: bool) -> Mounted {
         let mount_point = mount_point.to_owned();
-        Mounted { mounter: self.clone(), mount_point, info, ours, is_private: false }
+        Mounted { mounter: self.clone(), mount_point, info, ours, is_private: false, keeper: None }
     }
 
     /// The error of ssh instead of one that only says the connection ended, where there is such.
@@ -299,7 +328,8 @@ impl Mounter {
     }
 }
 
-/// A mounted place. Unmounts when dropped; [`Mounted::unmount`] also tells how that went.
+/// A mounted place. Unmounts when dropped; [`Mounted::unmount`] also tells how that went. Where the mounter is
+/// [`Mounter::default`], a child process unmounts it should this process be killed.
 #[must_use = "it is unmounted when dropped"]
 pub struct Mounted {
     mounter: Mounter,
@@ -308,6 +338,7 @@ pub struct Mounted {
     ours: bool,
     /// Mount point and its parent were made for it.
     is_private: bool,
+    keeper: Option<Keeper>,
 }
 
 impl std::fmt::Debug for Mounted {
@@ -348,11 +379,21 @@ impl Mounted {
         self.take_down()
     }
 
+    /// From now on it is taken down also when this process is killed. Without a shell it is not.
+    fn keep(&mut self) {
+        if self.ours && self.mounter.keeps {
+            self.keeper = Keeper::of(&self.info).ok();
+        }
+    }
+
     fn take_down(&mut self) -> Result<Unmounted> {
         if !std::mem::take(&mut self.ours) {
             return Ok(Unmounted::LeftMounted);
         }
         let done = Unmounter { mounter: &self.mounter, info: &self.info }.run()?;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.dismiss();
+        }
         if self.is_private {
             for dir in self.mount_point.ancestors().take(2) {
                 fs::remove_dir(dir).map_err(|source| io_error("remove", dir.as_std_path(), source))?;

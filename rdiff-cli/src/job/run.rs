@@ -144,8 +144,9 @@ impl Attempt<'_> {
         let mounted = self.mount(&generic)?;
         aim(&mut args, self.job, mounted.as_ref());
         let ui = Ui::collecting(&generic, self.cx.ui);
-        let cx = Context { generic: &generic, ui: &ui, now: self.cx.now };
+        let cx = Context::new(&generic, &ui, self.cx.now);
         let done = backup::run(&args, &cx);
+        cx.end();
         let said = ui.collected();
         self.keep(said.warnings);
         match mounted.map(Mounted::unmount) {
@@ -176,7 +177,7 @@ impl Attempt<'_> {
     fn thin_out(&mut self) -> usize {
         let Some(older_than) = &self.job.older_than else { return 0 };
         let ui = Ui::collecting(self.cx.generic, self.cx.ui);
-        let cx = Context { generic: self.cx.generic, ui: &ui, now: self.cx.now };
+        let cx = Context::new(self.cx.generic, &ui, self.cx.now);
         let removed = remove::thin_out(self.job.repository.as_std_path().as_os_str(), older_than, &cx);
         let said = ui.collected();
         self.keep(said.errors);

@@ -2,6 +2,7 @@
 
 use super::selection::Chosen;
 use super::source::Reading;
+use super::target::Target;
 use super::would::Would;
 use super::{Context, Failure, OrFail, Outcome, Step, ahead, explain};
 use crate::action::Backup;
@@ -13,7 +14,7 @@ use rdiff_core::backup::{BackupReport, BackupRequest, preview, refuse_own_source
 use rdiff_core::format::stats::human_size;
 use rdiff_core::repo::{MirrorState, Repository};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
@@ -37,7 +38,7 @@ pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
 
 /// All that a backup needs.
 struct Ready {
-    target: PathBuf,
+    to: Target,
     request: BackupRequest,
     reading: Reading,
     filter: Chosen,
@@ -45,37 +46,38 @@ struct Ready {
 
 impl Ready {
     fn make(args: &Backup, cx: &Context<'_>) -> Result<Self, Failure> {
-        let target = locate::local(&args.repository).or_fail(cx, Step::Check)?;
-        let request = request(args, cx)?;
+        let to = cx.backup_target(&args.repository, args.create_full_path)?;
+        let mut request = request(args, cx)?;
+        // There it was needed to write at all.
+        request.force &= !to.is_remote();
         let reading = cx.reading(&args.source, args.via, args.safety.allow_empty_source)?;
         if reading.is_local {
-            refuse_own_source(&reading.shown, &target).or_fail(cx, Step::Check)?;
+            refuse_own_source(&reading.shown, &to.path).or_fail(cx, Step::Check)?;
         }
         let root = reading.source.root().or_fail(cx, Step::Setup)?;
         let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
-        Ok(Self { target, request, reading, filter })
+        Ok(Self { to, request, reading, filter })
     }
 }
 
 /// Writes the session.
 pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failure> {
-    let Ready { target, request, reading, filter } = Ready::make(args, cx)?;
-    cx.log("backup", &target);
+    let Ready { to, request, reading, filter } = Ready::make(args, cx)?;
+    let target = &to.path;
+    cx.log("backup", target);
     reading.say_what_is_lost(!target.join(locate::DATA).exists(), cx);
-    let on_start = || cx.log("backup", &target);
-    let job = Job::Backup { source: &reading.shown, target: &target, on_start: &on_start };
+    let on_start = || cx.log("backup", target);
+    let job = Job::Backup { source: &reading.shown, target: &to.shown, on_start: &on_start };
     let terminal = Terminal::new(cx.ui, job);
     let source = || Arc::clone(&reading.source);
     let guard = &*reading.guard;
     let done = cx.counting(
-        |stop| ahead::of_backup(&target, source(), filter.clone(), stop),
-        || rdiff_core::backup::backup(source(), guard, &target, &request, filter.clone(), &terminal),
+        |stop| ahead::of_backup(target, source(), filter.clone(), stop),
+        || rdiff_core::backup::backup(source(), guard, target, &request, filter.clone(), &terminal),
     );
     drop(terminal);
     let was_no_room = matches!(&done, Err(e) if e.is_no_room());
-    let done = done.or_fail(cx, Step::Run).inspect_err(|_| say_what_is_left(&target, was_no_room, cx))?;
-    reading.close(cx);
-    Ok(done)
+    done.or_fail(cx, Step::Run).inspect_err(|_| say_what_is_left(target, was_no_room, cx))
 }
 
 /// In what state a backup that failed has left the repository.
@@ -144,12 +146,11 @@ fn tell(done: &BackupReport, cx: &Context<'_>) {
 
 /// Says what the backup would do.
 fn would(args: &Backup, cx: &Context<'_>) -> Outcome {
-    let Ready { target, request, reading, filter } = Ready::make(args, cx)?;
+    let Ready { to, request, reading, filter } = Ready::make(args, cx)?;
     let monitor = Would::new(cx);
     let source = Arc::clone(&reading.source);
-    let found = preview(source, &*reading.guard, &target, &request, filter, &monitor);
+    let found = preview(source, &*reading.guard, &to.path, &request, filter, &monitor);
     let found = found.or_fail(cx, Step::Run)?;
-    reading.close(cx);
     let counts = report::counts(found.new as f64, found.changed as f64, found.deleted as f64, found.problems);
     let first = found.regressed.map(|t| format!("the session of {} undone, then ", t.asctime(&cx.ui.zone)));
     let bytes = human_size(found.bytes as f64);

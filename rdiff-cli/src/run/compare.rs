@@ -52,7 +52,6 @@ pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
         cx.counting(paths, || run(&place.repo, &reading.source, &request, filter, &terminal, on_difference));
     let done = done.or_fail(cx, Step::Run)?;
     reading.guard.check().map_err(|why| cx.refuse(Step::Run, &why))?;
-    reading.close(cx);
     if as_yaml {
         lines.push(report::differences_yaml(&all));
     }

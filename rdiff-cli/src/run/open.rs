@@ -1,7 +1,9 @@
 //! Opening a repository for an action, and what a location and a time mean in it.
 
+use super::place::mount_repository;
+use super::target::remote;
 use super::{Context, Failure, OrFail, Step};
-use crate::locate::{self, DATA};
+use crate::locate::{self, DATA, LocateError};
 use rdiff_core::error::Error;
 use rdiff_core::path::RepoPathBuf;
 use rdiff_core::repo::lock::Writer;
@@ -21,12 +23,18 @@ pub(super) struct Opened {
     pub(super) increment: Option<SessionTime>,
     /// Did the last session not finish?
     pub(super) is_interrupted: bool,
+    /// Is it on another host, and mounted read-only?
+    pub(super) is_mounted: bool,
 }
 
 impl Context<'_> {
     /// Opens what a location is in.
     pub(super) fn open(&self, location: &OsStr) -> Result<Opened, Failure> {
-        let place = locate::within_repository(location).or_fail(self, Step::Check)?;
+        let remote = remote(location).or_fail(self, Step::Check)?;
+        let place = match &remote {
+            Some(remote) => mount_repository(remote, true, self)?,
+            None => locate::within_repository(location).or_fail(self, Step::Check)?,
+        };
         let repo = self.repository(&place.repository)?;
         let file = place.repository.join(&place.inside);
         let increment = repo.increment_at(&file).or_fail(self, Step::Check)?;
@@ -43,12 +51,17 @@ impl Context<'_> {
             }
         };
         let is_interrupted = self.warn_if_interrupted(&repo)?;
-        Ok(Opened { repo: Arc::new(repo), path, increment, is_interrupted })
+        let is_mounted = remote.is_some();
+        Ok(Opened { repo: Arc::new(repo), path, increment, is_interrupted, is_mounted })
     }
 
     /// Opens a repository to look at it as a whole.
     pub(super) fn root(&self, location: &OsStr) -> Result<Repository, Failure> {
-        self.repository(&locate::local(location).or_fail(self, Step::Check)?)
+        let path = match remote(location).or_fail(self, Step::Check)? {
+            Some(remote) => mount_repository(&remote, true, self)?.repository,
+            None => locate::local(location).or_fail(self, Step::Check)?,
+        };
+        self.repository(&path)
     }
 
     fn repository(&self, path: &Path) -> Result<Repository, Failure> {
@@ -58,7 +71,18 @@ impl Context<'_> {
 
     /// Opens a repository to change it. Actions that do so take no path inside it.
     pub(super) fn writer(&self, location: &OsStr, log: &str) -> Result<Writer, Failure> {
-        let path = locate::repository(location).or_fail(self, Step::Check)?;
+        let path = match remote(location).or_fail(self, Step::Check)? {
+            Some(remote) => {
+                self.allow_remote_repository(&remote)?;
+                let place = mount_repository(&remote, false, self)?;
+                if !place.inside.as_os_str().is_empty() {
+                    let shown = remote.to_os_string().into();
+                    return Err(LocateError::NoData(shown)).or_fail(self, Step::Check);
+                }
+                place.repository
+            }
+            None => locate::repository(location).or_fail(self, Step::Check)?,
+        };
         self.log(log, &path);
         let repo = self.repository(&path)?;
         Writer::new(Arc::new(repo), self.generic.force).or_fail(self, Step::Setup)

@@ -1,26 +1,35 @@
 //! Mounted places: private mounts made for one call, and those of others that a path lies in.
 
 use super::{Context, Failure, OrFail, Step};
+use crate::locate::{self, DATA, LocateError};
 use crate::ssh;
+use crate::ui::Ui;
 use rdiff_mount::location::Remote;
 use rdiff_mount::mountinfo::{MountInfo, SELF_MOUNTINFO};
 use rdiff_mount::preflight::{Finding, Preflight, Severity};
-use rdiff_mount::{MountGuard, Mounted, Mounter, PlaceGuard, SshfsOptions, Unmounted, Watchdog};
+use rdiff_mount::sftp::Resolved;
+use rdiff_mount::{
+    MountGuard, Mounted, Mounter, PlaceGuard, SftpBounds, SftpPaths, SshfsOptions, Unmounted, Watchdog,
+};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often a mount is asked whether its server lives.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
-/// A directory in an sshfs mount, watched: calls on it fail when its server hangs, and do not wait for ever.
+/// A directory in an sshfs mount.
 pub(crate) struct Place {
     path: PathBuf,
     guard: MountGuard,
-    _watchdog: Watchdog,
-    /// Nothing when it is someone else's.
-    mounted: Option<Mounted>,
+    is_private: bool,
 }
+
+/// What is held until the action is over: calls on a watched mount fail when its server hangs, and do not
+/// wait for ever.
+#[derive(Default)]
+pub(crate) struct Mounts(Mutex<Vec<(Watchdog, Option<Mounted>)>>);
 
 impl Place {
     /// Mounts a directory of another host, for this call alone.
@@ -34,7 +43,31 @@ impl Place {
         })?;
         let mounted = cx.mounter().privately(remote, &parent, &options).or_fail(cx, Step::Setup)?;
         let guard = mounted.guard().or_fail(cx, Step::Setup)?;
-        Ok(Self::watched(mounted.path().into(), guard, Some(mounted), cx))
+        let path = mounted.path().into();
+        cx.ui.call(mounted.path().as_std_path(), &remote.to_string());
+        cx.mounts.hold(&guard, Some(mounted), cx);
+        Ok(Self { path, guard, is_private: true })
+    }
+
+    /// Mounts what a path of another host leads to, as far as it is there; the place is that path. With
+    /// `parents` more than its last name may be missing.
+    pub(crate) fn for_target(remote: &Remote, parents: bool, cx: &Context<'_>) -> Result<Self, Failure> {
+        let paths = cx.paths(remote)?;
+        let Resolved { directory, missing } = paths.resolve().or_fail(cx, Step::Check)?;
+        if missing.components().any(|part| part == std::path::Component::ParentDir)
+            || (missing.components().count() > 1 && !parents)
+        {
+            let there = remote.clone().with_path(directory);
+            let text = format!(
+                "{remote} can't be made, for {there} is all that is there; make the rest, or call with \
+                 '--create-full-path'"
+            );
+            return Err(cx.refuse(Step::Check, &text));
+        }
+        let place = Self::private(&remote.clone().with_path(directory), false, cx)?;
+        let path = if missing.as_os_str().is_empty() { place.path.clone() } else { place.path.join(missing) };
+        cx.ui.call(&path, &remote.to_string());
+        Ok(Self { path, ..place })
     }
 
     /// The sshfs mount that a local path lies in, if it lies in one.
@@ -44,13 +77,8 @@ impl Place {
             return Ok(None);
         };
         let guard = guard_of(&mount).or_fail(cx, Step::Check)?;
-        Ok(Some(Self::watched(path.to_path_buf(), guard, None, cx)))
-    }
-
-    fn watched(path: PathBuf, guard: MountGuard, mounted: Option<Mounted>, cx: &Context<'_>) -> Self {
-        let runner = cx.mounter().runner().clone();
-        let watchdog = Watchdog::start(&guard, runner, ASK_EVERY, cx.silence());
-        Self { path, guard, _watchdog: watchdog, mounted }
+        cx.mounts.hold(&guard, None, cx);
+        Ok(Some(Self { path: path.to_path_buf(), guard, is_private: false }))
     }
 
     /// The same mount, and a directory in it.
@@ -65,10 +93,10 @@ impl Place {
 
     /// Was it mounted for this call?
     pub(crate) fn is_private(&self) -> bool {
-        self.mounted.is_some()
+        self.is_private
     }
 
-    /// Can nothing be written there?
+    /// Tells that the mount is the same.
     pub(crate) fn mount_guard(&self) -> &MountGuard {
         &self.guard
     }
@@ -94,19 +122,51 @@ impl Place {
         }
         Ok(())
     }
+}
+
+impl Mounts {
+    fn hold(&self, guard: &MountGuard, mounted: Option<Mounted>, cx: &Context<'_>) {
+        let runner = cx.mounter().runner().clone();
+        let watchdog = Watchdog::start(guard, runner, ASK_EVERY, cx.silence());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((watchdog, mounted));
+    }
 
     /// Takes down what was mounted for this call, and says so when that was not as it should be.
-    pub(crate) fn close(self, cx: &Context<'_>) {
-        let Self { guard, mounted, _watchdog, .. } = self;
-        drop((_watchdog, guard));
-        match mounted.map(Mounted::unmount) {
-            Some(Ok(Unmounted::Lazily { why })) => {
-                cx.ui.warning(&format!("a private mount was taken down while it was in use: {why}"));
+    pub(crate) fn end(&self, ui: &Ui) {
+        let held = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (watchdog, mounted) in held.into_iter().rev() {
+            drop(watchdog);
+            let Some(mounted) = mounted else { continue };
+            // A log in it would keep it busy.
+            ui.end_log();
+            match mounted.unmount() {
+                Ok(Unmounted::Lazily { why }) => {
+                    ui.warning(&format!("a private mount was taken down while it was in use: {why}"));
+                }
+                Err(error) => ui.failure(&error),
+                Ok(_) => {}
             }
-            Some(Err(error)) => cx.ui.warning(&rdiff_core::error::chain(&error)),
-            _ => {}
         }
     }
+}
+
+/// Mounts the repository that a path of another host lies in.
+pub(crate) fn mount_repository(
+    remote: &Remote,
+    read_only: bool,
+    cx: &Context<'_>,
+) -> Result<locate::Place, Failure> {
+    let (path, holds) = cx.paths(remote)?.ancestors_with(DATA).or_fail(cx, Step::Check)?;
+    let of_data = path.ancestors().filter(|dir| dir.ends_with(DATA)).last().and_then(Path::parent);
+    let nearest = path.ancestors().zip(holds).find(|(_, holds)| *holds).map(|(dir, _)| dir);
+    let Some(root) = of_data.or(nearest) else {
+        let place = remote.to_os_string().into();
+        return Err(LocateError::NotInRepository(place)).or_fail(cx, Step::Check);
+    };
+    let inside = path.strip_prefix(root).unwrap_or(Path::new("")).to_path_buf();
+    let root = remote.clone().with_path(root);
+    let place = Place::private(&root, read_only, cx)?;
+    Ok(locate::Place { repository: place.path, inside })
 }
 
 fn guard_of(mount: &MountInfo) -> Result<MountGuard, rdiff_mount::MountError> {
@@ -117,6 +177,16 @@ impl Context<'_> {
     /// Makes mounts.
     pub(crate) fn mounter(&self) -> Mounter {
         Mounter::default().with_mount_limit(self.silence().max(Duration::from_secs(20)))
+    }
+
+    /// A login to ask about paths of another host.
+    pub(crate) fn paths(&self, remote: &Remote) -> Result<SftpPaths, Failure> {
+        SftpPaths::connect(remote, &self.ssh()?, &self.bounds()).or_fail(self, Step::Setup)
+    }
+
+    /// What may be under way to another host.
+    pub(crate) fn bounds(&self) -> SftpBounds {
+        SftpBounds { silence: self.silence(), ..SftpBounds::default() }
     }
 
     /// How long another host may say nothing.

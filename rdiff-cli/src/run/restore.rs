@@ -6,7 +6,6 @@ use super::would::Would;
 use super::{Context, Failure, OrFail, Outcome, Step, ahead, explain};
 use crate::action::Restore;
 use crate::exit::Exit;
-use crate::locate;
 use crate::progress::{Job, Terminal};
 use rdiff_core::error::Error;
 use rdiff_core::restore::{RestoreReport, RestoreRequest, preview, restore as run};
@@ -15,28 +14,31 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
-    let target = locate::local(&args.target).or_fail(cx, Step::Check)?;
     let place = cx.open(&args.source)?;
     check(args, &place, cx)?;
-    let filter = cx.filter(&args.selection, &target, None)?;
     let request = request(args, &place, cx)?;
     let at = place.repo.session_at(request.at).or_fail(cx, Step::Run)?;
+    let to = cx.restore_target(&args.target, args.create_full_path)?;
+    let target = &to.path;
+    let filter = cx.filter(&args.selection, &to.shown, None)?;
     if let Some(path) = &args.explain {
-        return explain::in_session(path, &target, &place, at, &filter, cx);
+        return explain::in_session(path, &to.shown, &place, at, &filter, cx);
     }
-    let mut exit = check_target(&target, cx)?;
+    let mut exit = check_target(target, cx)?;
     if place.is_interrupted {
         exit |= Exit::WARNING;
     }
     if cx.is_dry() {
-        return Ok(exit | would(&place, &target, &request, filter, cx)?);
+        return Ok(exit | would(&place, target, &request, filter, cx)?);
     }
     let source = place.repo.path();
-    cx.log("restore", source);
-    let terminal = Terminal::new(cx.ui, Job::Restore { source, target: &target });
+    if !place.is_mounted {
+        cx.log("restore", source);
+    }
+    let terminal = Terminal::new(cx.ui, Job::Restore { source, target: &to.shown });
     let done = cx.counting(
         |stop| ahead::of_session(&place.repo, at, request.subtree.as_path(), stop),
-        || run(&place.repo, &target, &request, filter, &terminal),
+        || run(&place.repo, target, &request, filter, &terminal),
     );
     let done = match done {
         // As in the original, nothing is restored and that is no failure; but we say so.
@@ -44,7 +46,11 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
             cx.ui.warning(&format!("{e}; nothing was restored"));
             RestoreReport::default()
         }
-        done => done.or_fail(cx, Step::Run)?,
+        Ok(done) => done,
+        Err(e) => match to.trouble() {
+            Some(trouble) => return Err(cx.refuse(Step::Run, &trouble)),
+            None => return Err(e).or_fail(cx, Step::Run),
+        },
     };
     if done.problems > 0 {
         exit |= Exit::FILE_ERROR;

@@ -9,7 +9,7 @@ use rdiff_core::tree::local::{LocalGuard, LocalSource};
 use rdiff_core::tree::source::{Source, SourceGuard};
 use rdiff_mount::location::Remote;
 use rdiff_mount::preflight::Finding;
-use rdiff_mount::{Location, PlaceSource, SftpBounds, SftpSource};
+use rdiff_mount::{Location, PlaceSource, SftpSource};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +26,6 @@ pub(crate) struct Reading {
     pub(crate) is_local: bool,
     /// What the way to it does not carry, in one line.
     lost: Option<String>,
-    /// Where it is mounted; the last to go.
-    place: Option<Place>,
 }
 
 impl Reading {
@@ -37,15 +35,6 @@ impl Reading {
             Some(lost) if is_first => cx.ui.note(lost),
             Some(lost) => cx.ui.info(lost),
             None => {}
-        }
-    }
-
-    /// Lets go of it, and takes down what was mounted for it.
-    pub(crate) fn close(self, cx: &Context<'_>) {
-        let Self { source, guard, place, .. } = self;
-        drop((source, guard));
-        if let Some(place) = place {
-            place.close(cx);
         }
     }
 }
@@ -66,8 +55,7 @@ impl Context<'_> {
 
     fn reading_by_sftp(&self, remote: &Remote) -> Result<Reading, Failure> {
         let options = self.ssh()?;
-        let bounds = SftpBounds { silence: self.silence(), ..SftpBounds::default() };
-        let source = SftpSource::connect(remote, &options, &bounds).or_fail(self, Step::Setup)?;
+        let source = SftpSource::connect(remote, &options, &self.bounds()).or_fail(self, Step::Setup)?;
         let guard = source.guard().or_fail(self, Step::Setup)?;
         let lost = format!(
             "{remote}: SFTP carries no hard links, extended attributes, ACLs, devices or parts of seconds; \
@@ -80,7 +68,6 @@ impl Context<'_> {
             shown: PathBuf::from(remote.to_os_string()),
             is_local: false,
             lost: Some(lost),
-            place: None,
         })
     }
 
@@ -102,7 +89,6 @@ impl Context<'_> {
             shown: path,
             is_local: true,
             lost: None,
-            place: None,
         })
     }
 
@@ -121,7 +107,6 @@ impl Context<'_> {
             lost: Some(Finding::NotCarried(shown.to_string_lossy().into_owned().into()).to_string()),
             shown,
             is_local,
-            place: Some(place),
         })
     }
 

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A file being written.
 pub trait DiskFile: Write + Send {
@@ -146,6 +146,8 @@ pub struct RealDisk {
     /// Nothing where nothing is synced.
     behind: Option<Arc<WriteBehind>>,
     refused: Arc<Refused>,
+    /// Once it is known.
+    follows_links: Mutex<Option<bool>>,
 }
 
 impl RealDisk {
@@ -154,7 +156,14 @@ impl RealDisk {
         let made_by = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let default = rustix::fs::fgetxattr(root.fd(), c"system.posix_acl_default", &mut [0u8; 0][..]);
         let behind = durable.then(|| Arc::new(WriteBehind::new(Arc::clone(&root))));
-        Self { root, made_by, inherits: default.is_ok(), behind, refused: Arc::default() }
+        Self {
+            root,
+            made_by,
+            inherits: default.is_ok(),
+            behind,
+            refused: Arc::default(),
+            follows_links: Mutex::default(),
+        }
     }
 
     /// The same for a target with directories of its own, which may have default lists.
@@ -278,6 +287,28 @@ impl Disk for RealDisk {
 }
 
 impl RealDisk {
+    /// Would the attributes set on a link go to what it leads to? sshfs is like that, for SFTP knows no others:
+    /// what lies outside of the tree, or was restored before, would change. Found out with a link to nothing.
+    fn follows_links(&self, parent: &impl AsFd) -> io::Result<bool> {
+        let mut known = self.follows_links.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = *known {
+            return Ok(known);
+        }
+        let is_fuse = rustix::fs::fstatfs(parent)?.f_type as u64 & 0xffff_ffff == crate::tree::caps::FUSE;
+        let follows = is_fuse && {
+            const PROBE: &str = ".rdiff-backup.tmp.link";
+            let remove = || rustix::fs::unlinkat(parent, PROBE, AtFlags::empty());
+            // A probe that was killed may have left one.
+            remove().ok();
+            rustix::fs::symlinkat(".rdiff-backup.tmp.nothing", parent, PROBE)?;
+            let set = rustix::fs::utimensat(parent, PROBE, &timestamps((0, 0)), AtFlags::SYMLINK_NOFOLLOW);
+            remove()?;
+            set == Err(rustix::io::Errno::NOENT)
+        };
+        *known = Some(follows);
+        Ok(follows)
+    }
+
     /// Sets attributes of a link or a special file, which must not be opened.
     fn set_on_special(
         &self,
@@ -287,6 +318,9 @@ impl RealDisk {
         attributes: &Applied<'_>,
     ) -> io::Result<()> {
         let (parent, name) = self.root.parent(path.as_bytes())?;
+        if there.kind == crate::tree::FileKind::Symlink && self.follows_links(&*parent)? {
+            return Ok(());
+        }
         let mut mode = attributes.mode.filter(|&mode| there.mode != mode);
         if let Some((uid, gid)) = attributes.owner.filter(|&owner| owner != (there.uid, there.gid)) {
             let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));

@@ -13,6 +13,7 @@
 //! | `source` | [`SftpSource`]: lists and looks, for a backup |
 //! | `file` | files: small ones whole in two flights, large ones with a window of reads ahead |
 //! | `guard` | [`SftpGuard`]: is it still the same tree |
+//! | `paths` | [`SftpPaths`]: single questions, before a path is mounted |
 //!
 //! A flight is what is sent without waiting for an answer, and costs one round trip. A directory takes two
 //! (open; read to the end), one more where it holds symbolic links or owners not met before; a small file
@@ -29,6 +30,7 @@ mod file;
 mod guard;
 mod incoming;
 mod packet;
+mod paths;
 mod server;
 mod session;
 mod source;
@@ -38,6 +40,7 @@ mod tests;
 use std::time::Duration;
 
 pub use guard::SftpGuard;
+pub use paths::{Resolved, SftpPaths};
 pub use source::SftpSource;
 
 /// How much may be under way, and how long a server may be silent.

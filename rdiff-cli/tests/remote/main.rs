@@ -1,23 +1,35 @@
 //! The program and a real sshd: sources on other hosts, by SFTP and through mounts.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../../rdiff-mount/tests/lab/mod.rs"]
+mod guide;
+#[path = "../../../rdiff-mount/tests/lab/mod.rs"]
 mod lab;
+mod mounts;
+mod targets;
 
 use lab::Lab;
 use std::fs;
 use std::process::{Command, Output};
 
-/// Runs the program as someone types it who may log in to the lab.
-fn run(lab: &Lab, words: &[&str]) -> Output {
+/// The program as someone types it who may log in to the lab, by this port.
+fn command(lab: &Lab, port: u16, words: &[&str]) -> Command {
     let schema = format!(
-        "ssh -p {} -i {} -o UserKnownHostsFile={} {{h}} rdiff-backup --server",
-        lab.port(),
+        "ssh -p {port} -i {} -o UserKnownHostsFile={} -o HostKeyAlias=[127.0.0.1]:{} {{h}} rdiff-backup --server",
         lab.path("user_key"),
-        lab.path("known_hosts")
+        lab.path("known_hosts"),
+        lab.port()
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdiff-backup"));
-    command.args(["--remote-schema", &schema]).args(words).env("TZ", "UTC").output().unwrap()
+    command.args(["--remote-schema", &schema]).args(words).env("TZ", "UTC");
+    command
+}
+
+fn run(lab: &Lab, words: &[&str]) -> Output {
+    command(lab, lab.port(), words).output().unwrap()
+}
+
+fn host(path: &camino::Utf8Path) -> String {
+    format!("root@127.0.0.1::{path}")
 }
 
 /// Runs it, and returns all that it said.
@@ -58,7 +70,7 @@ fn contents(repository: &camino::Utf8Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn a_source_on_another_host_is_read_by_sftp_and_through_a_mount_alike() {
     let lab = Lab::new();
-    let source = format!("root@127.0.0.1::{}", lab.path("src"));
+    let source = host(&lab.path("src"));
     let (by_sftp, by_sshfs) = (lab.path("by_sftp"), lab.path("by_sshfs"));
     for (time, text) in [("1700000000", "hello\n"), ("1700086400", "hello again\n")] {
         fs::write(lab.path("src/hello"), text).unwrap();
@@ -91,7 +103,7 @@ fn a_source_on_another_host_is_read_by_sftp_and_through_a_mount_alike() {
 #[test]
 fn selections_begin_with_the_path_on_the_other_host() {
     let lab = Lab::for_sftp();
-    let source = format!("root@127.0.0.1::{}", lab.path("src"));
+    let source = host(&lab.path("src"));
     let (repo, sub) = (lab.path("repo"), lab.path("src/sub"));
     types(&lab, &["backup", "--exclude", sub.as_str(), &source, repo.as_str()], 0);
     assert!(repo.join("hello").exists() && !repo.join("sub").exists());
@@ -118,4 +130,9 @@ fn what_cannot_be_reached_is_said_in_one_line_with_the_way_out() {
     assert!(said.contains(&format!("is written 'root@127.0.0.1::{src}'")), "{said}");
     let said = fails(&["--remote-schema", "ssh", "backup", &format!("web::{src}"), repo.as_str()]);
     assert!(said.contains("has no {h}"), "{said}");
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
