@@ -161,6 +161,7 @@ impl Action {
             Action::ListFiles(_) => "list files",
             Action::ListIncrements(_) => "list increments",
             Action::RemoveIncrements(_) => "remove increments",
+            Action::Job(job) => job.words(),
             other => other.name(),
         }
     }
@@ -201,7 +202,7 @@ pub struct Backup {
 }
 
 /// When to believe that files are gone, and that there is room.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Safety {
     /// Even if all are.
     pub allow_empty_source: bool,
@@ -209,6 +210,8 @@ pub struct Safety {
     pub most_deletions: Option<f64>,
     /// Refuse what can't fit on the disk.
     pub check_space: bool,
+    /// Only if this path is there, below the source.
+    pub marker: Option<PathBuf>,
 }
 
 /// A directory against the repository.
@@ -325,6 +328,8 @@ pub struct Restore {
     pub target: OsString,
     pub at: Option<String>,
     pub increment: bool,
+    /// What is in the target may go: that was shown, and answered.
+    pub is_confirmed: bool,
     pub create_full_path: bool,
     pub compression: Compression,
     pub selection: Vec<Choice>,

@@ -130,7 +130,7 @@ pub fn command() -> Command {
             remove(),
             restore(),
             server(),
-            jobs::setup().hide(true),
+            jobs::setup(),
             test(),
             verify(),
         ])
@@ -407,6 +407,7 @@ pub fn restore_of(m: &ArgMatches, source: OsString, target: OsString) -> Result<
         target,
         at: None,
         increment: false,
+        is_confirmed: false,
         create_full_path: m.get_flag("create-full-path"),
         compression: groups::compression(m),
         selection: selection::selection(m),

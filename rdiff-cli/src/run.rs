@@ -8,15 +8,15 @@ mod explain;
 mod history;
 mod lines;
 mod list;
-mod open;
+pub(crate) mod open;
 mod options;
 mod other;
 mod place;
 mod regress;
 pub(crate) mod remove;
-mod restore;
+pub(crate) mod restore;
 mod selection;
-mod source;
+pub(crate) mod source;
 mod status;
 mod target;
 mod verify;
@@ -236,6 +236,11 @@ impl Context<'_> {
         self.ui.print(text.as_ref()).map_err(|e| self.not_printed(&e))
     }
 
+    /// Prints what programs get in another form.
+    pub(crate) fn print_for_people(&self, text: &str) -> Result<(), Failure> {
+        if self.json().is_some() { Ok(()) } else { self.print(text) }
+    }
+
     fn not_printed(&self, e: &io::Error) -> Failure {
         match e.kind() {
             io::ErrorKind::BrokenPipe => Failure::Silent,
@@ -244,7 +249,7 @@ impl Context<'_> {
     }
 
     /// Is nothing to be changed?
-    fn is_dry(&self) -> bool {
+    pub(crate) fn is_dry(&self) -> bool {
         self.generic.output.dry_run
     }
 

@@ -45,6 +45,12 @@ const KNOWN: &[Diagnosis] = &[
         "the host shows another key than the recorded one",
         "ask its owner if the key was changed; only then 'ssh-keygen -R HOST' and record the new one",
     ),
+    // The end of the same, where the beginning was cut off.
+    known_as(
+        "has changed and you have requested strict checking",
+        "the host shows another key than the recorded one",
+        "ask its owner if the key was changed; only then 'ssh-keygen -R HOST' and record the new one",
+    ),
     known_as(
         "has changed and you have requested strict checking",
         "the host shows another key than the recorded one",

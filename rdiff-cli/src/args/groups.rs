@@ -280,6 +280,7 @@ pub fn safety_args() -> Vec<Arg> {
         option("max-deletions", "PERCENT", "Fail if more of the files than this are gone; default: 50%");
     vec![
         added(flag("allow-empty-source", "Believe it when the source is empty and the mirror is not")),
+        added(option("marker", "PATH", "Fail unless this path is in the source").value_parser(marker)),
         added(most.value_parser(percentage)),
         added(flag("no-space-check", "Only warn when the session can't fit on the disk")),
     ]
@@ -291,6 +292,18 @@ pub fn safety(m: &ArgMatches) -> Safety {
         allow_empty_source: m.get_flag("allow-empty-source"),
         most_deletions: m.get_one("max-deletions").copied(),
         check_space: !m.get_flag("no-space-check"),
+        marker: m.get_one("marker").cloned(),
+    }
+}
+
+/// Takes a path below the source.
+fn marker(text: &str) -> Result<PathBuf, String> {
+    let path: PathBuf = std::path::Path::new(text).components().collect();
+    let is_below = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if is_below && !path.as_os_str().is_empty() {
+        Ok(path)
+    } else {
+        Err(format!("'{text}' is no path below the source"))
     }
 }
 

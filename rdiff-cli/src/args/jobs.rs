@@ -49,7 +49,7 @@ pub(super) fn job() -> Command {
     .subcommand_required(true)
     .subcommand_value_name("TASK")
     .subcommand_help_heading("Tasks")
-    .subcommands([add(), list(), remove(), restore().hide(true), run(), schedule(), status()])
+    .subcommands([add(), list(), remove(), restore(), run(), schedule(), status()])
 }
 
 fn jobs_dir() -> Arg {
@@ -74,7 +74,6 @@ fn reaching() -> Vec<Arg> {
             .value_parser(Via::NAMES),
         option("mount-point", "DIR", "With --via fstab: the mount point of the entry")
             .value_hint(ValueHint::DirPath),
-        file("identity", "The private key to log in with, and no other"),
         file("known-hosts", "The file of known hosts"),
         option("ssh-option", "NAME=VALUE", "An option of the ssh configuration: ProxyJump=gate")
             .action(ArgAction::Append),
@@ -111,10 +110,7 @@ fn add() -> Command {
     .arg(repo().required(true))
     .args(reaching())
     .args([
-        option("marker", "PATH", "A path that must be in the source, or it is the wrong one"),
         option("max-age", "TIME", "How old the last good session may be for `job status`; default: 2D"),
-        option("silence", "SECONDS", "Give up a server that is silent for so long; default: 60")
-            .value_parser(value_parser!(u32).range(1..)),
         option("before", "COMMAND", "Run this first; if it fails, nothing is backed up"),
         option("after", "COMMAND", "Run this last, whatever happened"),
         option("hook-time-limit", "SECONDS", "How long each of them may take; default: 3600")
@@ -175,7 +171,6 @@ fn restore() -> Command {
         option("path", "PATH", "Restore this part of the source; default: all of it"),
         option("to", "PLACE", "Restore to this directory, here or on a host (USER@HOST:PATH)"),
         flag("in-place", "Restore to where it came from"),
-        flag("dry-run", "Only tell what would be overwritten and deleted"),
     ])
     .group(ArgGroup::new("place").args(["to", "in-place"]).required(true))
 }
@@ -245,7 +240,6 @@ pub(super) fn setup() -> Command {
             "The fingerprint of the host's key, as its owner told you: SHA256:…",
         ),
         option("user", "USER", "Set up for this user, who is made if he is not there (as root)"),
-        flag("dry-run", "Only show the steps"),
     ])
     .group(ArgGroup::new("time").args(["daily", "weekly", "hourly", "no-schedule"]))
 }
@@ -354,7 +348,7 @@ fn path(m: &ArgMatches, name: &str) -> Result<Option<Utf8PathBuf>, String> {
 
 /// Reads what `job add` and `setup` have in common.
 fn reach(job: &mut Job, m: &ArgMatches) -> Result<(), String> {
-    job.via = text(m, "via").and_then(|via| Via::parse(&via));
+    job.via = m.get_one::<String>("via").and_then(|via| Via::parse(via));
     job.mount_point = path(m, "mount-point")?;
     job.identity = path(m, "identity")?;
     job.known_hosts = path(m, "known-hosts")?;
@@ -373,9 +367,8 @@ fn add_of(m: &ArgMatches) -> Result<Add, String> {
         job.source = source;
     }
     reach(&mut job, m)?;
-    job.marker = utf8(m, "marker")?.map(Utf8PathBuf::from);
     job.max_age = text(m, "max-age");
-    job.silence = m.get_one("silence").copied();
+    job.remote_timeout = m.get_one("remote-timeout").copied();
     job.options = given(m, &kept())?;
     job.hooks = Hooks {
         before: utf8(m, "before")?,

@@ -39,6 +39,14 @@ pub(crate) struct Finding {
     pub(crate) mend: Option<String>,
 }
 
+impl Finding {
+    /// The finding about a subject, for programs.
+    pub(crate) fn json(&self, subject: &str) -> serde_json::Value {
+        let verdict = self.verdict.word().to_ascii_lowercase();
+        serde_json::json!({ "subject": subject, "verdict": verdict, "text": self.text, "mend": self.mend })
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<8} {}", self.verdict.word(), self.text)?;

@@ -83,9 +83,9 @@ impl SshConfig {
                 "hostname" => config.host = value.to_owned(),
                 "port" => config.port = value.parse().unwrap_or(22),
                 "identityfile" => config.keys.push(path(value)),
-                "userknownhostsfile" | "globalknownhostsfile" => {
-                    config.known_hosts.extend(value.split(' ').map(path));
-                }
+                // New ones are recorded in the first, which is the user's.
+                "userknownhostsfile" => drop(config.known_hosts.splice(0..0, value.split(' ').map(path))),
+                "globalknownhostsfile" => config.known_hosts.extend(value.split(' ').map(path)),
                 "hostkeyalias" => config.alias = Some(value.to_owned()),
                 "stricthostkeychecking" => {
                     config.takes_any = matches!(value, "no" | "false" | "off" | "accept-new");
@@ -256,8 +256,9 @@ fn login(
     };
     let said_line = super::one_line(&said);
     let known = diagnosis::of(&said);
-    let meaning = known.map_or_else(|| said_line.clone(), |known| format!("{} ({said_line})", known.meaning));
-    let mend = if said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
+    let last = said_line.rsplit("; ").next().unwrap_or(&said_line);
+    let meaning = known.map_or_else(|| said_line.clone(), |known| format!("{} ({last})", known.meaning));
+    let mend = if meaning.starts_with("the host shows another key") {
         let file = config.known_hosts.first().map(|file| ward.typed(file)).unwrap_or_default();
         format!(
             "ask the host's owner if its key was changed; only then: ssh-keygen -R {} -f {file}",
@@ -303,7 +304,7 @@ fn directory(patient: &Patient, remote: &Remote, options: &SshfsOptions, found: 
             );
         }
     };
-    if names.is_empty() && patient.job.marker.is_none() {
+    if names.is_empty() && patient.job.marker().is_none() {
         return found.bad(
             format!("{remote} is empty: a backup of it would record that all is deleted"),
             format!("ssh {} ls -la {}", remote.ssh_destination(), remote.path().display()),
@@ -334,10 +335,10 @@ mod tests {
     #[test]
     fn the_answer_of_ssh_is_understood() {
         let text = "user root\nhostname 203.0.113.10\nport 2222\nstricthostkeychecking ask\n\
-                    identityfile ~/.ssh/id_rsa\nidentityfile /etc/key\nuserknownhostsfile ~/.ssh/known_hosts /x\n";
+                    identityfile ~/.ssh/id_rsa\nidentityfile /etc/key\nglobalknownhostsfile /g\nuserknownhostsfile ~/.ssh/known_hosts /x\n";
         let config = SshConfig::parse(text, Utf8Path::new("/home/me"));
         assert_eq!(config.keys, ["/home/me/.ssh/id_rsa", "/etc/key"]);
-        assert_eq!(config.known_hosts, ["/home/me/.ssh/known_hosts", "/x"]);
+        assert_eq!(config.known_hosts, ["/home/me/.ssh/known_hosts", "/x", "/g"]);
         assert_eq!((config.known_as().as_str(), config.takes_any), ("[203.0.113.10]:2222", false));
     }
 }

@@ -17,14 +17,16 @@ mod programs;
 mod strays;
 
 use rdiff_mount::SystemRunner;
-use rdiff_mount::mount::Mounter;
 
 use crate::exit::Exit;
 use crate::job::keep::call;
-use crate::job::store::{JobName, Store, home};
+use crate::job::store::{JobName, Store};
 use crate::run::{Context, Failure, OrFail, Outcome, Step};
 use finding::{Findings, Verdict};
-use patient::{Patient, Ward, system_fstab};
+use patient::system_fstab;
+
+pub(crate) use login::SshConfig;
+pub(crate) use patient::{Patient, Ward};
 
 /// What to check.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,14 +40,7 @@ pub struct Doctor {
 }
 
 pub(crate) fn doctor(asked: &Doctor, cx: &Context<'_>) -> Outcome {
-    let ward = Ward {
-        runner: &SystemRunner,
-        mounter: Mounter::default(),
-        store: &asked.store,
-        home: home().or_fail(cx, Step::Setup)?,
-        uid: rustix::process::geteuid().as_raw(),
-        may_mount: asked.mount,
-    };
+    let ward = Ward::new(&SystemRunner, &asked.store, asked.mount).or_fail(cx, Step::Setup)?;
     let mut exit = Exit::OK;
     let names = match &asked.name {
         Some(name) => vec![name.clone()],
@@ -137,6 +132,12 @@ fn editor() -> String {
 }
 
 fn show(what: &str, found: &Findings, cx: &Context<'_>) -> Result<(), Failure> {
+    if let Some(json) = cx.json() {
+        for finding in found.list() {
+            json.item("check", &finding.json(what));
+        }
+        return Ok(());
+    }
     let mut text = format!("{what}:\n");
     for finding in found.list() {
         text += &finding.to_string();

@@ -231,7 +231,7 @@ pub(super) fn try_mount(patient: &Patient, ward: &Ward<'_>, found: &mut Findings
 fn look(mounted: &Mounted, patient: &Patient, ward: &Ward<'_>, found: &mut Findings) {
     let check = Preflight {
         source: patient.remote().map(|remote| remote.sshfs_source()),
-        marker: patient.job.marker.clone(),
+        marker: patient.job.marker(),
         ..Preflight::new(mounted.path())
     };
     let findings = match check.run(&ward.mounter) {

@@ -13,6 +13,7 @@ use rdiff_mount::mount::Mounter;
 use rdiff_mount::runner::{Command, CommandRunner, Output};
 use rdiff_mount::sshfs::SshfsOptions;
 
+use crate::job::error::JobError;
 use crate::job::file::{Job, Via};
 use crate::job::schedule::shell_word;
 use crate::job::store::{self, JobName, Store};
@@ -33,7 +34,20 @@ pub(crate) struct Ward<'a> {
     pub(crate) may_mount: bool,
 }
 
-impl Ward<'_> {
+impl<'a> Ward<'a> {
+    /// This machine, as the user who asks sees it.
+    ///
+    /// # Errors
+    /// [`JobError::NoHome`].
+    pub(crate) fn new(
+        runner: &'a dyn CommandRunner,
+        store: &'a Store,
+        may_mount: bool,
+    ) -> Result<Self, JobError> {
+        let (home, uid) = (store::home()?, rustix::process::geteuid().as_raw());
+        Ok(Self { runner, mounter: Mounter::default(), store, home, uid, may_mount })
+    }
+
     /// Runs a program; nothing where there is none of that name.
     pub(crate) fn run(&self, command: &Command) -> Option<Output> {
         self.runner.run(command).ok()

@@ -36,6 +36,10 @@ pub enum JobError {
     Bad { what: &'static str, why: String },
     #[error("it is running already{since}; it was not started twice")]
     Running { since: String },
+    #[error(
+        "the repository {repository} is not there, and it held the session of {good}: is its disk mounted? To begin anew, remove {state}"
+    )]
+    RepositoryGone { repository: Utf8PathBuf, good: String, state: Utf8PathBuf },
     #[error("hook '{command}' {outcome}")]
     Hook { command: String, outcome: String },
     #[error("{0}")]

@@ -39,10 +39,7 @@ pub struct Job {
     pub ssh_options: Vec<String>,
     /// How many seconds a server may be silent before the run is given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub silence: Option<u32>,
-    /// A file or directory that must be in the source, relative; without it the place is the wrong one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub marker: Option<Utf8PathBuf>,
+    pub remote_timeout: Option<u32>,
     /// Sessions before this time are removed after a successful run: `6M`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older_than: Option<String>,
@@ -130,8 +127,7 @@ impl Job {
             identity: None,
             known_hosts: None,
             ssh_options: Vec::new(),
-            silence: None,
-            marker: None,
+            remote_timeout: None,
             older_than: None,
             max_age: None,
             options: Vec::new(),
@@ -192,11 +188,6 @@ impl Job {
                 return Err(format!("{key} '{path}' is not absolute: a job can be run from anywhere"));
             }
         }
-        if let Some(marker) = &self.marker
-            && (marker.is_absolute() || marker.components().any(|part| part.as_str() == ".."))
-        {
-            return Err(format!("marker '{marker}' must be a path below the source"));
-        }
         for (key, time) in [("older-than", &self.older_than), ("max-age", &self.max_age)] {
             let bad = |e| format!("{key}: {e}");
             time.as_ref().map_or(Ok(()), |time| parsed(time, 0).map(drop).map_err(bad))?;
@@ -242,7 +233,7 @@ impl Job {
 
     /// How long the server may be silent.
     pub fn silence(&self) -> Duration {
-        Duration::from_secs(self.silence.unwrap_or(60).max(1).into())
+        Duration::from_secs(self.remote_timeout.unwrap_or(60).max(1).into())
     }
 
     /// The action that `backup` with these options is.
@@ -265,6 +256,11 @@ impl Job {
                 Err(format!("options: {}", first.trim_start_matches("error: ")))
             }
         }
+    }
+
+    /// A path that must be in the source, if there is such.
+    pub fn marker(&self) -> Option<Utf8PathBuf> {
+        Utf8PathBuf::from_path_buf(self.backup().ok()?.safety.marker?).ok()
     }
 
     /// The age, in seconds, at which the last good session is too old.
@@ -337,7 +333,7 @@ mod tests {
             ("options = ['x']", "options: "),
             ("identity = 'key'", "identity 'key' is not absolute"),
             ("ssh-options = ['-oProxyCommand=x']", "Name=value"),
-            ("marker = '../x'", "below the source"),
+            ("options = ['--marker=../x']", "below the source"),
             ("source = 'again'", "line 3: "),
         ] {
             let error = refused(more);

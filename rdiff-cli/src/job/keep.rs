@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use rdiff_mount::SystemRunner;
+use serde_json::json;
 
 use super::error::JobError;
 use super::file::Job;
@@ -14,6 +15,10 @@ use crate::exit::Exit;
 use crate::run::{Context, Failure, OrFail, Outcome, Step};
 
 pub(super) fn add(add: &Add, store: &Store, cx: &Context<'_>) -> Outcome {
+    if cx.is_dry() {
+        cx.print(add.job.to_toml(&add.name))?;
+        return Ok(Exit::OK);
+    }
     let path = store.save(&add.name, &add.job, add.replace).or_fail(cx, Step::Run)?;
     cx.print(format!(
         "job {name} is in {path}; 'rdiff-backup doctor {name}' checks it, 'rdiff-backup job run {name}' runs it\n",
@@ -33,6 +38,11 @@ pub(super) fn list(store: &Store, cx: &Context<'_>) -> Outcome {
         match store.load(&name) {
             Ok(job) => {
                 let via = job.via().map_or("local", |via| via.as_str());
+                if let Some(json) = cx.json() {
+                    let (source, repository) = (&job.source, &job.repository);
+                    json.item("job", &json!({"name": name.as_str(), "via": via, "source": source, "repository": repository}));
+                    continue;
+                }
                 rows.push([name.to_string(), via.to_owned(), job.source, job.repository.into_string()]);
             }
             Err(e) => {
@@ -41,7 +51,7 @@ pub(super) fn list(store: &Store, cx: &Context<'_>) -> Outcome {
             }
         }
     }
-    cx.print(table(&rows))?;
+    cx.print_for_people(&table(&rows))?;
     Ok(exit)
 }
 
@@ -64,6 +74,10 @@ pub(super) fn remove(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome
         Err(e @ JobError::Unknown { .. }) => return Err(e).or_fail(cx, Step::Run),
         Err(_) => None,
     };
+    if cx.is_dry() {
+        cx.print(format!("{file} and the schedule of {name} would be removed\n"))?;
+        return Ok(Exit::OK);
+    }
     let _lock = JobLock::take(store, name).or_fail(cx, Step::Run)?;
     let mut gone = unschedule(Some(name), store, cx)?;
     store.remove(name).or_fail(cx, Step::Run)?;
@@ -99,6 +113,10 @@ pub(crate) fn call(name: Option<&JobName>, store: &Store, cx: &Context<'_>) -> R
 pub(super) fn schedule(asked: &Schedule, store: &Store, cx: &Context<'_>) -> Outcome {
     let jobs = jobs(asked.name.as_ref(), store).or_fail(cx, Step::Check)?;
     let Some(when) = asked.when else {
+        if cx.is_dry() {
+            cx.print("what runs it would be removed\n")?;
+            return Ok(Exit::OK);
+        }
         let gone = unschedule(asked.name.as_ref(), store, cx)?;
         let gone = if gone.is_empty() {
             "nothing was installed".to_owned()
@@ -109,7 +127,7 @@ pub(super) fn schedule(asked: &Schedule, store: &Store, cx: &Context<'_>) -> Out
         return Ok(Exit::OK);
     };
     let call = call(asked.name.as_ref(), store, cx)?;
-    if asked.install {
+    if asked.install && !cx.is_dry() {
         let done = install(&call, &jobs, asked.service, when, store).or_fail(cx, Step::Run)?;
         cx.print(format!("{done}\n"))?;
         return Ok(Exit::OK);

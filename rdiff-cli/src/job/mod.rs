@@ -17,6 +17,7 @@ pub mod store;
 
 mod hooks;
 pub(crate) mod keep;
+mod restore;
 mod run;
 pub(crate) mod status;
 
@@ -35,6 +36,21 @@ pub struct JobAction {
     pub store: Store,
     /// What to do.
     pub task: Task,
+}
+
+impl JobAction {
+    /// The words of the command line.
+    pub fn words(&self) -> &'static str {
+        match self.task {
+            Task::Add(_) => "job add",
+            Task::List => "job list",
+            Task::Remove(_) => "job remove",
+            Task::Restore(_) => "job restore",
+            Task::Run(_) => "job run",
+            Task::Schedule(_) => "job schedule",
+            Task::Status { .. } => "job status",
+        }
+    }
 }
 
 /// What to do with jobs.
@@ -122,6 +138,6 @@ pub(crate) fn job(action: &JobAction, cx: &Context<'_>) -> Outcome {
         Task::Schedule(asked) => keep::schedule(asked, store, cx),
         Task::Run(asked) => run::run(asked, store, cx),
         Task::Status { names, max_age } => status::status(names, max_age.as_deref(), store, cx),
-        Task::Restore(_) => Err(cx.refuse(crate::run::Step::Run, "later")),
+        Task::Restore(asked) => restore::restore(asked, store, cx),
     }
 }

@@ -5,17 +5,19 @@ use std::path::Path;
 
 use rdiff_core::backup::BackupReport;
 use rdiff_core::format::stats::human_size;
-use rdiff_core::time::SessionTime;
-use rdiff_mount::mount::{Mounted, Mounter};
+use rdiff_mount::mount::Mounted;
 use rdiff_mount::{SystemRunner, Unmounted};
+use serde_json::{Value, json};
 
 use super::error::JobError;
 use super::file::{Job, Via};
+use super::schedule::shell_word;
 use super::state::{JobLock, LastRun, at, now};
 use super::store::{JobName, Store};
 use super::{Run, hooks};
-use crate::action::{Backup, Generic};
+use crate::action::{self, Backup, Generic};
 use crate::exit::Exit;
+use crate::locate::DATA;
 use crate::run::{Context, OrFail, Outcome, Step, backup, remove};
 use crate::ui::Ui;
 
@@ -29,30 +31,59 @@ pub(super) fn run(asked: &Run, store: &Store, cx: &Context<'_>) -> Outcome {
     }
     let mut exit = Exit::OK;
     for name in &names {
+        if cx.is_dry() {
+            exit |= would(name, store, cx)?;
+            continue;
+        }
         let ran = Ran::of(name, store, cx);
         exit |= ran.exit;
+        if let Some(json) = cx.json() {
+            json.item("run", &ran.json(name));
+        }
         if ran.exit.has(Exit::ERROR) {
             cx.ui.error(&ran.line);
         } else if ran.exit != Exit::OK {
             cx.ui.warning(&ran.line);
         } else if !asked.quiet {
-            cx.print(format!("{}\n", ran.line))?;
+            cx.print_for_people(&format!("{}\n", ran.line))?;
         }
     }
     Ok(exit)
+}
+
+/// Tells what a run would do, without hooks.
+fn would(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome {
+    let job = store.load(name).or_fail(cx, Step::Check)?;
+    let generic = generic(&job, cx.generic);
+    let cx = &Context::new(&generic, cx.ui, cx.now);
+    let mut args = job.backup().map_err(|why| cx.refuse(Step::Check, &why))?;
+    let mounted = mount(&job, cx).map_err(|why| cx.refuse(Step::Setup, &why))?;
+    aim(&mut args, &job, mounted.as_ref());
+    backup::backup(&args, cx)
+}
+
+/// Mounts by fstab, if that is the way.
+fn mount(job: &Job, cx: &Context<'_>) -> Result<Option<Mounted>, String> {
+    let Some(place) = job.mount_point.as_ref().filter(|_| job.via() == Some(Via::Fstab)) else {
+        return Ok(None);
+    };
+    let mounted = cx.mounter().by_fstab(place).map_err(|e| rdiff_core::error::chain(&e))?;
+    Ok(Some(mounted))
 }
 
 /// What became of a run.
 struct Ran {
     exit: Exit,
     line: String,
+    /// The result of the backup, for programs.
+    result: Option<Value>,
 }
 
 impl Ran {
     fn of(name: &JobName, store: &Store, cx: &Context<'_>) -> Self {
         let refused = |e: &JobError| {
             let why = rdiff_core::error::chain(e);
-            Self { exit: Exit::ERROR, line: format!("{name}: NOT BACKED UP: {why}") }
+            Self { exit: Exit::ERROR, line: format!("{name}: NOT BACKED UP: {why}"), result: None }
         };
         let started = now();
         let job = match store.load(name) {
@@ -64,16 +95,38 @@ impl Ran {
             Ok(lock) => lock,
             Err(e) => return refused(&e),
         };
+        let good = match LastRun::load(store, name) {
+            Ok(last) => last.and_then(|last| last.good),
+            Err(e) => return refused(&e),
+        };
+        if let Some(good) = good
+            && !job.repository.join(DATA).exists()
+        {
+            let (repository, state) = (job.repository.clone(), store.state_file(name));
+            return refused(&JobError::RepositoryGone { repository, good: at(good), state });
+        }
         let mut attempt = Attempt { name, job: &job, cx, warnings: Vec::new(), first_problem: None };
-        let (exit, session, words) = attempt.run();
-        let mut ran = Self { exit, line: format!("{name}: {words}") };
-        let exit = exit.code();
-        let record = LastRun { started, ended: now(), exit, session: session.map(|t| t.0), line: words };
+        let (exit, done, words) = attempt.run();
+        let mut ran =
+            Self { exit, line: format!("{name}: {words}"), result: done.as_ref().map(backup::result) };
+        let (exit, session) = (exit.code(), done.map(|done| done.session.0));
+        let record = LastRun { started, ended: now(), exit, session, good: session.or(good), line: words };
         if let Err(e) = record.save(store, name) {
             ran.exit |= Exit::WARNING;
             ran.line += &format!("; this could not be written down: {}", rdiff_core::error::chain(&e));
         }
         ran
+    }
+}
+
+impl Ran {
+    fn json(&self, name: &JobName) -> Value {
+        json!({
+            "job": name.as_str(),
+            "exit_code": self.exit.code(),
+            "text": self.line,
+            "result": self.result,
+        })
     }
 }
 
@@ -89,11 +142,12 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn run(&mut self) -> (Exit, Option<SessionTime>, String) {
-        let (mut exit, session, mut words) = match self.before().and_then(|()| self.back_up()) {
+    fn run(&mut self) -> (Exit, Option<BackupReport>, String) {
+        let (mut exit, report, mut words) = match self.before().and_then(|()| self.back_up()) {
             Ok(done) => {
                 let removed = self.thin_out();
-                (exit_of(&done), Some(done.session), self.success(&done, removed))
+                let words = self.success(&done, removed);
+                (backup::exit(&done), Some(done), words)
             }
             Err(why) => (Exit::ERROR, None, format!("NOT BACKED UP: {why}")),
         };
@@ -106,7 +160,7 @@ impl Attempt<'_> {
             };
             words += &format!("; warning: {first}{others}");
         }
-        (exit, session, words)
+        (exit, report, words)
     }
 
     fn before(&mut self) -> Result<(), String> {
@@ -141,10 +195,10 @@ impl Attempt<'_> {
     fn back_up(&mut self) -> Result<BackupReport, String> {
         let generic = generic(self.job, self.cx.generic);
         let mut args = self.job.backup()?;
-        let mounted = self.mount(&generic)?;
-        aim(&mut args, self.job, mounted.as_ref());
         let ui = Ui::collecting(&generic, self.cx.ui);
         let cx = Context::new(&generic, &ui, self.cx.now);
+        let mounted = mount(self.job, &cx)?;
+        aim(&mut args, self.job, mounted.as_ref());
         let done = backup::run(&args, &cx);
         cx.end();
         let said = ui.collected();
@@ -162,15 +216,6 @@ impl Attempt<'_> {
 
     fn keep(&mut self, warnings: Vec<String>) {
         self.warnings.extend(warnings.iter().map(|text| hooks::one_line(text)));
-    }
-
-    /// Mounts by fstab, if that is the way.
-    fn mount(&self, _generic: &Generic) -> Result<Option<Mounted>, String> {
-        let Some(place) = self.job.mount_point.as_ref().filter(|_| self.job.via() == Some(Via::Fstab)) else {
-            return Ok(None);
-        };
-        let mounted = Mounter::default().by_fstab(place).map_err(|e| rdiff_core::error::chain(&e))?;
-        Ok(Some(mounted))
     }
 
     /// Removes old sessions; trouble with that is no trouble with the backup.
@@ -200,7 +245,7 @@ impl Attempt<'_> {
             let first = self.first_problem.as_deref().map(hooks::one_line).unwrap_or_default();
             words += &format!("; {} COULD NOT BE READ and stay as they were: {first}", done.problems);
             if done.problems > 1 {
-                let log = self.job.repository.join("rdiff-backup-data");
+                let log = self.job.repository.join(DATA);
                 words += &format!(", and others, see the newest error_log in {log}");
             }
         }
@@ -215,15 +260,29 @@ impl Attempt<'_> {
     }
 }
 
-fn exit_of(done: &BackupReport) -> Exit {
-    let problems = if done.problems > 0 { Exit::FILE_ERROR } else { Exit::OK };
-    let regressed = if done.regressed.is_some() { Exit::WARNING } else { Exit::OK };
-    problems | regressed
+/// The options of every action, as a job has them.
+pub(super) fn generic(job: &Job, given: &Generic) -> Generic {
+    let mut generic = given.clone();
+    generic.remote.timeout = generic.remote.timeout.or(job.remote_timeout);
+    let identity = job.identity.as_ref().map(|key| key.as_std_path().to_path_buf());
+    generic.remote.identity = generic.remote.identity.take().or(identity);
+    generic.remote.schema.get_or_insert_with(|| schema(job).into());
+    generic
 }
 
-/// The options of every action, as a job has them.
-pub(super) fn generic(_job: &Job, given: &Generic) -> Generic {
-    given.clone()
+/// How a job calls ssh: it never asks, for at night nobody answers.
+fn schema(job: &Job) -> String {
+    let known = job.known_hosts.as_ref().map(|file| format!("UserKnownHostsFile={file}"));
+    let options =
+        ["BatchMode=yes".to_owned()].into_iter().chain(known).chain(job.ssh_options.iter().cloned());
+    let mut words = vec!["ssh".to_owned()];
+    for option in options {
+        // What stands for something in a schema is doubled to stand for itself.
+        let option = option.replace('{', "{{").replace('}', "}}").replace('%', "%%");
+        words.extend(["-o".to_owned(), shell_word(&option)]);
+    }
+    words.push("{h}".to_owned());
+    words.join(" ")
 }
 
 /// Points a backup to where the source is now.
@@ -231,6 +290,12 @@ fn aim(args: &mut Backup, job: &Job, mounted: Option<&Mounted>) {
     args.source = match mounted {
         Some(mounted) => local(mounted.path().as_std_path()),
         None => source(job),
+    };
+    // Only for a first run: one whose repository is gone was refused.
+    args.create_full_path = true;
+    args.via = match job.via() {
+        Some(Via::Sshfs) => action::Via::Sshfs,
+        _ => action::Via::Sftp,
     };
     args.repository = local(job.repository.as_std_path());
 }

@@ -78,6 +78,17 @@ impl When {
             .ok_or_else(|| format!("'{text}' is no minute from 0 to 59"))
     }
 
+    /// The option that says it.
+    pub fn option(self) -> String {
+        match self {
+            Self::Daily { hour, minute } => format!("--daily={hour:02}:{minute:02}"),
+            Self::Weekly { day, hour, minute } => {
+                format!("--weekly={} {hour:02}:{minute:02}", DAYS[usize::from(day % 7)])
+            }
+            Self::Hourly { minute } => format!("--hourly={minute}"),
+        }
+    }
+
     /// The first five fields of a line of a crontab.
     pub fn cron(self) -> String {
         match self {

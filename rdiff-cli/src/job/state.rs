@@ -23,6 +23,9 @@ pub struct LastRun {
     /// The session it wrote, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<i64>,
+    /// The session of the last run that wrote one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good: Option<i64>,
     /// Its line.
     pub line: String,
 }
@@ -138,7 +141,14 @@ mod tests {
         let store = Store::find(Utf8Path::from_path(dir.path())).unwrap();
         let name = JobName::parse("web").unwrap();
         assert_eq!(LastRun::load(&store, &name).unwrap(), None);
-        let run = LastRun { started: 1, ended: 2, exit: 4, session: Some(1), line: "web: \"x\"\nä".into() };
+        let run = LastRun {
+            started: 1,
+            ended: 2,
+            exit: 4,
+            session: None,
+            good: Some(1),
+            line: "web: \"x\"\nä".into(),
+        };
         make_dir(store.state()).unwrap();
         run.save(&store, &name).unwrap();
         assert_eq!(LastRun::load(&store, &name).unwrap(), Some(run));

@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 use rdiff_core::repo::{MirrorState, Repository};
 use rdiff_core::time::{SessionTime, TimeSpec, Zone};
+use serde_json::json;
 
 use super::file::Job;
 use super::keep::table;
@@ -44,9 +45,12 @@ pub(super) fn status(names: &[JobName], max_age: Option<&str>, store: &Store, cx
     for name in names {
         let status = Status::of(&name, max_age, store, cx.now);
         exit |= status.exit;
-        rows.push(row(&status));
+        match cx.json() {
+            Some(json) => json.item("job", &status.json()),
+            None => rows.push(row(&status)),
+        }
     }
-    cx.print(table(&rows))?;
+    cx.print_for_people(&table(&rows))?;
     Ok(exit)
 }
 
@@ -67,6 +71,24 @@ impl Status {
             Err(e) => status.bad(rdiff_core::error::chain(&e)),
         }
         status
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "name": self.name.as_str(),
+            "session": self.session.map(|session| session.0),
+            "age": self.age,
+            "size": self.size,
+            "exit_code": self.exit.code(),
+            "troubles": self.troubles,
+            "last_run": self.last.as_ref().map(|last| json!({
+                "started": last.started,
+                "ended": last.ended,
+                "exit_code": last.exit,
+                "session": last.session,
+                "text": last.line,
+            })),
+        })
     }
 
     fn bad(&mut self, why: String) {

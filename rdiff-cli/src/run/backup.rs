@@ -11,9 +11,12 @@ use crate::json::lines;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest, preview, refuse_own_source};
+use rdiff_core::error::Error;
 use rdiff_core::format::stats::human_size;
+use rdiff_core::path::{RepoPath, RepoPathBuf};
 use rdiff_core::repo::{MirrorState, Repository};
 use serde_json::{Value, json};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +57,7 @@ impl Ready {
         if reading.is_local {
             refuse_own_source(&reading.shown, &to.path).or_fail(cx, Step::Check)?;
         }
+        refuse_without_marker(args.safety.marker.as_deref(), &reading).or_fail(cx, Step::Check)?;
         let root = reading.source.root().or_fail(cx, Step::Setup)?;
         let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
         Ok(Self { to, request, reading, filter })
@@ -98,6 +102,27 @@ fn say_what_is_left(target: &Path, was_no_room: bool, cx: &Context<'_>) {
             cx.ui.note(&format!("{shown} is as it was after the session of {}", at.asctime(zone)));
         }
         MirrorState::Clean(_) => {}
+    }
+}
+
+/// Where the path is not that must be there, something else is read than was meant.
+fn refuse_without_marker(marker: Option<&Path>, reading: &Reading) -> Result<(), Error> {
+    let Some(marker) = marker else { return Ok(()) };
+    let refused = |why: String| {
+        let (marker, shown) = (marker.display(), reading.shown.display());
+        Error::Refused(format!(
+            "the marker '{marker}' is not in {shown} ({why}), so this is not what was to be backed up; see that the right \
+             disk is mounted there"
+        ))
+    };
+    let path = RepoPathBuf::new(marker.as_os_str().as_bytes()).map_err(|e| refused(e.to_string()))?;
+    let path = path.as_path();
+    let name = path.name().unwrap_or_default();
+    let found = reading.source.stat_in(path.parent().unwrap_or(RepoPath::ROOT), &[name.into()]).pop();
+    match found {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(e)) => Err(refused(e.to_string())),
+        None => Err(refused("it can't be looked at".to_owned())),
     }
 }
 

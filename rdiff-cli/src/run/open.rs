@@ -15,21 +15,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A place in a repository that is open for reading.
-pub(super) struct Opened {
-    pub(super) repo: Arc<Repository>,
+pub(crate) struct Opened {
+    pub(crate) repo: Arc<Repository>,
     /// The path in its tree; the root for all of it.
-    pub(super) path: RepoPathBuf,
+    pub(crate) path: RepoPathBuf,
     /// The session whose state an increment file holds, if the place was given as one.
-    pub(super) increment: Option<SessionTime>,
+    pub(crate) increment: Option<SessionTime>,
     /// Did the last session not finish?
-    pub(super) is_interrupted: bool,
+    pub(crate) is_interrupted: bool,
     /// Is it on another host, and mounted read-only?
-    pub(super) is_mounted: bool,
+    pub(crate) is_mounted: bool,
 }
 
 impl Context<'_> {
     /// Opens what a location is in.
-    pub(super) fn open(&self, location: &OsStr) -> Result<Opened, Failure> {
+    pub(crate) fn open(&self, location: &OsStr) -> Result<Opened, Failure> {
         let remote = remote(location).or_fail(self, Step::Check)?;
         let place = match &remote {
             Some(remote) => mount_repository(remote, true, self)?,
@@ -70,7 +70,7 @@ impl Context<'_> {
     }
 
     /// Opens a repository to change it. Actions that do so take no path inside it.
-    pub(super) fn writer(&self, location: &OsStr, log: &str) -> Result<Writer, Failure> {
+    pub(crate) fn writer(&self, location: &OsStr, log: &str) -> Result<Writer, Failure> {
         let path = match remote(location).or_fail(self, Step::Check)? {
             Some(remote) => {
                 self.allow_remote_repository(&remote)?;
@@ -103,7 +103,7 @@ impl Context<'_> {
     }
 
     /// The session that a time means.
-    pub(super) fn session(&self, repo: &Repository, time: &str) -> Result<SessionTime, Failure> {
+    pub(crate) fn session(&self, repo: &Repository, time: &str) -> Result<SessionTime, Failure> {
         let asked = self.time(time)?;
         let sessions = repo.sessions().or_fail(self, Step::Setup)?;
         let none =

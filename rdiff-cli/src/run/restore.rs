@@ -24,7 +24,7 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     if let Some(path) = &args.explain {
         return explain::in_session(path, &to.shown, &place, at, &filter, cx);
     }
-    let mut exit = check_target(target, cx)?;
+    let mut exit = if args.is_confirmed { Exit::OK } else { check_target(target, cx)? };
     if place.is_interrupted {
         exit |= Exit::WARNING;
     }
