@@ -102,7 +102,7 @@ impl Ran {
         if let Some(good) = good
             && !job.repository.join(DATA).exists()
         {
-            let (repository, state) = (job.repository.clone(), store.state_file(name));
+            let (repository, state) = (job.repository, store.state_file(name));
             return refused(&JobError::RepositoryGone { repository, good: at(good), state });
         }
         let mut attempt = Attempt { name, job: &job, cx, warnings: Vec::new(), first_problem: None };
