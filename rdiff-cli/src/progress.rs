@@ -24,6 +24,8 @@ pub enum Job<'a> {
         source: &'a Path,
         /// The directory.
         target: &'a Path,
+        /// What of the repository; messages name paths from there.
+        part: RepoPath<'a>,
     },
     /// Any other.
     Other,
@@ -41,7 +43,7 @@ impl<'a> Terminal<'a> {
     /// Watches a job.
     pub fn new(ui: &'a Ui, job: Job<'a>) -> Self {
         use crate::ui::Api;
-        if let (Job::Restore { source, target }, Api::V201) = (&job, ui.api) {
+        if let (Job::Restore { source, target, .. }, Api::V201) = (&job, ui.api) {
             ui.note(&starting("restore operation", source, target));
         }
         Self { ui, job, is_first: AtomicBool::new(false), is_regressing: AtomicBool::new(false) }
@@ -72,7 +74,11 @@ impl<'a> Terminal<'a> {
             PathDone::Added if is_first => "Processing file",
             _ => "Processing changed file",
         };
-        self.ui.path(path, word(what), &format!("{message} {path}"));
+        let shown = match self.job {
+            Job::Restore { part, .. } => path.below(part).unwrap_or(path),
+            _ => path,
+        };
+        self.ui.path(path, word(what), &format!("{message} {shown}"));
     }
 }
 

@@ -260,10 +260,14 @@ impl Target {
         };
         if !first.is_dir() {
             if stat.is_some() {
-                if !request.overwrite {
+                // An empty directory that was made for what is restored gives way to it.
+                let gave_way = std::fs::remove_dir(path).is_ok();
+                if !gave_way && !request.overwrite {
                     return Err(in_the_way());
                 }
-                remove(path)?;
+                if !gave_way {
+                    remove(path)?;
+                }
             }
             let name = path.file_name().ok_or_else(in_the_way)?;
             return Ok(Self { root: open(parent)?, prefix: name.as_bytes().to_vec(), is_empty: true });
@@ -459,8 +463,8 @@ enum Work {
     Directory,
     /// A file to be rebuilt. `there` is the regular file that stands in its place.
     Content { chain: Chain, there: Option<Stat>, digest: Option<Digest> },
-    /// A second name of a file restored before.
-    Link { to: StoredPath, there: bool },
+    /// A second name of a file restored before, which has this digest.
+    Link { to: StoredPath, there: bool, digest: Option<Digest> },
     /// A link or special file.
     Special,
     /// Only attributes differ, if anything.
@@ -541,8 +545,8 @@ impl Planner<'_> {
         let mut digest = file.digest;
         if let Some(link) = file.link {
             match self.links.get(&link.group()) {
-                Some((to, _)) if self.hard_links => {
-                    return Ok(Work::Link { to: to.clone(), there: there.is_some() });
+                Some((to, digest)) if self.hard_links => {
+                    return Ok(Work::Link { to: to.clone(), there: there.is_some(), digest: *digest });
                 }
                 Some((_, of_group)) => digest = *of_group,
                 None => {
@@ -730,6 +734,14 @@ impl Worker {
         Ok(last)
     }
 
+    /// Rebuilds a name of a file from what there is for this name alone.
+    fn by_itself(&self, job: &Job, digest: Option<Digest>) -> Result<Option<Problem>> {
+        match Increments::new(&self.repo).chain(&job.entry, self.at) {
+            Ok(chain) => self.content(job, &chain, false, digest, &mut Tools::default()),
+            Err(e) => Ok(Some(problem(ProblemKind::List, &job.entry, crate::error::chain(&e)))),
+        }
+    }
+
     fn path_of_base(&self, base: &Base) -> std::path::PathBuf {
         match base {
             Base::Mirror(place) => self.repo.path_of(place),
@@ -842,7 +854,7 @@ impl Finisher<'_> {
         while let Some((_, job)) = self.nest.leave_for(done.job.entry.path.as_path()) {
             self.worker.set_attributes(&job)?;
         }
-        if let Work::Link { to, there } = &done.job.work {
+        if let Work::Link { to, there, digest } = &done.job.work {
             let disk = &self.worker.disk;
             let shown = disk.root().path_of(done.job.place.as_bytes());
             done.unchanged = *there && disk.root().is_one_file(to.as_bytes(), done.job.place.as_bytes());
@@ -851,9 +863,9 @@ impl Finisher<'_> {
             }
             let linked = if done.unchanged { Ok(()) } else { disk.link(to, &done.job.place) };
             match linked {
+                // It could not be restored, or somebody took it away: programs do, as soon as it is announced.
                 Err(e) if crate::tree::is_absent(&e) => {
-                    let why = "the file that this is another name of could not be restored";
-                    done.problem = Some(problem(ProblemKind::List, &done.job.entry, why));
+                    done.problem = self.worker.by_itself(&done.job, *digest)?;
                 }
                 Err(e) if can_not_be_linked(&e) => {
                     self.worker.copy_first(to, &done.job)?;

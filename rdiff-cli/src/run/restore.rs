@@ -35,7 +35,8 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     if !place.is_mounted {
         cx.log("restore", source);
     }
-    let terminal = Terminal::new(cx.ui, Job::Restore { source, target: &to.shown });
+    let part = place.path.as_path();
+    let terminal = Terminal::new(cx.ui, Job::Restore { source, target: &to.shown, part });
     let done = cx.counting(
         |stop| ahead::of_session(&place.repo, at, request.subtree.as_path(), stop),
         || run(&place.repo, target, &request, filter, &terminal),
