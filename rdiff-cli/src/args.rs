@@ -5,6 +5,7 @@
 mod abbreviate;
 pub mod additions;
 pub mod groups;
+mod help;
 mod inspect;
 mod jobs;
 pub mod selection;
@@ -112,7 +113,7 @@ pub fn base_command() -> Command {
 
 /// The current command line.
 pub fn command() -> Command {
-    base_command()
+    let command = base_command()
         .about("Mirror a directory, and keep what changes as reverse differences")
         .subcommand_required(true)
         .subcommand_value_name("ACTION")
@@ -135,6 +136,8 @@ pub fn command() -> Command {
             verify(),
         ])
         .subcommands(inspect::commands())
+        .after_help(help::GENERAL);
+    help::teach(command)
 }
 
 fn action(name: &'static str, about: &'static str, examples: &'static str) -> Command {

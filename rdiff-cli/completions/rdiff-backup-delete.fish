@@ -1,0 +1,3 @@
+complete -c rdiff-backup-delete -s d -l dry-run -d 'Only print what would be deleted'
+complete -c rdiff-backup-delete -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdiff-backup-delete -s V -l version -d 'Print version'

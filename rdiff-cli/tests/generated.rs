@@ -1,0 +1,185 @@
+//! The man pages in `man` and the completions in `completions` are what the commands make of them.
+//!
+//! `scripts/generate` writes them anew, which is this test with `UPDATE=1`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use clap::Command;
+use clap_complete::aot::{Shell, generate};
+use clap_mangen::Man;
+use rdiff_cli::companions::{delete, statistics};
+use rdiff_cli::{args, legacy};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All of it, by its place in this crate.
+fn generated() -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut main = args::command();
+    main.build();
+    let actions: Vec<String> = leaves(&main).iter().map(|c| shown_name(c)).collect();
+    let others = ["rdiff-backup-delete", "rdiff-backup-statistics", "rdiff-backup-old"].map(str::to_owned);
+    let top: Vec<String> = actions.iter().chain(&others).cloned().collect();
+    files.extend([page(&main, &top)]);
+    let back = ["rdiff-backup".to_owned()];
+    files.extend(leaves(&main).into_iter().map(|c| page(c, &back)));
+    let old = legacy::command().name("rdiff-backup-old").bin_name("rdiff-backup");
+    files.extend([old, delete::command(), statistics::command()].iter().map(|c| page(c, &back)));
+    for mut command in [args::command(), delete::command(), statistics::command()] {
+        let name = command.get_name().to_owned();
+        for (shell, file) in [
+            (Shell::Bash, format!("{name}.bash")),
+            (Shell::Zsh, format!("_{name}")),
+            (Shell::Fish, format!("{name}.fish")),
+        ] {
+            let mut text = Vec::new();
+            generate(shell, &mut command, name.clone(), &mut text);
+            // It writes the hyphen of the name in two ways, and does not find the actions again.
+            let text = String::from_utf8(text).unwrap().replace("rdiff__subcmd__backup", "rdiff__backup");
+            files.insert(Path::new("completions").join(file), text.into_bytes());
+        }
+    }
+    files
+}
+
+/// The commands that are actions: those without commands of their own.
+fn leaves(command: &Command) -> Vec<&Command> {
+    let all = command.get_subcommands().filter(|c| !c.is_hide_set());
+    all.flat_map(|c| if c.has_subcommands() { leaves(c) } else { vec![c] }).collect()
+}
+
+/// `rdiff-backup-list-files`.
+fn shown_name(command: &Command) -> String {
+    command.get_display_name().unwrap_or(command.get_name()).to_owned()
+}
+
+/// The page of a command. Texts behind the options become sections of their own.
+fn page(command: &Command, see: &[String]) -> (PathBuf, Vec<u8>) {
+    let name = shown_name(command);
+    let man = Man::new(command.clone())
+        .title(name.to_uppercase())
+        .section("1")
+        .date("")
+        .source("rdiff-backup")
+        .manual("rdiff-backup");
+    let mut text = Vec::new();
+    man.render_title(&mut text).unwrap();
+    man.render_name_section(&mut text).unwrap();
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.lines().map(|line| escaped(line.trim_start_matches("Usage:").trim()));
+    text.extend_from_slice(
+        format!(".SH SYNOPSIS\n{}\n", usage.collect::<Vec<_>>().join("\n.br\n")).as_bytes(),
+    );
+    man.render_description_section(&mut text).unwrap();
+    man.render_options_section(&mut text).unwrap();
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut text).unwrap();
+    }
+    let mut text = String::from_utf8(text).unwrap();
+    sections(&command.get_after_help().map(ToString::to_string).unwrap_or_default(), &mut text);
+    text += ".SH \"SEE ALSO\"\n";
+    text += &see.iter().map(|page| format!("\\fB{}\\fR(1)", escaped(page))).collect::<Vec<_>>().join(", ");
+    text += "\n";
+    (Path::new("man").join(format!("{name}.1")), text.into_bytes())
+}
+
+/// Paragraphs that begin with `Title:` are sections; indented lines stay as they are.
+fn sections(text: &str, out: &mut String) {
+    for paragraph in text.split("\n\n").filter(|p| !p.is_empty()) {
+        let (head, body) = paragraph.split_once('\n').unwrap_or((paragraph, ""));
+        let body = match head.strip_suffix(':').filter(|_| !head.starts_with(' ')) {
+            Some(title) => {
+                *out += &format!(".SH \"{}\"\n", title.to_uppercase());
+                body
+            }
+            None => {
+                *out += ".SH NOTES\n";
+                paragraph
+            }
+        };
+        let mut is_verbatim = false;
+        for line in body.lines() {
+            if line.starts_with(' ') != is_verbatim {
+                is_verbatim = !is_verbatim;
+                *out += if is_verbatim { ".nf\n" } else { ".fi\n" };
+            }
+            *out += &format!("{}\n", escaped(line));
+        }
+        if is_verbatim {
+            *out += ".fi\n";
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+#[test]
+fn pages_and_completions_are_up_to_date() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let wanted = generated();
+    if std::env::var_os("UPDATE").is_some() {
+        for dir in ["man", "completions"] {
+            drop(fs::remove_dir_all(here.join(dir)));
+            fs::create_dir(here.join(dir)).unwrap();
+        }
+        wanted.iter().for_each(|(path, text)| fs::write(here.join(path), text).unwrap());
+    }
+    let mut found = BTreeMap::new();
+    for dir in ["man", "completions"] {
+        for entry in fs::read_dir(here.join(dir)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            found.insert(path.strip_prefix(here).unwrap().to_owned(), fs::read(&path).unwrap());
+        }
+    }
+    let all = wanted.keys().chain(found.keys());
+    let stale: std::collections::BTreeSet<_> = all.filter(|p| wanted.get(*p) != found.get(*p)).collect();
+    assert!(stale.is_empty(), "out of date: {stale:?}\nrun scripts/generate, and commit what it writes");
+}
+
+/// Every action is explained: by what it does, what each argument is, and examples.
+#[test]
+fn the_help_of_every_action_teaches() {
+    let mut main = args::command();
+    main.build();
+    let mut lacking = Vec::new();
+    for command in leaves(&main) {
+        let name = shown_name(command);
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        if !after.contains("Examples:\n  rdiff-backup ") {
+            lacking.push(format!("{name}: examples"));
+        }
+        if command.get_about().is_none() {
+            lacking.push(format!("{name}: what it does"));
+        }
+        let args = command.get_arguments().filter(|a| !a.is_hide_set());
+        let silent = args.filter(|a| a.get_help().is_none_or(|h| h.to_string().is_empty()));
+        lacking.extend(silent.map(|a| format!("{name}: what {} is", a.get_id())));
+    }
+    assert!(lacking.is_empty(), "help lacks {lacking:#?}; see src/args/help.rs");
+}
+
+/// A real bash completes actions, options and what follows.
+#[test]
+fn bash_completes() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions/rdiff-backup.bash");
+    let complete = |words: &[&str]| {
+        let program = format!(
+            "source '{}'; COMP_WORDS=({}); COMP_CWORD={}; $(complete -p rdiff-backup | sed 's/.*-F \\([^ ]*\\).*/\\1/') rdiff-backup \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\" \
+             && printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            script.display(),
+            words.join(" "),
+            words.len() - 1
+        );
+        let done = std::process::Command::new("bash").args(["--norc", "-c", &program]).output().unwrap();
+        assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(complete(&["rdiff-backup", "res"]), ["restore"]);
+    assert_eq!(complete(&["rdiff-backup", "list", "inc"]), ["increments"]);
+    assert_eq!(complete(&["rdiff-backup", "restore", "--incr"]), ["--increment"]);
+    assert!(complete(&["rdiff-backup", "--for"]).contains(&"--force".to_owned()));
+    assert_eq!(complete(&["rdiff-backup", "compare", "--method", "h"]), ["hash"]);
+}
