@@ -127,6 +127,7 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l no-
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l print-statistics -d 'Print the statistics of the session'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l no-print-statistics
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l allow-empty-source -d 'Believe it when the source is empty and the mirror is not'
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l no-space-check -d 'Only warn when the session can\'t fit on the disk'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l json -d 'Print for programs: one JSON object a line, see docs/json.md'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l dry-run -d 'Say what would be done, and change nothing'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l progress -d 'Show how far a job is also where there is no terminal'
@@ -296,6 +297,7 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fis
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l print-statistics -d 'Print the statistics of the session'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l no-print-statistics
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l allow-empty-source -d 'Believe it when the source is empty and the mirror is not'
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l no-space-check -d 'Only warn when the session can\'t fit on the disk'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l json -d 'Print for programs: one JSON object a line, see docs/json.md'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l dry-run -d 'Say what would be done, and change nothing'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l progress -d 'Show how far a job is also where there is no terminal'

@@ -8,7 +8,7 @@ use clap_complete::aot::{Shell, generate};
 use clap_mangen::Man;
 use rdiff_cli::companions::{delete, statistics};
 use rdiff_cli::{args, legacy};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -135,7 +135,7 @@ fn pages_and_completions_are_up_to_date() {
         }
     }
     let all = wanted.keys().chain(found.keys());
-    let stale: std::collections::BTreeSet<_> = all.filter(|p| wanted.get(*p) != found.get(*p)).collect();
+    let stale: BTreeSet<_> = all.filter(|p| wanted.get(*p) != found.get(*p)).collect();
     assert!(stale.is_empty(), "out of date: {stale:?}\nrun scripts/generate, and commit what it writes");
 }
 
@@ -182,4 +182,35 @@ fn bash_completes() {
     assert_eq!(complete(&["rdiff-backup", "restore", "--incr"]), ["--increment"]);
     assert!(complete(&["rdiff-backup", "--for"]).contains(&"--force".to_owned()));
     assert_eq!(complete(&["rdiff-backup", "compare", "--method", "h"]), ["hash"]);
+}
+
+/// What is linked in stands in the list, with its licence, and no licence asks more than to be named.
+#[test]
+fn third_parties_are_listed() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = std::process::Command::new(cargo)
+        .args("tree --locked --offline -p rdiff-cli --target x86_64-unknown-linux-gnu".split(' '))
+        .args("--edges normal,no-proc-macro --prefix none --format {p}|{l}".split(' '))
+        .current_dir(&top)
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let list = fs::read_to_string(top.join("THIRD-PARTY.md")).unwrap();
+    let listed: BTreeSet<&str> =
+        list.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| package")).collect();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let row = |line: &str| {
+        let (package, licence) = line.split_once('|')?;
+        let licence = licence.trim_end_matches(" (*)");
+        Some(format!("| {} | {licence} |", package.split(' ').next()?))
+    };
+    let linked: BTreeSet<String> =
+        tree.lines().filter_map(row).filter(|r| !r.starts_with("| rdiff-")).collect();
+    let linked: BTreeSet<&str> = linked.iter().map(String::as_str).collect();
+    let differing: Vec<_> = linked.symmetric_difference(&listed).collect();
+    assert!(differing.is_empty(), "{differing:#?}\nrun scripts/third-party, and commit what it writes");
+    let permissive = ["MIT", "Apache-2.0", "BSD-", "ISC", "Zlib", "Unlicense", "0BSD"];
+    let others: Vec<_> = linked.iter().filter(|row| !permissive.iter().any(|l| row.contains(l))).collect();
+    assert!(others.is_empty(), "{others:?}");
 }
