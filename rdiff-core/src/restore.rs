@@ -156,9 +156,10 @@ pub fn restore(
         never_drop_acls: request.never_drop_acls,
     };
     let worker = Arc::new(worker);
-    let newest = interrupted.is_none() && repo.sessions()?.last() == Some(&at);
+    let newest = if interrupted.is_none() { repo.sessions()?.last().copied() } else { None };
     let mut planner = Planner {
-        increments: (!newest).then(|| Increments::new(repo)),
+        increments: Increments::new(repo),
+        newest,
         repo,
         disk: Arc::clone(&disk),
         target: &target,
@@ -461,8 +462,9 @@ struct Job {
 enum Work {
     /// The directory is there; its attributes come last.
     Directory,
-    /// A file to be rebuilt. `there` is the regular file that stands in its place.
-    Content { chain: Chain, there: Option<Stat>, digest: Option<Digest> },
+    /// A file to be rebuilt. `there` is the regular file that stands in its place. A chain that is shortened
+    /// begins at a later session that had the same content.
+    Content { chain: Chain, is_shortened: bool, there: Option<Stat>, digest: Option<Digest> },
     /// A second name of a file restored before, which has this digest.
     Link { to: StoredPath, there: bool, digest: Option<Digest> },
     /// A link or special file.
@@ -483,8 +485,9 @@ impl Job {
 /// Decides, in path order, what is to be done.
 struct Planner<'r> {
     repo: &'r Repository,
-    /// Nothing where the newest session is wanted: the mirror is it.
-    increments: Option<Increments<'r>>,
+    increments: Increments<'r>,
+    /// The session that the mirror is, if it surely is one.
+    newest: Option<SessionTime>,
     disk: Arc<dyn Disk>,
     target: &'r Target,
     at: SessionTime,
@@ -503,12 +506,12 @@ impl Planner<'_> {
     }
 
     fn plan(&mut self, pair: Pair<Recorded, Found>) -> Result<Option<Job>> {
-        let (entry, there) = match pair {
-            Pair::Left(recorded) => (recorded.entry, None),
+        let (Recorded { entry, same_until, .. }, there) = match pair {
+            Pair::Left(recorded) => (recorded, None),
             Pair::Right(found) => return self.stranger(&found).map(|()| None),
             Pair::Both(recorded, found) => match found.what {
-                What::Here(stat) if !self.is_gone(found.path.as_path()) => (recorded.entry, Some(stat)),
-                _ => (recorded.entry, None),
+                What::Here(stat) if !self.is_gone(found.path.as_path()) => (recorded, Some(stat)),
+                _ => (recorded, None),
             },
         };
         let place = self.place(entry.path.as_path());
@@ -528,7 +531,7 @@ impl Planner<'_> {
                 }
                 Work::Directory
             }
-            Kind::File(_) => self.plan_file(&entry, &place, there)?,
+            Kind::File(_) => self.plan_file(&entry, same_until, &place, there)?,
             _ if there.is_some() && self.is_same_special(&entry, &place) => Work::Attributes,
             _ => {
                 if there.is_some() {
@@ -540,7 +543,13 @@ impl Planner<'_> {
         Ok(Some(Job { entry, place, work }))
     }
 
-    fn plan_file(&mut self, entry: &Entry, place: &StoredPath, there: Option<Stat>) -> Result<Work> {
+    fn plan_file(
+        &mut self,
+        entry: &Entry,
+        same_until: Option<SessionTime>,
+        place: &StoredPath,
+        there: Option<Stat>,
+    ) -> Result<Work> {
         let file = entry.file().cloned().unwrap_or_default();
         let mut digest = file.digest;
         if let Some(link) = file.link {
@@ -554,12 +563,13 @@ impl Planner<'_> {
                 }
             }
         }
-        let chain = match &mut self.increments {
-            Some(increments) => increments.chain(entry, self.at)?,
-            None => {
-                let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
-                Chain { base: Base::Mirror(mirror), deltas: Vec::new() }
-            }
+        // The way is shorter from a later session with the same content; if that is damaged, the long one is left.
+        let from = same_until.unwrap_or(self.at).max(self.at);
+        let chain = if self.newest == Some(from) {
+            let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
+            Chain { base: Base::Mirror(mirror), deltas: Vec::new() }
+        } else {
+            self.increments.chain(entry, from)?
         };
         // A file with several names in the target must not be changed under the others, unless these are its own.
         let is_group = |stat: &Stat| {
@@ -576,7 +586,7 @@ impl Planner<'_> {
             })
             .while_doing(Doing::Remove, shown)?;
         }
-        Ok(Work::Content { chain, there, digest })
+        Ok(Work::Content { chain, is_shortened: from != self.at, there, digest })
     }
 
     fn is_same_special(&self, entry: &Entry, place: &StoredPath) -> bool {
@@ -681,8 +691,17 @@ impl Worker {
                 self.set_attributes(&job)?;
                 None
             }
-            Work::Content { chain, there, digest } => {
-                self.content(&job, chain, there.is_some(), *digest, tools)?
+            Work::Content { chain, is_shortened, there, digest } => {
+                let problem = self.content(&job, chain, there.is_some(), *digest, tools)?;
+                match problem {
+                    Some(_) if *is_shortened => {
+                        match Increments::new(&self.repo).chain(&job.entry, self.at) {
+                            Ok(whole) => self.content(&job, &whole, there.is_some(), *digest, tools)?,
+                            Err(_) => problem,
+                        }
+                    }
+                    other => other,
+                }
             }
         };
         Ok(Done { job, problem, unchanged })

@@ -36,8 +36,8 @@ enum Op {
     Put { from: StoredPath, to: StoredPath },
     /// A directory is made, where something else may stand.
     MakeDir { to: StoredPath, over: bool },
-    /// Only attributes change.
-    SetAttributes(Box<Entry>),
+    /// Only attributes change, or of them only the time.
+    SetAttributes { entry: Box<Entry>, only_time: bool },
     /// A file becomes another name of the first of its group.
     Link { first: StoredPath, to: StoredPath },
 }
@@ -70,6 +70,13 @@ struct Dir {
     has_increment: bool,
     /// Do its attributes have to be set?
     touched: bool,
+}
+
+impl Dir {
+    /// Has the mirror all its attributes already, but for the time?
+    fn only_time(&self) -> bool {
+        matches!((&self.old, &self.now), (Some(old), Some(now)) if same_but_time(old, now))
+    }
 }
 
 /// The first name of a group of hard links, once it was dealt with.
@@ -106,7 +113,8 @@ pub(super) struct Recorder<'m> {
     ops: Vec<Op>,
     staged_bytes: u64,
     removals: Vec<Removal>,
-    touched: Vec<Entry>,
+    /// Directories whose attributes have to be set, or of them only the time.
+    touched: Vec<(Entry, bool)>,
     firsts: HashMap<(u64, u64), First>,
     removed: u64,
     /// A directory that stays with all in it, since what stands in its place can't be read.
@@ -271,11 +279,12 @@ impl<'m> Recorder<'m> {
     }
 
     fn leave(&mut self, dir: Dir) -> Result<()> {
+        let only_time = dir.only_time();
         let Some(now) = dir.now.filter(|_| dir.touched) else { return Ok(()) };
         if self.is_first() {
             return self.shared.set_mirror_attributes(&now);
         }
-        self.touched.push(now);
+        self.touched.push((now, only_time));
         Ok(())
     }
 
@@ -484,7 +493,10 @@ impl<'m> Recorder<'m> {
                 self.ops.push(Op::Put { from, to });
             }
             Place::Mirror if self.is_first() => {}
-            Place::Mirror => self.ops.push(Op::SetAttributes(Box::new(entry.clone()))),
+            Place::Mirror => {
+                let only_time = old.is_some_and(|o| same_but_time(&o.entry, entry));
+                self.ops.push(Op::SetAttributes { entry: Box::new(entry.clone()), only_time });
+            }
             Place::Nowhere if entry.is_dir() && !self.is_first() => {
                 if !old.is_some_and(|o| o.entry.is_dir()) {
                     self.ops.push(Op::MakeDir { to, over: old.is_some() });
@@ -626,8 +638,9 @@ impl<'m> Recorder<'m> {
                 }
                 session.io(Doing::Create, to, self.in_opened(to, || make_dirs(&**disk, to)))
             }
-            Op::SetAttributes(entry) => {
-                let (to, attributes) = (self.shared.mirror(entry), self.shared.for_mirror(entry));
+            Op::SetAttributes { entry, only_time } => {
+                let to = self.shared.mirror(entry);
+                let attributes = self.to_set(entry, *only_time);
                 let set = self.in_opened(&to, || disk.set_attributes(&to, &attributes));
                 session.io(Doing::SetAttributes, &to, set)
             }
@@ -639,6 +652,12 @@ impl<'m> Recorder<'m> {
                 session.io(Doing::Remove, &between, ignore_absent(disk.unlink(&between)))
             }
         }
+    }
+
+    /// The attributes to set in the mirror: all, or only the time where the others are there.
+    fn to_set<'e>(&self, entry: &'e Entry, only_time: bool) -> Applied<'e> {
+        let all = self.shared.for_mirror(entry);
+        if only_time { Applied { mtime: all.mtime, ..Applied::default() } } else { all }
     }
 
     fn link(&self, first: &StoredPath, to: &StoredPath) -> Result<()> {
@@ -673,12 +692,13 @@ impl<'m> Recorder<'m> {
     /// Sets the attributes of directories in which anything changed, and the modes of others that were
     /// opened up. To get at one may open another, further up; so this goes on until all are closed.
     fn close_directories(&self) -> Result<()> {
-        let places: HashSet<StoredPath> = self.touched.iter().map(|e| self.shared.mirror(e)).collect();
+        let places: HashSet<StoredPath> = self.touched.iter().map(|(e, _)| self.shared.mirror(e)).collect();
+        let opened: HashSet<StoredPath> = self.opened.borrow().iter().map(|(dir, _)| dir.clone()).collect();
         self.opened.borrow_mut().retain(|(dir, _)| !places.contains(dir));
         let Shared { session, disk, .. } = &*self.shared;
-        for entry in &self.touched {
+        for (entry, only_time) in &self.touched {
             let place = self.shared.mirror(entry);
-            let attributes = self.shared.for_mirror(entry);
+            let attributes = self.to_set(entry, *only_time && !opened.contains(&place));
             let set = self.in_opened(&place, || disk.set_attributes(&place, &attributes));
             session.io(Doing::SetAttributes, &place, set)?;
         }
@@ -829,6 +849,15 @@ impl<'m> Recorder<'m> {
         };
         session.io(Doing::Write, &place, write())
     }
+}
+
+/// Do two states of a path have all attributes in common, but for the time?
+fn same_but_time(old: &Entry, new: &Entry) -> bool {
+    let untimed = |entry: &Entry| crate::entry::Attrs { mtime: None, ..entry.attrs.clone() };
+    old.kind.same_type(&new.kind)
+        && untimed(old) == untimed(new)
+        && old.xattrs.same(&new.xattrs)
+        && old.acl == new.acl
 }
 
 /// Is the record that would be written the one that is there?

@@ -373,7 +373,7 @@ impl Shared {
                 let (mut file, place) = self.create_new(new)?;
                 let shown = place.clone().unwrap_or_else(|| self.mirror(new));
                 let old_place = old.map_or_else(|| self.mirror(new), |o| self.mirror(&o.entry));
-                let mut mirror = self.open_mirror(&old_place)?;
+                let (mut mirror, _) = self.open_mirror(&old_place)?;
                 tools.old.resize(BUFFER, 0);
                 let copied = crate::repo::put::copy_sparse(&mut mirror, &mut *file, u64::MAX, &mut tools.old);
                 self.session.io(
@@ -413,8 +413,8 @@ impl Shared {
         self.session.io(Doing::Create, place, made)
     }
 
-    fn open_mirror(&self, place: &StoredPath) -> Result<File> {
-        let opened = self.disk.root().open_file(place.as_bytes());
+    fn open_mirror(&self, place: &StoredPath) -> Result<(File, u64)> {
+        let opened = self.disk.root().open_file_sized(place.as_bytes());
         self.session.io(Doing::Open, place, opened)
     }
 
@@ -454,7 +454,7 @@ impl Shared {
             shared: self,
             new,
             hasher: Hasher::default(),
-            mirror: old_file.map(|f| (f, AlignedScan::new(old.map_or(0, |o| o.entry.size())))),
+            mirror: old_file.map(|(f, _)| (f, AlignedScan::new(old.map_or(0, |o| o.entry.size())))),
             old_len: old.map_or(0, |o| o.entry.size()),
             out: None,
             offset: 0,
@@ -598,10 +598,7 @@ impl Shared {
     fn old_content(&self, entry: &Entry) -> Result<Option<(File, u64)>> {
         let place = self.mirror(entry);
         match self.open_mirror(&place) {
-            Ok(file) => {
-                let length = self.session.io(Doing::Stat, &place, file.metadata())?.len();
-                Ok(Some((file, length)))
-            }
+            Ok(opened) => Ok(Some(opened)),
             Err(Error::Io { source, .. })
                 if is_absent(&source) || source.kind() == io::ErrorKind::InvalidInput =>
             {

@@ -250,8 +250,15 @@ impl Disk for RealDisk {
     }
 
     fn set_attributes(&self, path: &StoredPath, attributes: &Applied<'_>) -> io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        if !path.as_bytes().is_empty() {
+        if let Some(mtime) = attributes.only_time() {
+            let (parent, name) = self.root.parent(path.as_bytes())?;
+            return Ok(rustix::fs::utimensat(&*parent, name, &timestamps(mtime), AtFlags::SYMLINK_NOFOLLOW)?);
+        }
+        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        if attributes.is_dir {
+            // Anything else that may stand there is not even opened.
+            flags |= OFlags::DIRECTORY;
+        } else if !path.as_bytes().is_empty() {
             let handle = self.root.open_at(path.as_bytes(), OFlags::PATH, 0)?;
             let stat = stat_fd(&handle)?;
             if !matches!(stat.kind, crate::tree::FileKind::Regular | crate::tree::FileKind::Directory) {

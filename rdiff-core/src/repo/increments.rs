@@ -330,16 +330,15 @@ impl Repository {
         let increment = match base {
             Base::Mirror(place) => {
                 let path = self.path_of(place);
-                let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
-                let length = file.metadata().while_doing(Doing::Stat, path)?.len();
-                return Ok((BaseFile::File(file), length));
+                let opened = self.root().open_file_sized(place.as_bytes()).while_doing(Doing::Open, path);
+                return opened.map(|(file, length)| (BaseFile::File(file), length));
             }
             Base::Snapshot(increment) => increment,
         };
         let path = self.path_of(&increment.place);
-        let file = self.root().open_file(increment.place.as_bytes()).while_doing(Doing::Open, &path)?;
+        let opened = self.root().open_file_sized(increment.place.as_bytes());
+        let (file, length) = opened.while_doing(Doing::Open, &path)?;
         if !increment.gzipped {
-            let length = file.metadata().while_doing(Doing::Stat, path)?.len();
             return Ok((BaseFile::File(file), length));
         }
         let mut content = Content::by_name(file, true).take(reach);

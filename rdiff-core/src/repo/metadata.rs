@@ -24,6 +24,8 @@ pub struct Recorded {
     pub entry: Entry,
     /// The record as it stands in `mirror_metadata`.
     pub raw: Vec<u8>,
+    /// For a file: the newest session that was met up to which, by its digests, the content stayed the same.
+    pub same_until: Option<SessionTime>,
 }
 
 impl AtPath for Recorded {
@@ -78,8 +80,9 @@ impl Repository {
             asked: Some(format!("{time} (no mirror_metadata for it is left)")),
         })?;
         let streams = chain.iter().map(|f| self.records_from(f, subtree)).collect::<Result<Vec<_>>>()?;
-        let mut streams: Vec<_> = streams.into_iter().map(Iterator::peekable).collect();
-        if let (Some(file), Some(snapshot)) = (chain.last(), streams.last_mut())
+        let mut streams: Vec<_> =
+            streams.into_iter().zip(&chain).map(|(s, file)| (file.time, s.peekable())).collect();
+        if let (Some(file), Some((_, snapshot))) = (chain.last(), streams.last_mut())
             && snapshot.peek().is_none()
         {
             // Taken at its word, it would make all that there is new.
@@ -202,7 +205,7 @@ impl Repository {
                 let now = precise.map(Box::new);
                 Some(Ok(IndexEntry { path, now }))
             });
-            streams.push((Box::new(entries) as Stream<IndexEntry>).peekable());
+            streams.push((at, (Box::new(entries) as Stream<IndexEntry>).peekable()));
             match base.map(SessionTime) {
                 None => break,
                 Some(newer) if newer > at => at = newer,
@@ -259,6 +262,34 @@ impl AtPath for IndexEntry {
     }
 }
 
+/// An entry of a file of a chain, of which newer ones can tell more.
+trait Layered: AtPath {
+    /// Notes that it stands in the file of session `at`.
+    fn met(&mut self, _at: SessionTime) {}
+
+    /// Does the newer file say of the content that it is the same?
+    fn has_content_of(&self, _newer: &Self) -> bool {
+        false
+    }
+}
+
+impl Layered for IndexEntry {}
+
+impl Layered for Versioned {
+    fn met(&mut self, at: SessionTime) {
+        if let Some(now) = self.now.as_mut().filter(|n| n.entry.file().is_some_and(|f| f.digest.is_some())) {
+            now.same_until = Some(at);
+        }
+    }
+
+    fn has_content_of(&self, newer: &Self) -> bool {
+        let (Some(old), Some(new)) = (&self.now, &newer.now) else { return false };
+        let (Some(a), Some(b)) = (old.entry.file(), new.entry.file()) else { return false };
+        let same = a.digest.is_some() && a.digest == b.digest && a.size == b.size;
+        same && old.entry.long_name == new.entry.long_name
+    }
+}
+
 struct Records {
     reader: RecordReader<Content>,
     parser: RecordParser,
@@ -280,7 +311,8 @@ impl Iterator for Records {
             Ok(Some(raw)) => match self.parser.parse(raw) {
                 Ok((path, entry)) => {
                     let raw = || raw.to_vec();
-                    Ok(Versioned { path, now: entry.map(|entry| Box::new(Recorded { entry, raw: raw() })) })
+                    let now = entry.map(|entry| Box::new(Recorded { entry, raw: raw(), same_until: None }));
+                    Ok(Versioned { path, now })
                 }
                 Err(e) => Err(RecordError::Format(e)),
             },
@@ -315,21 +347,22 @@ pub(crate) fn until_error<T>(stream: impl Iterator<Item = Result<T>>) -> impl It
 
 /// Joins the files of a chain, the oldest first: for each path the oldest that mentions it is right.
 struct Oldest<I: Iterator> {
-    streams: Vec<Peekable<I>>,
+    /// With the session of each.
+    streams: Vec<(SessionTime, Peekable<I>)>,
 }
 
-impl<T: AtPath, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
+impl<T: Layered, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut winner: Option<usize> = None;
         for i in 0..self.streams.len() {
             let (before, from_here) = self.streams.split_at_mut(i);
-            match from_here[0].peek() {
+            match from_here[0].1.peek() {
                 None => {}
-                Some(Err(_)) => return from_here[0].next(),
+                Some(Err(_)) => return from_here[0].1.next(),
                 Some(Ok(item)) => {
-                    let smaller = match winner.and_then(|w| before[w].peek()) {
+                    let smaller = match winner.and_then(|w| before[w].1.peek()) {
                         Some(Ok(best)) => item.path() < best.path(),
                         _ => true,
                     };
@@ -340,11 +373,18 @@ impl<T: AtPath, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
             }
         }
         let winner = winner?;
-        let item = self.streams[winner].next()?;
-        if let Ok(item) = &item {
-            for stream in &mut self.streams[winner + 1..] {
-                if matches!(stream.peek(), Some(Ok(other)) if other.path() == item.path()) {
-                    stream.next();
+        let (at, stream) = &mut self.streams[winner];
+        let mut item = stream.next()?;
+        if let Ok(item) = &mut item {
+            item.met(*at);
+            let mut same = true;
+            for (at, stream) in &mut self.streams[winner + 1..] {
+                let of_path = |other: &Result<T>| matches!(other, Ok(o) if o.path() == item.path());
+                if let Some(Ok(newer)) = stream.next_if(of_path) {
+                    same = same && item.has_content_of(&newer);
+                    if same {
+                        item.met(*at);
+                    }
                 }
             }
         }

@@ -374,6 +374,7 @@ impl Ownership {
             owner: (self.may_chown && caps.owners).then(|| self.of(&entry.attrs)),
             mode: (!is_link).then_some(entry.attrs.mode & caps.mode_mask),
             mtime: entry.precise.as_ref().map(|p| p.mtime).or(entry.attrs.mtime.map(|s| (s, 0))),
+            is_dir: entry.is_dir(),
             xattrs: caps.xattrs.then_some(&entry.xattrs),
             acl,
         }
@@ -389,6 +390,8 @@ pub struct Applied<'e> {
     pub mode: Option<u32>,
     /// Modification time.
     pub mtime: Option<(i64, u32)>,
+    /// They are a directory's.
+    pub is_dir: bool,
     /// All extended attributes that it shall have.
     pub xattrs: Option<&'e Xattrs>,
     /// Access and default list in the kernel's form; an inner nothing takes the list away.
@@ -424,19 +427,23 @@ impl Applied<'_> {
                 mode = mode.map(without_set_id);
             }
         }
+        let have = match fresh || (self.xattrs.is_none() && self.acl.is_none()) {
+            true => Vec::new(),
+            false => grown(|buf| rustix::fs::flistxattr(fd, buf))?.unwrap_or_default(),
+        };
         if let Some(xattrs) = self.xattrs {
-            set_xattrs(fd, xattrs, fresh)?;
+            set_xattrs(fd, xattrs, &have)?;
         }
         // With a list the bits of the group are its mask: set before it they would let the group in.
         let has_list = matches!(self.acl, Some((Some(_), _)));
-        if has_list && self.set_acl(fd, fresh)? {
+        if has_list && self.set_acl(fd, fresh, &have)? {
             sets_mode = true;
         }
         if let Some(mode) = mode.filter(|_| sets_mode) {
             refused.mode(rustix::fs::fchmod(fd, Mode::from_raw_mode(mode)))?;
         }
         if !has_list {
-            self.set_acl(fd, fresh)?;
+            self.set_acl(fd, fresh, &have)?;
         }
         if let Some(mtime) = self.mtime
             && there.is_none_or(|stat| stat.mtime != mtime)
@@ -446,8 +453,15 @@ impl Applied<'_> {
         Ok(())
     }
 
-    /// Sets or takes away the lists. Was any set that wasn't there?
-    fn set_acl(&self, fd: BorrowedFd<'_>, fresh: bool) -> io::Result<bool> {
+    /// The time, where nothing else is to be set.
+    pub fn only_time(&self) -> Option<(i64, u32)> {
+        let Self { owner: None, mode: None, xattrs: None, acl: None, mtime, .. } = self else { return None };
+        *mtime
+    }
+
+    /// Sets or takes away the lists; `have` are the names of the attributes that there are. Was any set that
+    /// wasn't there?
+    fn set_acl(&self, fd: BorrowedFd<'_>, fresh: bool, have: &[u8]) -> io::Result<bool> {
         let Some((access, default)) = &self.acl else { return Ok(false) };
         let mut set = false;
         for (name, list) in [(c"system.posix_acl_access", access), (c"system.posix_acl_default", default)] {
@@ -457,7 +471,7 @@ impl Applied<'_> {
                     rustix::fs::fsetxattr(fd, name, bytes, rustix::fs::XattrFlags::empty())?;
                     set = true;
                 }
-                None if fresh => {}
+                None if !have.split(|&b| b == 0).any(|n| n == name.to_bytes()) => {}
                 None => match rustix::fs::fremovexattr(fd, name) {
                     Err(Errno::NODATA | Errno::OPNOTSUPP) | Ok(()) => {}
                     // The kernel refuses it to who is not the owner before it asks if there are such lists at all.
@@ -540,22 +554,19 @@ fn holds(fd: BorrowedFd<'_>, name: impl rustix::path::Arg, value: &[u8]) -> bool
         && !value.is_empty()
 }
 
-/// Makes the extended attributes of an open file exactly these.
-fn set_xattrs(fd: BorrowedFd<'_>, wanted: &Xattrs, fresh: bool) -> io::Result<()> {
-    if !fresh {
-        let have = grown(|buf| rustix::fs::flistxattr(fd, buf))?.unwrap_or_default();
-        for name in have.split(|&b| b == 0).filter(|n| !n.is_empty() && !n.starts_with(b"system.")) {
-            if !wanted.0.iter().any(|(n, _)| n == name) {
-                match rustix::fs::fremovexattr(fd, name) {
-                    // What we may not touch, such as a security label, stays.
-                    Err(Errno::NODATA | Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) | Ok(()) => {}
-                    Err(e) => return Err(e.into()),
-                }
+/// Makes the extended attributes of an open file exactly these; `have` are the names that it has.
+fn set_xattrs(fd: BorrowedFd<'_>, wanted: &Xattrs, have: &[u8]) -> io::Result<()> {
+    for name in have.split(|&b| b == 0).filter(|n| !n.is_empty() && !n.starts_with(b"system.")) {
+        if !wanted.0.iter().any(|(n, _)| n == name) {
+            match rustix::fs::fremovexattr(fd, name) {
+                // What we may not touch, such as a security label, stays.
+                Err(Errno::NODATA | Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) | Ok(()) => {}
+                Err(e) => return Err(e.into()),
             }
         }
     }
     for (name, value) in &wanted.0 {
-        if !fresh && holds(fd, &name[..], value) {
+        if have.split(|&b| b == 0).any(|n| n == &name[..]) && holds(fd, &name[..], value) {
             continue;
         }
         match rustix::fs::fsetxattr(fd, &name[..], value, rustix::fs::XattrFlags::empty()) {

@@ -345,16 +345,25 @@ impl Root {
     /// # Errors
     /// Those of `open`; `InvalidInput` if it is no regular file.
     pub fn open_file(&self, path: &[u8]) -> io::Result<std::fs::File> {
+        self.open_file_sized(path).map(|(file, _)| file)
+    }
+
+    /// The same, with the length of the file in bytes.
+    ///
+    /// # Errors
+    /// As [`Root::open_file`].
+    pub fn open_file_sized(&self, path: &[u8]) -> io::Result<(std::fs::File, u64)> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = match self.open_at(path, flags, 0) {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => self.open_closed(path, flags)?,
             other => other?,
         };
         let file = std::fs::File::from(fd);
-        if !file.metadata()?.is_file() {
+        let meta = file.metadata()?;
+        if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        Ok(file)
+        Ok((file, meta.len()))
     }
 
     /// Opens something with modes changed for a moment, one at a time.
