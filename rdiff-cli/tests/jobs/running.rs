@@ -135,6 +135,7 @@ fn a_source_that_is_gone_costs_nothing() {
     let text = person.line("job run --all").with(1);
     assert!(text.matches("Connection refused").count() == 2 && text.lines().count() == 2, "{text}");
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    next_second();
     let text = person.line("job status --max-age 0s").with(1);
     assert!(text.matches("too old").count() == 2 && text.matches("the last run").count() == 2, "{text}");
     for repository in ["web", "direct"] {
