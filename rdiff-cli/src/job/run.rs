@@ -153,7 +153,10 @@ impl Attempt<'_> {
         };
         self.after(exit, &words);
         if let Some(first) = self.warnings.first() {
-            exit |= Exit::WARNING;
+            // That nothing was backed up says it all.
+            if !exit.has(Exit::ERROR) {
+                exit |= Exit::WARNING;
+            }
             let others = match self.warnings.len() {
                 1 => String::new(),
                 n => format!(" (and {} more warnings, shown with -v4)", n - 1),
