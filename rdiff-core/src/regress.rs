@@ -214,6 +214,7 @@ impl Undo {
         let of_index =
             |kind| files.iter().any(|f| f.base == b"source_index" && f.time == self.good && f.kind == kind);
         if !of_index(IncrementKind::Snapshot) && of_index(IncrementKind::Diff) {
+            self.make_staging()?;
             let mut snapshot = SideFile::new(Arc::clone(&self.disk), Arc::clone(pool), self.staged(), None);
             let mut entries = IndexWriter::default();
             IndexWriter::head(None, snapshot.text());
