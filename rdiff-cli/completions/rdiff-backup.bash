@@ -176,7 +176,7 @@ _rdiff__backup() {
             return 0
             ;;
         rdiff__backup__subcmd__backup)
-            opts="-h --create-full-path --not-compressed-regexp --compression --no-compression --exclude --include --exclude-regexp --include-regexp --exclude-filelist --include-filelist --exclude-filelist-stdin --include-filelist-stdin --exclude-globbing-filelist --include-globbing-filelist --exclude-globbing-filelist-stdin --include-globbing-filelist-stdin --exclude-if-present --include-if-present --exclude-special-files --include-special-files --exclude-symbolic-links --include-symbolic-links --exclude-device-files --include-device-files --exclude-fifos --include-fifos --exclude-sockets --include-sockets --exclude-other-filesystems --include-other-filesystems --max-file-size --min-file-size --explain --never-drop-acls --acls --no-acls --carbonfile --no-carbonfile --compare-inode --no-compare-inode --eas --no-eas --hard-links --no-hard-links --resource-forks --no-resource-forks --user-mapping-file --group-mapping-file --preserve-numerical-ids --file-statistics --no-file-statistics --print-statistics --no-print-statistics --allow-empty-source --max-deletions --no-space-check --via --json --dry-run --progress --no-progress --identity --remote-timeout --help"
+            opts="-h --create-full-path --not-compressed-regexp --compression --no-compression --exclude --include --exclude-regexp --include-regexp --exclude-filelist --include-filelist --exclude-filelist-stdin --include-filelist-stdin --exclude-globbing-filelist --include-globbing-filelist --exclude-globbing-filelist-stdin --include-globbing-filelist-stdin --exclude-if-present --include-if-present --exclude-special-files --include-special-files --exclude-symbolic-links --include-symbolic-links --exclude-device-files --include-device-files --exclude-fifos --include-fifos --exclude-sockets --include-sockets --exclude-other-filesystems --include-other-filesystems --max-file-size --min-file-size --explain --never-drop-acls --acls --no-acls --carbonfile --no-carbonfile --compare-inode --no-compare-inode --eas --no-eas --hard-links --no-hard-links --resource-forks --no-resource-forks --user-mapping-file --group-mapping-file --preserve-numerical-ids --file-statistics --no-file-statistics --print-statistics --no-print-statistics --allow-empty-source --marker --max-deletions --no-space-check --via --json --dry-run --progress --no-progress --identity --remote-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -310,6 +310,10 @@ _rdiff__backup() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --marker)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-deletions)
@@ -749,7 +753,7 @@ _rdiff__backup() {
             return 0
             ;;
         rdiff__backup__subcmd__job__subcmd__add)
-            opts="-h --repo --via --mount-point --identity --known-hosts --ssh-option --older-than --marker --max-age --silence --before --after --hook-time-limit --replace --create-full-path --not-compressed-regexp --compression --no-compression --exclude --include --exclude-regexp --include-regexp --exclude-filelist --include-filelist --exclude-filelist-stdin --include-filelist-stdin --exclude-globbing-filelist --include-globbing-filelist --exclude-globbing-filelist-stdin --include-globbing-filelist-stdin --exclude-if-present --include-if-present --exclude-special-files --include-special-files --exclude-symbolic-links --include-symbolic-links --exclude-device-files --include-device-files --exclude-fifos --include-fifos --exclude-sockets --include-sockets --exclude-other-filesystems --include-other-filesystems --max-file-size --min-file-size --explain --never-drop-acls --acls --no-acls --carbonfile --no-carbonfile --compare-inode --no-compare-inode --eas --no-eas --hard-links --no-hard-links --resource-forks --no-resource-forks --user-mapping-file --group-mapping-file --preserve-numerical-ids --file-statistics --no-file-statistics --print-statistics --no-print-statistics --allow-empty-source --max-deletions --no-space-check --jobs-dir --json --dry-run --progress --no-progress --remote-timeout --help"
+            opts="-h --repo --via --mount-point --known-hosts --ssh-option --older-than --max-age --before --after --hook-time-limit --replace --create-full-path --not-compressed-regexp --compression --no-compression --exclude --include --exclude-regexp --include-regexp --exclude-filelist --include-filelist --exclude-filelist-stdin --include-filelist-stdin --exclude-globbing-filelist --include-globbing-filelist --exclude-globbing-filelist-stdin --include-globbing-filelist-stdin --exclude-if-present --include-if-present --exclude-special-files --include-special-files --exclude-symbolic-links --include-symbolic-links --exclude-device-files --include-device-files --exclude-fifos --include-fifos --exclude-sockets --include-sockets --exclude-other-filesystems --include-other-filesystems --max-file-size --min-file-size --explain --never-drop-acls --acls --no-acls --carbonfile --no-carbonfile --compare-inode --no-compare-inode --eas --no-eas --hard-links --no-hard-links --resource-forks --no-resource-forks --user-mapping-file --group-mapping-file --preserve-numerical-ids --file-statistics --no-file-statistics --print-statistics --no-print-statistics --allow-empty-source --marker --max-deletions --no-space-check --jobs-dir --json --dry-run --progress --no-progress --identity --remote-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -770,21 +774,6 @@ _rdiff__backup() {
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
-                --identity)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
                     fi
                     return 0
                     ;;
@@ -811,15 +800,7 @@ _rdiff__backup() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --marker)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --max-age)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --silence)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -965,6 +946,10 @@ _rdiff__backup() {
                     fi
                     return 0
                     ;;
+                --marker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-deletions)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -973,6 +958,21 @@ _rdiff__backup() {
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --identity)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
                     fi
                     return 0
                     ;;
@@ -1068,7 +1068,7 @@ _rdiff__backup() {
             return 0
             ;;
         rdiff__backup__subcmd__job__subcmd__restore)
-            opts="-h --at --path --to --in-place --dry-run --jobs-dir --json --progress --no-progress --identity --remote-timeout --help"
+            opts="-h --at --path --to --in-place --jobs-dir --json --dry-run --progress --no-progress --identity --remote-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1708,7 +1708,7 @@ _rdiff__backup() {
             return 0
             ;;
         rdiff__backup__subcmd__setup)
-            opts="-h --jobs-dir --name --repo --via --mount-point --identity --known-hosts --ssh-option --older-than --daily --weekly --hourly --systemd --no-schedule --host-key --user --dry-run --json --progress --no-progress --remote-timeout --help"
+            opts="-h --jobs-dir --name --repo --via --mount-point --known-hosts --ssh-option --older-than --daily --weekly --hourly --systemd --no-schedule --host-key --user --json --dry-run --progress --no-progress --identity --remote-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1740,21 +1740,6 @@ _rdiff__backup() {
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
-                --identity)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
                     fi
                     return 0
                     ;;
@@ -1799,6 +1784,21 @@ _rdiff__backup() {
                     ;;
                 --user)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --identity)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --remote-timeout)

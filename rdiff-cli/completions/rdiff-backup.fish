@@ -84,6 +84,7 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l min
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l explain -d 'Say which rule decides about this path, and do nothing else' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l user-mapping-file -d 'Lines `old:new` that translate users, by name or number' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l group-mapping-file -d 'Lines `old:new` that translate groups, by name or number' -r -F
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l marker -d 'Fail unless this path is in the source' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l max-deletions -d 'Fail if more of the files than this are gone; default: 50%' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand backup" -l via -d 'Read another host by sftp (the default) or by sshfs, a private mount' -r -f -a "sftp\t''
 sshfs\t''"
@@ -229,13 +230,10 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fis
 sshfs\t''
 fstab\t''"
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l mount-point -d 'With --via fstab: the mount point of the entry' -r -f -a "(__fish_complete_directories)"
-complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l identity -d 'The private key to log in with, and no other' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l known-hosts -d 'The file of known hosts' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l ssh-option -d 'An option of the ssh configuration: ProxyJump=gate' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l older-than -d 'After a successful run remove the sessions before this time' -r
-complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l marker -d 'A path that must be in the source, or it is the wrong one' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l max-age -d 'How old the last good session may be for `job status`; default: 2D' -r
-complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l silence -d 'Give up a server that is silent for so long; default: 60' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l before -d 'Run this first; if it fails, nothing is backed up' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l after -d 'Run this last, whatever happened' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l hook-time-limit -d 'How long each of them may take; default: 3600' -r
@@ -255,8 +253,10 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fis
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l explain -d 'Say which rule decides about this path, and do nothing else' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l user-mapping-file -d 'Lines `old:new` that translate users, by name or number' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l group-mapping-file -d 'Lines `old:new` that translate groups, by name or number' -r -F
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l marker -d 'Fail unless this path is in the source' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l max-deletions -d 'Fail if more of the files than this are gone; default: 50%' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l jobs-dir -d 'Where the jobs are; default: ~/.config/rdiff-backup/jobs.d, for root below /etc' -r -f -a "(__fish_complete_directories)"
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l identity -d 'Private key to log in to other hosts with, and no other' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l remote-timeout -d 'How long another host may say nothing; default: 60' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l replace -d 'Write over a job of that name'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from add" -l create-full-path -d 'Create the directories above the target too'
@@ -326,8 +326,8 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fis
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l identity -d 'Private key to log in to other hosts with, and no other' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l remote-timeout -d 'How long another host may say nothing; default: 60' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l in-place -d 'Restore to where it came from'
-complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l dry-run -d 'Only tell what would be overwritten and deleted'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l json -d 'Print for programs: one JSON object a line, see docs/json.md'
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l dry-run -d 'Say what would be done, and change nothing'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l progress -d 'Show how far a job is also where there is no terminal'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -l no-progress
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand job; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
@@ -501,7 +501,6 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l via 
 sshfs\t''
 fstab\t''"
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l mount-point -d 'With --via fstab: the mount point of the entry' -r -f -a "(__fish_complete_directories)"
-complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l identity -d 'The private key to log in with, and no other' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l known-hosts -d 'The file of known hosts' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l ssh-option -d 'An option of the ssh configuration: ProxyJump=gate' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l older-than -d 'After a successful run remove the sessions before this time' -r
@@ -510,11 +509,12 @@ complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l week
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l hourly -d 'Run each hour at this minute' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l host-key -d 'The fingerprint of the host\'s key, as its owner told you: SHA256:…' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l user -d 'Set up for this user, who is made if he is not there (as root)' -r
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l identity -d 'Private key to log in to other hosts with, and no other' -r -F
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l remote-timeout -d 'How long another host may say nothing; default: 60' -r
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l systemd -d 'A systemd service and timer instead of a line of the crontab'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l no-schedule -d 'Don\'t schedule the job'
-complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l dry-run -d 'Only show the steps'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l json -d 'Print for programs: one JSON object a line, see docs/json.md'
+complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l dry-run -d 'Say what would be done, and change nothing'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l progress -d 'Show how far a job is also where there is no terminal'
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -l no-progress
 complete -c rdiff-backup -n "__fish_rdiff_backup_using_subcommand setup" -s h -l help -d 'Print help'
