@@ -10,7 +10,7 @@
 //! | [`handle`] | what C holds is a number in a table, never a pointer to be believed |
 //! | [`arg`] | pointers of the caller become values, and values become pointers; with [`view`] all unsafe code |
 //! | [`repository`], [`sessions`] | opening, state, sessions |
-//! | [`entry`], [`file`], [`history`], [`changes`] | reading: cursors, and the content of files |
+//! | [`entry`], [`file`](mod@file), [`history`], [`changes`] | reading: cursors, and the content of files |
 //! | [`backup`], [`restore`], [`verify`], [`compare`], [`regress`], [`remove`] | jobs: options, reports |
 //! | [`progress`], [`selection`] | what the options of jobs have in common |
 //!
