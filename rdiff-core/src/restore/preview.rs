@@ -1,8 +1,9 @@
 //! What a restore would do, without doing any of it.
 
-use super::{
-    Filtered, RestoreReport, RestoreRequest, in_the_way, is_not_a_directory, is_not_empty, same_kind, walk,
-};
+use super::plan::same_kind;
+use super::target::{in_the_way, is_not_a_directory, is_not_empty, walk};
+use super::wanted::Filtered;
+use super::{RestoreReport, RestoreRequest};
 use crate::compare::{Groups, hash};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Result};
