@@ -131,13 +131,13 @@ pub fn changes(
 /// to the repository or the target of anything.
 ///
 /// # Errors
-/// [`Error::NoSuchPath`] if it was not there; [`Error::Refused`] if it was no regular file;
+/// [`Error::NoSuchPath`] if it was not there; [`Error::NotAFile`] if it was no regular file;
 /// [`Error::Rebuild`], [`Error::Corrupt`], [`Error::Io`].
 pub fn content_at(repo: &Repository, path: RepoPath<'_>, at: SessionTime) -> Result<FileContent> {
     let entry = entry_at(repo, path, at)?;
     let entry = entry.ok_or_else(|| Error::NoSuchPath { path: path.to_owned(), at })?;
     if entry.file().is_none() {
-        return Err(Error::Refused(format!("{path} was no regular file at {at}")));
+        return Err(Error::NotAFile { path: path.to_owned(), at });
     }
     let chain = Increments::new(repo).chain(&entry, at)?;
     let mirror = repo.layout().mirror(path, entry.long_name.as_ref());

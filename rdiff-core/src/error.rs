@@ -1,5 +1,9 @@
 //! What can go wrong: [`Error`] ends a job, a [`Problem`] concerns one path of the source.
 
+mod refusal;
+
+pub use refusal::Refusal;
+
 use crate::path::{PathError, RepoPathBuf};
 use crate::time::SessionTime;
 use std::fmt;
@@ -132,8 +136,11 @@ pub enum Error {
         free: String,
     },
     /// The request can't be carried out as it stands; the text says what to change.
-    #[error("{0}")]
-    Refused(String),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A mistake in this crate. What was done is as safe as after an interruption.
+    #[error("{0}: this is a mistake in the program, please report it")]
+    Internal(&'static str),
     /// The monitor asked to stop.
     #[error("stopped on request")]
     Cancelled,

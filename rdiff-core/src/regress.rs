@@ -11,7 +11,7 @@
 //! 5. the increments of the good session go; barrier; the marker of the failed session goes last.
 
 use crate::entry::{Digest, Entry, Kind};
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::index::IndexWriter;
 use crate::format::names::IncrementKind;
 use crate::merge::{AtPath, Pair, merge_join};
@@ -107,17 +107,14 @@ fn is_in_mirror(repo: &Repository, entry: &Entry, buf: &mut [u8]) -> Result<bool
 fn before_the_newest(repo: &Repository) -> Result<(SessionTime, SessionTime)> {
     match repo.sessions()?[..] {
         [.., before, newest] => Ok((before, newest)),
-        _ => Err(Error::Refused(format!(
-            "{} has one session only; there is nothing to go back to",
-            repo.path().display()
-        ))),
+        _ => Err(Refusal::NothingBefore { repository: repo.path().to_path_buf() }.into()),
     }
 }
 
 /// Undoes the newest session, although it is good. Its states are lost.
 ///
 /// # Errors
-/// [`Error::NoSuchSession`] if there is none before it; else as [`regress`].
+/// [`Refusal::NothingBefore`] if it is the only one; else as [`regress`].
 pub fn undo_newest(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressReport> {
     let repo = writer.repo();
     if let MirrorState::Clean(_) = repo.state()? {
@@ -136,7 +133,7 @@ pub(crate) fn undo_failed(writer: &Writer, monitor: &dyn Monitor) -> Result<Regr
     let repo = Arc::clone(writer.repo());
     let files = repo.data_files()?;
     let MirrorState::Interrupted { good, failed } = state_of(&files, repo.path())? else {
-        return Err(Error::Refused("there is nothing to undo".to_owned()));
+        return Err(Refusal::NothingToUndo { repository: repo.path().to_path_buf() }.into());
     };
     monitor.event(&Event::Phase(Phase::Regressing));
     let pool = Arc::new(Pool::new(std::thread::available_parallelism().map_or(2, usize::from)));

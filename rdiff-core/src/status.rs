@@ -36,7 +36,7 @@ impl Status {
 /// Looks how a repository is. Nothing is written, and no lock is held against others.
 ///
 /// # Errors
-/// [`crate::error::Error::Io`]; [`crate::error::Error::Refused`] with more than two markers.
+/// [`crate::error::Error::Io`]; [`crate::error::Refusal::TooManyMarkers`].
 pub fn status(repo: &Repository) -> Result<Status> {
     let state = repo.state()?;
     let sessions = repo.sessions()?;

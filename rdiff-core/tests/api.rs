@@ -4,14 +4,15 @@
 
 use rdiff_core::backup::{BackupReport, BackupRequest, backup_directory};
 use rdiff_core::compare::{CompareReport, CompareRequest};
-use rdiff_core::diff::changes;
+use rdiff_core::diff::{changes, content_at};
 use rdiff_core::entry::Entry;
-use rdiff_core::error::{Error, Problem};
+use rdiff_core::error::{Error, Problem, Refusal, chain};
 use rdiff_core::list::{ChangeKind, Step, changed_since, history};
 use rdiff_core::monitor::{Event, Monitor, Recorder, Silent};
 use rdiff_core::path::{RepoPath, RepoPathBuf};
+use rdiff_core::purge::PurgePlan;
 use rdiff_core::read::{FileReader, SessionReader, open_file};
-use rdiff_core::regress::RegressReport;
+use rdiff_core::regress::{RegressReport, undo_newest};
 use rdiff_core::remove::RemoveReport;
 use rdiff_core::repo::increments::FileContent;
 use rdiff_core::repo::lock::Writer;
@@ -295,9 +296,39 @@ fn rules_select_what_is_backed_up_and_wrong_ones_are_an_error() {
     backup_directory(&tree, &target, &request, &rule(b"**/cache"), &Silent).unwrap();
     assert!(target.join("kept").exists() && !target.join("cache").exists());
     let own = backup_directory(&target.join("kept"), &target, &request, &[], &Silent);
-    assert!(matches!(own, Err(Error::Refused(_))), "{own:?}");
+    assert!(matches!(own, Err(Error::Refused(Refusal::SourceInRepository { .. }))), "{own:?}");
     let missing = backup_directory(&dir.path().join("no"), &target, &request, &[], &Silent);
     assert!(matches!(missing, Err(Error::Io { .. })), "{missing:?}");
+}
+
+#[test]
+fn a_refusal_says_in_its_fields_what_it_is_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tree, repo) = history_of(dir.path(), 1);
+    let target = repo.path();
+    let refused = |request: &BackupRequest| {
+        let request = BackupRequest { time: Some(FIRST + DAY), ..request.clone() };
+        match backup_directory(&tree, target, &request, &[], &Silent) {
+            Err(Error::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        }
+    };
+    let quoting = refused(&BackupRequest { chars_to_quote: Some(b"A-Z".to_vec()), ..Default::default() });
+    let Refusal::OtherQuoting { stored, wanted, .. } = &quoting else { panic!("{quoting:?}") };
+    assert_eq!((&stored[..], &wanted[..]), (&b""[..], &b"A-Z"[..]));
+    let pattern = refused(&BackupRequest { not_compressed: Some("(".into()), ..Default::default() });
+    assert!(matches!(&pattern, Refusal::BadPattern { pattern, .. } if pattern == "("), "{pattern:?}");
+    let text = chain(&Error::from(pattern));
+    assert!(text.starts_with("the pattern for files not to compress, \"(\", is no") && !text.contains('\n'));
+
+    let root = PurgePlan::new(&repo, RepoPath::ROOT).map(|_| ());
+    assert!(matches!(root, Err(Error::Refused(Refusal::PurgeOfRoot { .. }))), "{root:?}");
+    let writer = Writer::new(Arc::clone(&repo), false).unwrap();
+    let only = undo_newest(&writer, &Silent);
+    let Err(Error::Refused(Refusal::NothingBefore { repository })) = &only else { panic!("{only:?}") };
+    assert_eq!(repository, target);
+    let no_file = content_at(&repo, path("dir").as_path(), SessionTime(FIRST)).map(|_| ());
+    assert!(matches!(&no_file, Err(Error::NotAFile { path: p, .. }) if *p == path("dir")), "{no_file:?}");
 }
 
 /// Stops a job at its third path.

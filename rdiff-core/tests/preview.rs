@@ -5,7 +5,7 @@ mod support;
 
 use ours::{Problems, back_up, local, request, restore_all, try_restore_over};
 use rdiff_core::backup::{self, Preview};
-use rdiff_core::error::Error;
+use rdiff_core::error::{Error, Refusal};
 use rdiff_core::monitor::{Event, Monitor, PathDone, Silent};
 use rdiff_core::repo::Repository;
 use rdiff_core::repo::lock::Writer;
@@ -86,7 +86,7 @@ fn a_preview_refuses_what_the_backup_would() {
     std::fs::create_dir(&top).expect("a directory");
     std::fs::write(top.join("f"), "x").expect("a file");
     let foreign = preview(&top, place.path(), 5, &Touched::default());
-    assert!(matches!(foreign, Err(Error::Refused(_))), "{foreign:?}");
+    assert!(matches!(foreign, Err(Error::Refused(Refusal::TargetNotARepository { .. }))), "{foreign:?}");
     let nowhere = preview(&top, &place.path().join("no/such"), 5, &Touched::default());
     assert!(matches!(nowhere, Err(Error::Io { .. })), "{nowhere:?}");
     back_up(&top, &repo, 1_000_000_000);
@@ -121,7 +121,7 @@ fn restore_regress_and_remove_do_what_their_previews_said() {
     assert_eq!((again.restored, again.removed), (again.unchanged, 0));
     let refused =
         restore::preview(&opened, &target, &RestoreRequest::new(SessionTime(times[0])), Everything, &Silent);
-    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Refused(Refusal::TargetNotEmpty { .. }))), "{refused:?}");
 
     let was = Manifest::scan(&repo);
     assert_eq!(regress::preview(&opened, false, &Silent).expect("a preview"), None);

@@ -189,7 +189,8 @@ typedef enum rdiff_status {
   RDIFF_CLOCK_BEHIND = 13,
   // The source is gone, or so much of it that this can't be meant. Nothing was removed from the backup.
   RDIFF_SOURCE_VANISHED = 14,
-  // The request can't be carried out as it stands; the message says what to change.
+  // The request can't be carried out as it stands, for a reason without a code of its own; the message says what
+  // to change.
   RDIFF_REFUSED = 15,
   // The progress callback asked to stop.
   RDIFF_CANCELLED = 16,
@@ -197,6 +198,22 @@ typedef enum rdiff_status {
   RDIFF_PANIC = 17,
   // Any other failure.
   RDIFF_FAILED = 18,
+  // The target holds something, or is no directory: RDIFF_RESTORE_OVERWRITE and RDIFF_BACKUP_FORCE allow that.
+  RDIFF_TARGET_EXISTS = 19,
+  // The target of a restore is mounted read-only.
+  RDIFF_READ_ONLY = 20,
+  // The disk has no room for the session. Nothing was changed, or what was begun has been taken back.
+  RDIFF_NO_ROOM = 21,
+  // There is no session to undo, or none to go back to.
+  RDIFF_NOTHING_TO_UNDO = 22,
+  // The markers of the repository don't say which session is the mirror; the message says what to do about it.
+  RDIFF_BAD_MARKERS = 23,
+  // How the repository quotes names does not fit its file system, or is not what was asked for.
+  RDIFF_BAD_QUOTING = 24,
+  // Access control lists would be lost, and must not be.
+  RDIFF_ACLS_NOT_KEPT = 25,
+  // The source lies in the repository.
+  RDIFF_SOURCE_IN_REPOSITORY = 26,
 } rdiff_status;
 
 // What a job tells. New events may come: leave those alone that you don't know.

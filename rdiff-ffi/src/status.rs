@@ -1,7 +1,7 @@
 //! Codes, and the last error of each thread: code, message with its whole chain of causes, path.
 
 use crate::view::{Text, View};
-use rdiff_core::error::{Error, chain};
+use rdiff_core::error::{Error, Refusal, chain};
 use std::cell::RefCell;
 use std::ffi::c_char;
 use std::io;
@@ -42,7 +42,8 @@ pub enum rdiff_status {
     RDIFF_CLOCK_BEHIND = 13,
     /// The source is gone, or so much of it that this can't be meant. Nothing was removed from the backup.
     RDIFF_SOURCE_VANISHED = 14,
-    /// The request can't be carried out as it stands; the message says what to change.
+    /// The request can't be carried out as it stands, for a reason without a code of its own; the message says what
+    /// to change.
     RDIFF_REFUSED = 15,
     /// The progress callback asked to stop.
     RDIFF_CANCELLED = 16,
@@ -50,6 +51,22 @@ pub enum rdiff_status {
     RDIFF_PANIC = 17,
     /// Any other failure.
     RDIFF_FAILED = 18,
+    /// The target holds something, or is no directory: RDIFF_RESTORE_OVERWRITE and RDIFF_BACKUP_FORCE allow that.
+    RDIFF_TARGET_EXISTS = 19,
+    /// The target of a restore is mounted read-only.
+    RDIFF_READ_ONLY = 20,
+    /// The disk has no room for the session. Nothing was changed, or what was begun has been taken back.
+    RDIFF_NO_ROOM = 21,
+    /// There is no session to undo, or none to go back to.
+    RDIFF_NOTHING_TO_UNDO = 22,
+    /// The markers of the repository don't say which session is the mirror; the message says what to do about it.
+    RDIFF_BAD_MARKERS = 23,
+    /// How the repository quotes names does not fit its file system, or is not what was asked for.
+    RDIFF_BAD_QUOTING = 24,
+    /// Access control lists would be lost, and must not be.
+    RDIFF_ACLS_NOT_KEPT = 25,
+    /// The source lies in the repository.
+    RDIFF_SOURCE_IN_REPOSITORY = 26,
 }
 
 /// Why a call failed.
@@ -98,7 +115,8 @@ impl From<Error> for Failure {
             Error::ClockBehind { .. } => (RDIFF_CLOCK_BEHIND, None),
             Error::SourceVanished { .. } => (RDIFF_SOURCE_VANISHED, None),
             Error::BadSelection { .. } => (RDIFF_INVALID_ARGUMENT, None),
-            Error::Refused(_) => (RDIFF_REFUSED, None),
+            Error::NoRoom { repository, .. } => (RDIFF_NO_ROOM, host(repository)),
+            Error::Refused(refusal) => refused(refusal),
             Error::Cancelled => (RDIFF_CANCELLED, None),
             _ => (RDIFF_FAILED, None),
         };
@@ -107,6 +125,37 @@ impl From<Error> for Failure {
             _ => 0,
         };
         Self { status, message: chain(&error), path, system_error }
+    }
+}
+
+/// The code of a refusal, and the path that it is about.
+fn refused(refusal: &Refusal) -> (rdiff_status, Option<Vec<u8>>) {
+    use Refusal::*;
+    use rdiff_status::*;
+    let host = |path: &Path| Some(path.as_os_str().as_bytes().to_vec());
+    match refusal {
+        TargetExists { path }
+        | TargetNotADirectory { path }
+        | TargetNotEmpty { path }
+        | TargetNotARepository { path } => (RDIFF_TARGET_EXISTS, host(path)),
+        TargetReadOnly { path } => (RDIFF_READ_ONLY, host(path)),
+        SourceInRepository { path, .. } => (RDIFF_SOURCE_IN_REPOSITORY, host(path)),
+        PurgeOfRoot { repository } => (RDIFF_INVALID_ARGUMENT, host(repository)),
+        BadPattern { .. } => (RDIFF_INVALID_ARGUMENT, None),
+        NothingBefore { repository } | NothingToUndo { repository } => {
+            (RDIFF_NOTHING_TO_UNDO, host(repository))
+        }
+        TooManyMarkers { repository, .. } | NoMarker { repository, .. } => {
+            (RDIFF_BAD_MARKERS, host(repository))
+        }
+        UnreadableMarker { marker } => (RDIFF_BAD_MARKERS, host(marker)),
+        NamesNotTaken { repository, .. } | OtherQuoting { repository, .. } => {
+            (RDIFF_BAD_QUOTING, host(repository))
+        }
+        AclsNotKept { target, .. } => (RDIFF_ACLS_NOT_KEPT, host(target)),
+        UnknownNameInAcl { path, .. } => (RDIFF_ACLS_NOT_KEPT, Some(path.as_bytes().to_vec())),
+        WriteFailed { repository } => (RDIFF_FAILED, host(repository)),
+        _ => (RDIFF_REFUSED, None),
     }
 }
 

@@ -88,6 +88,26 @@ static void errors(rdiff_repository *repository)
     CHECK(state.kind == RDIFF_STATE_CLEAN && state.failed == RDIFF_NO_SESSION);
 }
 
+/* Refusals have codes that tell what to change, and the path that they are about. */
+static void refusals(rdiff_repository *repository, const char *source, const char *path)
+{
+    rdiff_regress_options newest = RDIFF_REGRESS_OPTIONS_INIT;
+    rdiff_backup_options backup = RDIFF_BACKUP_OPTIONS_INIT;
+
+    newest.flags = RDIFF_REGRESS_NEWEST;
+    CHECK(rdiff_restore(repository, path, NULL, NULL) == RDIFF_TARGET_EXISTS);
+    CHECK(strcmp(rdiff_last_error()->path, path) == 0 && said("isn't empty"));
+    CHECK(rdiff_backup(path, source, NULL, NULL) == RDIFF_TARGET_EXISTS);
+    CHECK(strcmp(rdiff_last_error()->path, source) == 0 && said("does not look like"));
+    CHECK(rdiff_backup(path, path, NULL, NULL) == RDIFF_SOURCE_IN_REPOSITORY);
+    CHECK(rdiff_regress(repository, &newest, NULL) == RDIFF_NOTHING_TO_UNDO);
+    CHECK(said("has one session only"));
+    backup.not_compressed = "(";
+    backup.time = 4000000000;
+    CHECK(rdiff_backup(source, path, &backup, NULL) == RDIFF_INVALID_ARGUMENT);
+    CHECK(said("no regular expression: "));
+}
+
 static void versions(rdiff_repository *repository, const char *source)
 {
     rdiff_backup_options backup = RDIFF_BACKUP_OPTIONS_INIT;
@@ -237,6 +257,7 @@ int main(int argc, char **argv)
     CHECK(rdiff_repository_open_or_create(argv[2], &repository) == RDIFF_OK);
     null_arguments(repository);
     errors(repository);
+    refusals(repository, argv[1], argv[2]);
     versions(repository, argv[1]);
     values(repository, argv[1]);
     freed_handles(argv[2]);

@@ -11,13 +11,12 @@ use crate::json::lines;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest, preview, refuse_own_source};
-use rdiff_core::error::Error;
 use rdiff_core::format::stats::human_size;
 use rdiff_core::path::{RepoPath, RepoPathBuf};
 use rdiff_core::repo::{MirrorState, Repository};
 use serde_json::{Value, json};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
@@ -105,16 +104,25 @@ fn say_what_is_left(target: &Path, was_no_room: bool, cx: &Context<'_>) {
     }
 }
 
+/// The source lacks the path that must be there.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the marker '{}' is not in {} ({why}), so this is not what was to be backed up; see that the right disk is \
+     mounted there",
+    marker.display(),
+    source_dir.display()
+)]
+struct WithoutMarker {
+    marker: PathBuf,
+    source_dir: PathBuf,
+    why: String,
+}
+
 /// Where the path is not that must be there, something else is read than was meant.
-fn refuse_without_marker(marker: Option<&Path>, reading: &Reading) -> Result<(), Error> {
+fn refuse_without_marker(marker: Option<&Path>, reading: &Reading) -> Result<(), WithoutMarker> {
     let Some(marker) = marker else { return Ok(()) };
-    let refused = |why: String| {
-        let (marker, shown) = (marker.display(), reading.shown.display());
-        Error::Refused(format!(
-            "the marker '{marker}' is not in {shown} ({why}), so this is not what was to be backed up; see that the right \
-             disk is mounted there"
-        ))
-    };
+    let refused =
+        |why: String| WithoutMarker { marker: marker.to_path_buf(), source_dir: reading.shown.clone(), why };
     let path = RepoPathBuf::new(marker.as_os_str().as_bytes()).map_err(|e| refused(e.to_string()))?;
     let path = path.as_path();
     let name = path.name().unwrap_or_default();

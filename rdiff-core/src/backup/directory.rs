@@ -1,7 +1,7 @@
 //! Backing up a local directory, the common case, in one call.
 
 use super::{BackupReport, BackupRequest, backup};
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::monitor::{Event, Monitor};
 use crate::tree::attrs::Names;
 use crate::tree::local::{LocalGuard, LocalSource};
@@ -65,14 +65,12 @@ pub fn select(rules: &[Rule], base: &Path, device: u64, monitor: &dyn Monitor) -
 /// Refuses a source that lies in its own repository: its backup would change it.
 ///
 /// # Errors
-/// [`Error::Refused`].
+/// [`Refusal::SourceInRepository`].
 pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
     match (source.canonicalize(), target.canonicalize()) {
-        (Ok(source), Ok(target)) if source.starts_with(&target) => Err(Error::Refused(format!(
-            "Source path {} lies in the repository {} itself; back up the original of it instead",
-            source.display(),
-            target.display()
-        ))),
+        (Ok(source), Ok(target)) if source.starts_with(&target) => {
+            Err(Refusal::SourceInRepository { path: source, repository: target }.into())
+        }
         _ => Ok(()),
     }
 }

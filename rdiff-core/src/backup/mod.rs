@@ -12,7 +12,7 @@ mod preview;
 mod stage;
 
 use crate::entry::Entry;
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::stats::SessionStatistics;
 use crate::merge::{AtPath, merge_join};
 use crate::monitor::{Event, Monitor};
@@ -243,11 +243,8 @@ fn run(
     let repo_id = root.find(b"").while_doing(Doing::Stat, root.path())?.map(|s| (s.device, s.inode));
     let caps = probe(&root, request)?;
     if request.never_drop_acls && !(caps.acls && source.traits().acls) {
-        let (from, to) = (source.name(), root.path().display());
-        return Err(Error::Refused(format!(
-            "--never-drop-acls was asked for, and access control lists can't be kept from {from} to {to}; leave it \
-             out to go on without them"
-        )));
+        let (from, target) = (Some(source.name()), root.path().to_path_buf());
+        return Err(Refusal::AclsNotKept { from, target }.into());
     }
     let mut options = options(request, &started)?;
     options.hard_links = request.hard_links && caps.hard_links;
@@ -334,7 +331,7 @@ fn run(
     let finished = recorder.finish(request, started, next_long_name)?;
     let Ok(shared) = Arc::try_unwrap(shared).map_err(|_| ()) else {
         // A worker that still holds it has nothing left to do.
-        return Err(Error::Refused("a worker outlived its work".to_owned()));
+        return Err(Error::Internal("a worker outlived its work"));
     };
     let session = shared.session.commit(&finished.replaced)?;
     finished.clean_up(&*shared.disk, repo);
@@ -354,9 +351,8 @@ pub(in crate::backup) fn source_gone(source: &dyn Source, path: &RepoPathBuf, e:
 
 fn options(request: &BackupRequest, started: &std::time::SystemTime) -> Result<Options> {
     let pattern = request.not_compressed.as_deref().unwrap_or(NOT_COMPRESSED);
-    let not_compressed = Regex::new(pattern).map_err(|e| {
-        Error::Refused(format!("the pattern for files not to compress is no regular expression: {e}"))
-    })?;
+    let not_compressed = Regex::new(pattern)
+        .map_err(|e| Refusal::BadPattern { pattern: pattern.to_owned(), source: e.into() })?;
     // The clock of change times advances in ticks of up to 10 ms; leave it some of them.
     let settled = *started - std::time::Duration::from_millis(50);
     let settled = settled.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -394,17 +390,11 @@ fn open_target(target: &Path, request: &BackupRequest) -> Result<Arc<Root>> {
 }
 
 fn not_a_directory(target: &Path) -> Error {
-    let shown = target.display();
-    Error::Refused(format!(
-        "Target path {shown} exists and is not a directory, call with '--force' to overwrite"
-    ))
+    Refusal::TargetNotADirectory { path: target.to_path_buf() }.into()
 }
 
 fn not_a_repository(target: &Path) -> Error {
-    let shown = target.display();
-    Error::Refused(format!(
-        "Target path {shown} does not look like a rdiff-backup repository, call with '--force' to overwrite"
-    ))
+    Refusal::TargetNotARepository { path: target.to_path_buf() }.into()
 }
 
 /// Have more paths gone than can be meant?
@@ -453,17 +443,11 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
         }
         MirrorState::Unfinished => {
             if let Some(marker) = unreadable_marker(&repo)? {
-                return Err(Error::Refused(format!(
-                    "there is no time in the name of {}, so it can't be said what the repository holds; rename it to current_mirror.TIME.data with the time of the newest mirror_metadata",
-                    repo.path_of(&marker).display()
-                )));
+                return Err(Refusal::UnreadableMarker { marker: repo.path_of(&marker) }.into());
             }
             let sessions = files.iter().filter(|f| f.base == b"mirror_metadata").count();
             if sessions > 1 || files.iter().any(|f| f.base == b"increments") {
-                return Err(Error::Refused(format!(
-                    "{} holds {sessions} sessions but no current_mirror marker; put a file current_mirror.TIME.data with the time of the newest mirror_metadata back into {DATA}",
-                    shown.display()
-                )));
+                return Err(Refusal::NoMarker { repository: shown.to_path_buf(), sessions }.into());
             }
             clean_away(&**disk, has_data, request)?;
             (None, None)
@@ -512,21 +496,13 @@ fn refuse_other_quoting(repo: &Repository, request: &BackupRequest, limits: Name
         if limits.are_met_by(repo.layout().quoting()) {
             return Ok(());
         }
-        return Err(Error::Refused(format!(
-            "The file system of {} doesn't take all names, or takes names that differ in case for one, and the repository doesn't quote them: begin a new one there; or, if the source has no such names, call with --chars-to-quote {:?}",
-            repo.path().display(),
-            String::from_utf8_lossy(&stored)
-        )));
+        return Err(Refusal::NamesNotTaken { repository: repo.path().to_path_buf(), stored }.into());
     };
     if stored == *wanted {
         return Ok(());
     }
-    Err(Error::Refused(format!(
-        "The repository quoting {} would need to be migrated from old quoting chars {:?} to new quoting chars {:?}; leave the option out, or begin a new repository",
-        repo.path().display(),
-        String::from_utf8_lossy(&stored),
-        String::from_utf8_lossy(wanted)
-    )))
+    let (repository, wanted) = (repo.path().to_path_buf(), wanted.clone());
+    Err(Refusal::OtherQuoting { repository, stored, wanted }.into())
 }
 
 /// Writes how names are quoted in a new repository. This never changes later.

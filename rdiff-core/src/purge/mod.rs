@@ -18,7 +18,7 @@ mod filter;
 mod links;
 
 use crate::entry::LongName;
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::Pool;
@@ -90,12 +90,11 @@ impl PurgePlan {
     /// Finds all traces of `path` in `repo`.
     ///
     /// # Errors
-    /// [`Error::Refused`] for the root; [`Error::Interrupted`]; [`Error::NoSuchSession`] if there is none yet;
+    /// [`Refusal::PurgeOfRoot`]; [`Error::Interrupted`]; [`Error::NoSuchSession`] if there is none yet;
     /// [`Error::Corrupt`] when a file that would have to be written anew can't be read; [`Error::Io`].
     pub fn new(repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<Self> {
         if path.is_root() {
-            let message = format!("{} itself can't be purged, only what is in it", repo.path().display());
-            return Err(Error::Refused(message));
+            return Err(Refusal::PurgeOfRoot { repository: repo.path().to_path_buf() }.into());
         }
         let newest = match repo.state()? {
             MirrorState::Clean(at) => at,

@@ -11,7 +11,7 @@ pub mod put;
 pub mod session;
 mod write_behind;
 
-use crate::error::{Doing, Error, FormatError, IoContext, Result};
+use crate::error::{Doing, Error, FormatError, IoContext, Refusal, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};
 use crate::format::quote::Quoting;
 use crate::path::RepoPathBuf;
@@ -195,7 +195,7 @@ impl Repository {
     /// In what state the last session left it.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Refused`] with more than two markers.
+    /// [`Error::Io`]; [`Refusal::TooManyMarkers`].
     pub fn state(&self) -> Result<MirrorState> {
         state_of(&self.data_files()?, self.path())
     }
@@ -287,11 +287,7 @@ pub(crate) fn state_of(files: &[DataFile], path: &Path) -> Result<MirrorState> {
         [old, new] if old.time < new.time => {
             Ok(MirrorState::Interrupted { good: old.time, failed: new.time })
         }
-        ref many => Err(Error::Refused(format!(
-            "{} has {} current_mirror markers where one or two of different times can be; remove those that are wrong from {DATA}",
-            path.display(),
-            many.len()
-        ))),
+        ref many => Err(Refusal::TooManyMarkers { repository: path.to_path_buf(), count: many.len() }.into()),
     }
 }
 

@@ -21,7 +21,7 @@ use super::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use super::layout::{DATA, INCREMENTS, STAGING, StoredPath};
 use super::lock::Writer;
 use super::{DataFile, Repository, markers};
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::names::IncrementKind;
 use crate::time::SessionTime;
 use std::io::Write;
@@ -135,10 +135,10 @@ impl Session {
     /// for T0. After `Ok`, a power cut can't take it back.
     ///
     /// # Errors
-    /// [`Error::Io`]; the repository is then interrupted.
+    /// [`Error::Io`], or [`Refusal::WriteFailed`] after an earlier one; the repository is then interrupted.
     pub fn commit(self, replaced: &[DataFile]) -> Result<SessionTime> {
         if self.failed.load(Ordering::Relaxed) {
-            return Err(Error::Refused("a session with a failed write can't be made good".to_owned()));
+            return Err(Refusal::WriteFailed { repository: self.disk.root().path().to_path_buf() }.into());
         }
         let staging = StoredPath::fixed(STAGING);
         self.io(Doing::Remove, &staging, remove_all(&*self.disk, &staging))?;

@@ -2,7 +2,7 @@
 
 use super::RestoreRequest;
 use crate::entry::Entry;
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::path::RepoPathBuf;
 use crate::pool::Pool;
 use crate::repo::disk::{RealDisk, remove_all};
@@ -122,19 +122,15 @@ pub(super) fn walk(
 }
 
 pub(super) fn in_the_way(target: &Path) -> Error {
-    Error::Refused(format!("Target path {} exists, call with '--force' to overwrite", target.display()))
+    Refusal::TargetExists { path: target.to_path_buf() }.into()
 }
 
 pub(super) fn is_not_a_directory(target: &Path) -> Error {
-    let shown = target.display();
-    Error::Refused(format!(
-        "Target path {shown} exists and is not a directory, call with '--force' to overwrite"
-    ))
+    Refusal::TargetNotADirectory { path: target.to_path_buf() }.into()
 }
 
 pub(super) fn is_not_empty(target: &Path) -> Error {
-    let shown = target.display();
-    Error::Refused(format!("Target path {shown} exists and isn't empty, call with '--force' to overwrite"))
+    Refusal::TargetNotEmpty { path: target.to_path_buf() }.into()
 }
 
 /// Refuses a target that keeps no access control lists, where they must not be dropped.
@@ -147,18 +143,14 @@ pub(super) fn refuse_without_acls(root: &Root, names: &Arc<Names>, request: &Res
     if request.acls && here.traits().acls {
         return Ok(());
     }
-    Err(Error::Refused(format!(
-        "--never-drop-acls was asked for, and {} keeps no access control lists; leave it out to go on without them",
-        path.display()
-    )))
+    Err(Refusal::AclsNotKept { from: None, target: path.to_path_buf() }.into())
 }
 
 pub(super) fn refuse_read_only(root: &Root) -> Result<()> {
     match rustix::fs::fstatvfs(root.fd()) {
-        Ok(fs) if fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) => Err(Error::Refused(format!(
-            "{} is mounted read-only; restore to another place, or mount it for writing first",
-            root.path().display()
-        ))),
+        Ok(fs) if fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) => {
+            Err(Refusal::TargetReadOnly { path: root.path().to_path_buf() }.into())
+        }
         _ => Ok(()),
     }
 }

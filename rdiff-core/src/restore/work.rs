@@ -2,7 +2,7 @@
 
 use super::plan::{Job, Work};
 use crate::entry::{Digest, Entry};
-use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Result};
+use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Refusal, Result};
 use crate::repo::Repository;
 use crate::repo::disk::Disk;
 use crate::repo::increments::{Base, Chain, Increments, MOST_WAYS};
@@ -48,12 +48,7 @@ impl Worker {
         if self.never_drop_acls
             && let Some(name) = self.ownership.unknown_name(&job.entry)
         {
-            return Err(Error::Refused(format!(
-                "--never-drop-acls was asked for, and {} in the access control list of {} is not known here; create \
-                 that user or group, or leave the option out to go on without it",
-                String::from_utf8_lossy(&name),
-                job.entry.path
-            )));
+            return Err(Refusal::UnknownNameInAcl { name: name.to_vec(), path: job.entry.path }.into());
         }
         let shown = self.disk.root().path_of(job.place.as_bytes());
         let mut unchanged = false;

@@ -1,0 +1,183 @@
+//! Requests that can't be carried out as they stand. Nothing was changed when one is refused.
+
+use crate::path::RepoPathBuf;
+use std::path::PathBuf;
+
+/// Why a request is refused. The text says what to change; options are named as the command line has them, and
+/// the documentation of a variant names the field of the request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Something is where a file would be restored to.
+    /// [`RestoreRequest::overwrite`](crate::restore::RestoreRequest::overwrite) replaces it.
+    #[error("Target path {} exists, call with '--force' to overwrite", path.display())]
+    TargetExists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The target of a backup or of a restore is something else than a directory.
+    /// [`BackupRequest::force`](crate::backup::BackupRequest::force) or
+    /// [`RestoreRequest::overwrite`](crate::restore::RestoreRequest::overwrite) replaces it.
+    #[error("Target path {} exists and is not a directory, call with '--force' to overwrite", path.display())]
+    TargetNotADirectory {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A tree would be restored into a directory that holds something.
+    /// [`RestoreRequest::overwrite`](crate::restore::RestoreRequest::overwrite) allows it.
+    #[error("Target path {} exists and isn't empty, call with '--force' to overwrite", path.display())]
+    TargetNotEmpty {
+        /// Which directory.
+        path: PathBuf,
+    },
+    /// A backup would go into a directory that holds something and is no repository.
+    /// [`BackupRequest::force`](crate::backup::BackupRequest::force) removes what is there.
+    #[error(
+        "Target path {} does not look like a rdiff-backup repository, call with '--force' to overwrite",
+        path.display()
+    )]
+    TargetNotARepository {
+        /// Which directory.
+        path: PathBuf,
+    },
+    /// The target of a restore can't be written.
+    #[error("{} is mounted read-only; restore to another place, or mount it for writing first", path.display())]
+    TargetReadOnly {
+        /// Which directory.
+        path: PathBuf,
+    },
+    /// What is to be backed up lies in the repository that it would go to.
+    #[error(
+        "Source path {} lies in the repository {} itself; back up the original of it instead",
+        path.display(),
+        repository.display()
+    )]
+    SourceInRepository {
+        /// The source.
+        path: PathBuf,
+        /// The repository around it.
+        repository: PathBuf,
+    },
+    /// The root can't be purged, only what is in it.
+    #[error("{} itself can't be purged, only what is in it", repository.display())]
+    PurgeOfRoot {
+        /// Which repository.
+        repository: PathBuf,
+    },
+    /// The newest session is the only one, so there is none to go back to.
+    #[error("{} has one session only; there is nothing to go back to", repository.display())]
+    NothingBefore {
+        /// Which repository.
+        repository: PathBuf,
+    },
+    /// No session of the repository failed.
+    #[error("no session of {} failed; there is nothing to undo", repository.display())]
+    NothingToUndo {
+        /// Which repository.
+        repository: PathBuf,
+    },
+    /// An earlier write of this session failed, so it can't become the mirror. Regress undoes it.
+    #[error("a write to {} failed, so this session can't be made good; regress undoes it", repository.display())]
+    WriteFailed {
+        /// Which repository.
+        repository: PathBuf,
+    },
+    /// There are more markers than a session can leave. Somebody must say which is right.
+    #[error(
+        "{} has {count} current_mirror markers where one or two of different times can be; remove those that are \
+         wrong from rdiff-backup-data",
+        repository.display()
+    )]
+    TooManyMarkers {
+        /// Which repository.
+        repository: PathBuf,
+        /// How many markers there are.
+        count: usize,
+    },
+    /// There are sessions but no marker that says which is the mirror.
+    #[error(
+        "{} holds {sessions} sessions but no current_mirror marker; put a file current_mirror.TIME.data with the \
+         time of the newest mirror_metadata back into rdiff-backup-data",
+        repository.display()
+    )]
+    NoMarker {
+        /// Which repository.
+        repository: PathBuf,
+        /// How many sessions have metadata.
+        sessions: usize,
+    },
+    /// The marker was renamed, so that its time can't be read.
+    #[error(
+        "there is no time in the name of {}, so it can't be said what the repository holds; rename it to \
+         current_mirror.TIME.data with the time of the newest mirror_metadata",
+        marker.display()
+    )]
+    UnreadableMarker {
+        /// Where it is.
+        marker: PathBuf,
+    },
+    /// Access control lists must not be dropped (`never_drop_acls`), and can't be kept.
+    #[error(
+        "--never-drop-acls was asked for, and access control lists can't be kept {}in {}; leave it out to go on \
+         without them",
+        from.as_ref().map(|f| format!("from {f} ")).unwrap_or_default(),
+        target.display()
+    )]
+    AclsNotKept {
+        /// The source of a backup, which may be what doesn't have them.
+        from: Option<String>,
+        /// The repository, or the target of a restore.
+        target: PathBuf,
+    },
+    /// Access control lists must not be dropped (`never_drop_acls`), and one names somebody who isn't known here.
+    #[error(
+        "--never-drop-acls was asked for, and {} in the access control list of {path} is not known here; create \
+         that user or group, or leave the option out to go on without it",
+        String::from_utf8_lossy(name)
+    )]
+    UnknownNameInAcl {
+        /// The user or group.
+        name: Vec<u8>,
+        /// Whose list it is in.
+        path: RepoPathBuf,
+    },
+    /// [`BackupRequest::not_compressed`](crate::backup::BackupRequest::not_compressed) is no regular expression.
+    #[error("the pattern for files not to compress, {pattern:?}, is no regular expression")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file system of the repository has come to lack names that the repository relies on.
+    #[error(
+        "The file system of {} doesn't take all names, or takes names that differ in case for one, and the \
+         repository doesn't quote them: begin a new one there; or, if the source has no such names, call with \
+         --chars-to-quote {:?}",
+        repository.display(),
+        String::from_utf8_lossy(stored)
+    )]
+    NamesNotTaken {
+        /// Which repository.
+        repository: PathBuf,
+        /// What it quotes, as its file `chars_to_quote` says.
+        stored: Vec<u8>,
+    },
+    /// How names are quoted can't change: all of the mirror would have to be renamed.
+    /// [`BackupRequest::chars_to_quote`](crate::backup::BackupRequest::chars_to_quote) must be `None` or `stored`.
+    #[error(
+        "The repository quoting {} would need to be migrated from old quoting chars {:?} to new quoting chars \
+         {:?}; leave the option out, or begin a new repository",
+        repository.display(),
+        String::from_utf8_lossy(stored),
+        String::from_utf8_lossy(wanted)
+    )]
+    OtherQuoting {
+        /// Which repository.
+        repository: PathBuf,
+        /// What it quotes.
+        stored: Vec<u8>,
+        /// What was asked for.
+        wanted: Vec<u8>,
+    },
+}
