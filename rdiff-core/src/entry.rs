@@ -53,6 +53,7 @@ impl std::fmt::Debug for Digest {
 
 /// One path of one session: where, what, and with which attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry {
     /// Where it is in the tree.
     pub path: RepoPathBuf,
@@ -61,14 +62,19 @@ pub struct Entry {
     /// Owner, mode, time.
     pub attrs: Attrs,
     /// Extended attributes, without the `system.` ones.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub xattrs: Xattrs,
     /// Access control lists beyond the mode.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub acl: Acl,
     /// Where its data lie when its name is too long for the usual place.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub long_name: Option<LongName>,
     /// Lines of its record that this program doesn't know, kept word for word.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::path::wire"))]
     pub unknown: Vec<u8>,
     /// What only our own side index knows of it.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub precise: Option<Precise>,
 }
 
@@ -108,13 +114,14 @@ impl Entry {
 
 /// What a path is. Each kind carries what only it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Kind {
     /// A regular file.
     File(File),
     /// A directory.
     Dir,
     /// A symbolic link, with its target.
-    Symlink(Vec<u8>),
+    Symlink(#[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))] Vec<u8>),
     /// A named pipe.
     Fifo,
     /// A socket.
@@ -132,6 +139,7 @@ impl Kind {
 
 /// A regular file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct File {
     /// Bytes of content.
     pub size: u64,
@@ -143,6 +151,7 @@ pub struct File {
 
 /// Which other files a file shares its inode with, in the *source*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Link {
     /// How many names the inode has, also outside the tree.
     pub count: u64,
@@ -161,6 +170,7 @@ impl Link {
 
 /// A device node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Device {
     /// A block device, not a character device.
     pub block: bool,
@@ -175,6 +185,7 @@ pub type Name = Arc<[u8]>;
 
 /// Owner, mode and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Attrs {
     /// Whole seconds since 1970, rounded down. Symbolic links and devices have none in the format.
     pub mtime: Option<i64>,
@@ -183,8 +194,10 @@ pub struct Attrs {
     /// Group number.
     pub gid: u32,
     /// User name, if known where the backup ran.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::path::wire::option"))]
     pub uname: Option<Name>,
     /// Group name, likewise.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::path::wire::option"))]
     pub gname: Option<Name>,
     /// Permission bits, 0 to 0o7777.
     pub mode: u32,
@@ -192,7 +205,10 @@ pub struct Attrs {
 
 /// Extended attributes, in the order of the kernel's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Xattrs(pub Vec<(Vec<u8>, Vec<u8>)>);
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Xattrs(
+    #[cfg_attr(feature = "serde", serde(with = "crate::path::wire::pairs"))] pub Vec<(Vec<u8>, Vec<u8>)>,
+);
 
 impl Xattrs {
     /// Do both hold the same names and values, in whatever order?
@@ -203,6 +219,7 @@ impl Xattrs {
 
 /// The access control lists of a path. Empty lists say no more than the mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Acl {
     /// Who may do what with it.
     pub access: Vec<AclEntry>,
@@ -219,6 +236,7 @@ impl Acl {
 
 /// One line of an access control list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AclEntry {
     /// Whom it is about.
     pub tag: AclTag,
@@ -228,6 +246,7 @@ pub struct AclEntry {
 
 /// Whom a line of an access control list is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AclTag {
     /// The owner.
     UserObj,
@@ -245,25 +264,28 @@ pub enum AclTag {
 
 /// A user or group of an access control list, by name where one was known, else by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Qualifier {
     /// By number.
     Id(u32),
     /// By name.
-    Name(Vec<u8>),
+    Name(#[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))] Vec<u8>),
 }
 
 /// Where the data of a path with a too long name lie, below `long_filename_data`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LongName {
     /// Only its increments are there, under this name.
-    Increments(Vec<u8>),
+    Increments(#[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))] Vec<u8>),
     /// Its mirror file and its increments are there.
-    Mirror(Vec<u8>),
+    Mirror(#[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))] Vec<u8>),
 }
 
 /// What our side index adds to a record: times below the second, the marks of an edit that put its size
 /// and time back, and names that metadata can't hold.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Precise {
     /// Modification time: seconds since 1970 and nanoseconds. Symbolic links have one too.
     pub mtime: (i64, u32),
@@ -272,15 +294,19 @@ pub struct Precise {
     pub unchanged_while: Option<ChangeMark>,
     /// Names of owner and group that aren't ASCII: rdiff-backup drops the whole record of a path that has
     /// one.
+    #[cfg_attr(feature = "serde", serde(default, with = "shared_names"))]
     pub names: Option<Arc<OwnerNames>>,
 }
 
 /// Names of owner and group.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OwnerNames {
     /// The owner's.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::path::wire::option"))]
     pub user: Option<Name>,
     /// The group's.
+    #[cfg_attr(feature = "serde", serde(default, with = "crate::path::wire::option"))]
     pub group: Option<Name>,
 }
 
@@ -295,9 +321,30 @@ impl OwnerNames {
 
 /// Two equal marks mean that neither content nor attributes were touched in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChangeMark {
     /// Change time: seconds since 1970 and nanoseconds.
     pub ctime: (i64, u32),
     /// The inode's number.
     pub inode: u64,
+}
+
+/// As if they were not shared, so that serde's feature `rc` isn't needed.
+#[cfg(feature = "serde")]
+mod shared_names {
+    use super::{Arc, OwnerNames};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        names: &Option<Arc<OwnerNames>>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        names.as_deref().serialize(out)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Arc<OwnerNames>>, D::Error> {
+        Ok(Option::<OwnerNames>::deserialize(from)?.map(Arc::new))
+    }
 }

@@ -186,6 +186,7 @@ impl Error {
 
 /// What was tried when the operating system refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Doing {
@@ -281,6 +282,7 @@ pub struct Problem {
 
 /// The three kinds of line in an error log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ProblemKind {
     /// It could not be listed, opened or read.
     List,

@@ -49,7 +49,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `serde` | no | `Serialize` and `Deserialize` for requests, reports, times and paths; a path that isn't UTF-8 becomes a list of bytes |
+//! | `serde` | no | `Serialize` and `Deserialize` for requests, rules, results (entries, versions, changes, status) and reports, times and paths. Names of fields and variants are those of Rust. Bytes that are UTF-8 become text, others a list of numbers. Fields that a request leaves out have their default. Errors and events are no data and have neither; [`error::chain`] makes text of an error |
 //! | `testing` | no | the module `testing`: a disk that fails where it is told to, for the tests of this crate and of those above it; no promise of stability |
 //!
 //! # Example

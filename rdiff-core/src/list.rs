@@ -104,6 +104,7 @@ pub struct SizedSession {
 
 /// A path that differs between two sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Change {
     /// How.
     pub kind: ChangeKind,
@@ -140,6 +141,7 @@ impl ChangeKind {
 
 /// One path at one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Version {
     /// The session.
     pub session: SessionTime,

@@ -51,6 +51,7 @@ pub enum Event<'a> {
 
 /// What was done with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PathDone {
     Added,
@@ -63,6 +64,7 @@ pub enum PathDone {
 
 /// The parts of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Phase {
     Regressing,
@@ -73,6 +75,7 @@ pub enum Phase {
 
 /// What can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Counter {
     Paths,

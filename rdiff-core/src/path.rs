@@ -3,6 +3,9 @@
 //! Its one order is by components: a directory's contents follow it at once, so `a` < `a/x` < `a.b`.
 //! Every stream of the crate is in this order.
 
+#[cfg(feature = "serde")]
+pub(crate) mod wire;
+
 use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::fmt;
@@ -221,91 +224,6 @@ impl fmt::Display for RepoPathBuf {
 impl fmt::Debug for RepoPathBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.as_path(), f)
-    }
-}
-
-/// Paths in serialised form: text where they are text, else a list of bytes, so that nothing is lost.
-#[cfg(feature = "serde")]
-pub(crate) mod wire {
-    use super::RepoPathBuf;
-    use serde::de::{Error as _, SeqAccess, Visitor};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::fmt;
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], out: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) if out.is_human_readable() => out.serialize_str(text),
-            _ if out.is_human_readable() => out.collect_seq(bytes),
-            _ => out.serialize_bytes(bytes),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        if from.is_human_readable() {
-            from.deserialize_any(TextOrBytes)
-        } else {
-            from.deserialize_byte_buf(TextOrBytes)
-        }
-    }
-
-    struct TextOrBytes;
-
-    impl<'de> Visitor<'de> for TextOrBytes {
-        type Value = Vec<u8>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("text or a list of bytes")
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Vec<u8>, E> {
-            Ok(text.as_bytes().to_vec())
-        }
-
-        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-            Ok(bytes.to_vec())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<u8>, A::Error> {
-            let mut bytes = Vec::new();
-            while let Some(byte) = seq.next_element()? {
-                bytes.push(byte);
-            }
-            Ok(bytes)
-        }
-    }
-
-    impl Serialize for RepoPathBuf {
-        fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-            serialize(self.as_bytes(), out)
-        }
-    }
-
-    impl<'de> Deserialize<'de> for RepoPathBuf {
-        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-            RepoPathBuf::new(deserialize(from)?).map_err(D::Error::custom)
-        }
-    }
-
-    /// Paths of the host, which may be any bytes.
-    pub(crate) mod paths {
-        use super::{Deserialize, Deserializer, Serialize, Serializer};
-        use std::ffi::OsString;
-        use std::os::unix::ffi::{OsStrExt, OsStringExt};
-        use std::path::PathBuf;
-
-        #[derive(Serialize)]
-        struct Out<'a>(#[serde(serialize_with = "super::serialize")] &'a [u8]);
-        #[derive(Deserialize)]
-        struct In(#[serde(deserialize_with = "super::deserialize")] Vec<u8>);
-
-        pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], out: S) -> Result<S::Ok, S::Error> {
-            out.collect_seq(paths.iter().map(|path| Out(path.as_os_str().as_bytes())))
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
-            let paths = Vec::<In>::deserialize(from)?;
-            Ok(paths.into_iter().map(|path| OsString::from_vec(path.0).into()).collect())
-        }
     }
 }
 

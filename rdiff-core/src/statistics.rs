@@ -13,6 +13,7 @@ use std::io::{BufRead, BufReader};
 
 /// What directories are weighed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Measure {
     /// Bytes in the source.
     SourceSize,

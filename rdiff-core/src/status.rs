@@ -8,6 +8,7 @@ use std::io::Read;
 
 /// How a repository is.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Status {
     /// How the last session left it.
     pub state: MirrorState,

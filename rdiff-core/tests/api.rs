@@ -367,38 +367,6 @@ fn a_monitor_can_stop_a_job_and_the_next_backup_sets_it_right() {
 }
 
 #[test]
-fn requests_and_reports_survive_the_trip_through_text() {
-    use rdiff_core::time::Zone;
-    let text = serde_json::to_string(&BackupRequest::default()).unwrap();
-    let backup: BackupRequest = serde_json::from_str(&text).unwrap();
-    assert_eq!(serde_json::to_string(&backup).unwrap(), text);
-    // What isn't said is the default.
-    let backup: BackupRequest = serde_json::from_str(r#"{"compression": false, "zone": "UTC"}"#).unwrap();
-    assert_eq!((backup.compression, backup.hard_links, &backup.zone), (false, true, &Zone::utc()));
-    let unknown = serde_json::from_str::<BackupRequest>(r#"{"zone": "Nowhere/At_All"}"#).unwrap_err();
-    assert!(unknown.to_string().contains("no time zone Nowhere/At_All"), "{unknown}");
-    let subtree = RepoPathBuf::new(b"not\xfftext".to_vec()).unwrap();
-    let asked = RestoreRequest { subtree, ..RestoreRequest::new(TimeSpec::SessionsBack(2)) };
-    let text = serde_json::to_string(&asked).unwrap();
-    assert_eq!(serde_json::from_str::<RestoreRequest>(&text).unwrap(), asked);
-    let text = r#"{"at": {"At": 1700000000}, "subtree": "dir/sub"}"#;
-    let asked: VerifyRequest = serde_json::from_str(text).unwrap();
-    let expected = VerifyRequest { subtree: path("dir/sub"), ..VerifyRequest::new(Some(SessionTime(FIRST))) };
-    assert_eq!(asked, expected);
-    assert!(serde_json::from_str::<VerifyRequest>(r#"{"subtree": "../etc"}"#).is_err());
-    let asked: CompareRequest = serde_json::from_str("{}").unwrap();
-    assert_eq!(asked, CompareRequest::default());
-
-    let dir = tempfile::tempdir().unwrap();
-    let (_, repo) = history_of(dir.path(), 2);
-    fs::write(repo.path().join("dir/text"), "damaged").unwrap();
-    let report = verify(&repo, &VerifyRequest::default(), &Silent).unwrap();
-    assert!(!report.is_good());
-    let text = serde_json::to_string(&report).unwrap();
-    assert_eq!(serde_json::from_str::<VerifyReport>(&text).unwrap(), report);
-}
-
-#[test]
 fn nothing_is_written_beside_what_was_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let (_, repo) = history_of(dir.path(), 3);

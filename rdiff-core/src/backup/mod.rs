@@ -75,6 +75,7 @@ pub struct BackupRequest {
     /// Whose local time is written.
     pub zone: Zone,
     /// Which bytes of names are quoted, in a new repository; nothing for those that its file system needs.
+    #[cfg_attr(feature = "serde", serde(with = "crate::path::wire::option"))]
     pub chars_to_quote: Option<Vec<u8>>,
     /// Owners in the mirror by number, whatever their names.
     pub numeric_ids: bool,

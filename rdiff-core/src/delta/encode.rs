@@ -18,6 +18,7 @@ const MIN_COPY: u64 = 16;
 
 /// What an encoder wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EncodeStats {
     /// COPY commands.
     pub copies: u64,

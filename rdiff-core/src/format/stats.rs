@@ -195,6 +195,7 @@ pub fn file_statistics_head(separator: u8, out: &mut Vec<u8>) {
 
 /// What file statistics say of one path. Nothing stands for `NA`: it was not there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FileStatistics {
     /// Did it change?
     pub changed: bool,

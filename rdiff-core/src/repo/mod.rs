@@ -40,6 +40,7 @@ pub struct DataFile {
 
 /// In what state the last session left the repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MirrorState {
     /// A data directory without marker: the first session never ended.
     Unfinished,

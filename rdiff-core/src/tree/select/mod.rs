@@ -151,6 +151,7 @@ pub struct Candidate<'a> {
 
 /// What is to be done with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Verdict {
     /// Take it, and enter it if it is a directory.
     Include,
@@ -162,6 +163,7 @@ pub enum Verdict {
 
 /// A verdict and where it comes from. [`Selection::explain`] puts it in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Decision {
     /// What is to be done.
     pub verdict: Verdict,

@@ -33,6 +33,7 @@ pub enum Separator {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct List {
     /// The bytes of the file.
+    #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
     pub contents: Vec<u8>,
     /// What messages call it: the file name as typed, or `standard input`.
     pub name: String,
@@ -57,6 +58,7 @@ pub enum Rule {
         /// Include or exclude.
         sense: Sense,
         /// As typed.
+        #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
         pattern: Vec<u8>,
     },
     /// `--include-regexp`, `--exclude-regexp`: a Python regular expression, searched in the whole path.
@@ -68,6 +70,7 @@ pub enum Rule {
         /// Include or exclude.
         sense: Sense,
         /// As typed.
+        #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
         pattern: Vec<u8>,
     },
     /// `--include-filelist`, `--exclude-filelist`, from a file or standard input: paths, none a glob.
@@ -105,6 +108,7 @@ pub enum Rule {
         /// Include or exclude.
         sense: Sense,
         /// The name, which may be a path from the directory.
+        #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
         name: Vec<u8>,
     },
     /// Excludes regular files of more bytes. Not 0.
