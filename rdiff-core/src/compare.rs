@@ -126,6 +126,30 @@ pub struct CompareReport {
 /// Compares a source with a session. `filter` leaves out paths of the source; what the session has there
 /// counts as deleted, as a backup with that filter would delete it.
 ///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::tree::attrs::Names;
+/// # use rdiff_core::tree::local::{LocalGuard, LocalSource};
+/// # use rdiff_core::tree::walk::Everything;
+/// # use std::sync::Arc;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// # let tree = dir.path().join("tree");
+/// use rdiff_core::compare::{CompareReport, CompareRequest, Difference, Method, Reason, compare};
+/// use rdiff_core::tree::source::Source;
+///
+/// std::fs::write(tree.join("note"), "edited")?;
+/// let source: Arc<dyn Source> = Arc::new(LocalSource::open(&tree, Arc::new(Names::default()))?);
+/// let request = CompareRequest { method: Method::Hash, ..CompareRequest::default() };
+/// let mut found = Vec::new();
+/// let report: CompareReport =
+///     compare(&repo, &source, &request, Everything, &Silent, |d: Difference| found.push(d))?;
+/// assert_eq!((report.differences, report.problems), (1, 0));
+/// assert_eq!(found[0].path.to_string(), "note");
+/// assert_ne!(found[0].reason, Reason::New);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error::SourceVanished`]; [`Error::Corrupt`], [`Error::Io`] for the repository's metadata. Trouble with
 /// single paths is told to the monitor and counted.

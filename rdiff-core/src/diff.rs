@@ -49,6 +49,20 @@ impl Aspect {
 }
 
 /// What differs between two states of a path.
+///
+/// ```
+/// # use rdiff_core::diff::{Aspect, aspects, entry_at};
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let (old, new) = (repo.sessions()?[0], repo.sessions()?[1]);
+/// let note = RepoPath::new(b"note")?;
+/// if let (Some(was), Some(is)) = (entry_at(&repo, note, old)?, entry_at(&repo, note, new)?) {
+///     assert!(aspects(&was, &is).contains(&Aspect::Content));
+///     assert!(!aspects(&was, &is).contains(&Aspect::Mode));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn aspects(old: &Entry, new: &Entry) -> Vec<Aspect> {
     let (a, b) = (&old.attrs, &new.attrs);
     let same_type = old.kind.same_type(&new.kind);
@@ -75,6 +89,18 @@ pub fn aspects(old: &Entry, new: &Entry) -> Vec<Aspect> {
 }
 
 /// What a path was at a session; nothing if it was not there.
+///
+/// ```
+/// # use rdiff_core::diff::entry_at;
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let oldest = repo.sessions()?[0];
+/// let entry = entry_at(&repo, RepoPath::new(b"note")?, oldest)?;
+/// assert_eq!(entry.map(|e| e.size()), Some(5)); // bytes
+/// assert_eq!(entry_at(&repo, RepoPath::new(b"no such")?, oldest)?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`Repository::metadata_at`].
@@ -129,6 +155,17 @@ pub fn changes(
 
 /// Opens the content that a regular file had at a session, to be read once from the front. Nothing is written
 /// to the repository or the target of anything.
+///
+/// ```
+/// # use rdiff_core::diff::content_at;
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let oldest = repo.sessions()?[0];
+/// let content = content_at(&repo, RepoPath::new(b"note")?, oldest)?;
+/// assert_eq!(std::io::read_to_string(content)?, "first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::NoSuchPath`] if it was not there; [`Error::NotAFile`] if it was no regular file;

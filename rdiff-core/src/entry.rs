@@ -1,9 +1,37 @@
 //! What is known of one path in one session.
+//!
+//! ```
+//! # use rdiff_core::read::SessionReader;
+//! # use rdiff_core::path::RepoPath;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::entry::{Entry, Kind};
+//!
+//! let mut session = SessionReader::new(repo.clone(), repo.sessions()?[0])?;
+//! let entry: Entry = session.entry(RepoPath::new(b"note")?)?;
+//! match &entry.kind {
+//!     Kind::File(file) => assert_eq!(file.size, 5), // bytes
+//!     Kind::Dir => println!("a directory"),
+//!     Kind::Symlink(target) => println!("a link to {} bytes of path", target.len()),
+//!     Kind::Fifo | Kind::Socket | Kind::Device(_) => println!("something special"),
+//! }
+//! assert!(entry.attrs.mode <= 0o7777 && entry.attrs.mtime.is_some());
+//! assert!(entry.xattrs.0.is_empty() && entry.acl.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::path::RepoPathBuf;
 use std::sync::Arc;
 
 /// A SHA-1 digest of a file's content.
+///
+/// ```
+/// # use rdiff_core::entry::Digest;
+/// let text = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+/// let digest = Digest::from_hex(text.as_bytes());
+/// assert_eq!(digest.map(Digest::to_hex).as_deref(), Some(text));
+/// assert_eq!(Digest::from_hex(b"short"), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 20]);
 
@@ -184,6 +212,17 @@ pub struct Device {
 pub type Name = Arc<[u8]>;
 
 /// Owner, mode and time.
+///
+/// ```
+/// # use rdiff_core::entry::{Attrs, Entry, File, Kind, Link};
+/// # use rdiff_core::path::RepoPathBuf;
+/// let attrs = Attrs { mtime: Some(1_700_000_000), mode: 0o640, uid: 1000, gid: 1000, ..Attrs::default() };
+/// let link = Some(Link { count: 2, inode: 7, device: 1 });
+/// let kind = Kind::File(File { size: 3, digest: None, link });
+/// let entry = Entry::new(RepoPathBuf::new("a")?, kind, attrs);
+/// assert_eq!((entry.size(), entry.is_dir()), (3, false));
+/// # Ok::<(), rdiff_core::path::PathError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Attrs {
@@ -218,6 +257,16 @@ impl Xattrs {
 }
 
 /// The access control lists of a path. Empty lists say no more than the mode.
+///
+/// ```
+/// # use rdiff_core::entry::{Acl, AclEntry, AclTag, Qualifier, Xattrs};
+/// // `user:ann:rw-`
+/// let ann = AclEntry { tag: AclTag::User(Qualifier::Name(b"ann".to_vec())), perms: 4 | 2 };
+/// let acl = Acl { access: vec![ann], default: Vec::new() };
+/// assert!(!acl.is_empty());
+/// let xattrs = Xattrs(vec![(b"user.mime".to_vec(), b"text/plain".to_vec())]);
+/// assert!(xattrs.same(&xattrs.clone()));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Acl {
@@ -273,6 +322,17 @@ pub enum Qualifier {
 }
 
 /// Where the data of a path with a too long name lie, below `long_filename_data`.
+///
+/// ```
+/// # use rdiff_core::entry::{ChangeMark, LongName, OwnerNames, Precise};
+/// let place = LongName::Increments(b"12".to_vec()); // long_filename_data/12.TIME.diff.gz
+/// assert_ne!(place, LongName::Mirror(b"12".to_vec()));
+/// // The side index tells fractions of a second, in nanoseconds.
+/// let mark = ChangeMark { ctime: (1_700_000_000, 250_000_000), inode: 7 };
+/// let names = OwnerNames { user: Some("änne".as_bytes().into()), group: None };
+/// let precise = Precise { mtime: mark.ctime, unchanged_while: Some(mark), names: Some(names.into()) };
+/// assert!(precise.mtime.1 < 1_000_000_000);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LongName {

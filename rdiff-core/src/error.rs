@@ -1,4 +1,25 @@
 //! What can go wrong: [`Error`] ends a job, a [`Problem`] concerns one path of the source.
+//!
+//! ```
+//! use rdiff_core::backup::{BackupRequest, backup_directory};
+//! use rdiff_core::error::{Error, Refusal, chain};
+//! use rdiff_core::monitor::Silent;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let (source, target) = (dir.path().join("source"), dir.path().join("target"));
+//! # std::fs::create_dir(&source)?;
+//! # std::fs::create_dir_all(target.join("something else"))?;
+//! match backup_directory(&source, &target, &BackupRequest::default(), &[], &Silent) {
+//!     Ok(report) => println!("session {}", report.session),
+//!     // What a program can act on are variants with fields …
+//!     Err(Error::Locked { by, .. }) => println!("later: {by} is at work"),
+//!     Err(Error::Refused(Refusal::TargetNotARepository { path })) => assert_eq!(path, target),
+//!     Err(Error::Io { doing, path, source }) => println!("{doing} {}: {source}", path.display()),
+//!     // … all else is one line, with all its causes.
+//!     Err(e) => println!("{}", chain(&e)),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod refusal;
 
@@ -224,6 +245,13 @@ impl fmt::Display for Doing {
 }
 
 /// What is wrong with bytes that should be in the format. It knows no file names.
+///
+/// ```
+/// # use rdiff_core::error::FormatError;
+/// # use rdiff_core::format::acls;
+/// let broken = acls::parse(b"# file: a\nuser::rwz\n");
+/// assert!(matches!(broken, Err(FormatError::Field { .. } | FormatError::Other(_))), "{broken:?}");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -270,6 +298,16 @@ impl<T, E: Into<io::Error>> IoContext<T> for std::result::Result<T, E> {
 }
 
 /// Trouble with one path of the source. The job goes on without it.
+///
+/// ```
+/// # use rdiff_core::error::{Problem, ProblemKind};
+/// # use rdiff_core::path::RepoPathBuf;
+/// # use std::io;
+/// let source = io::Error::from_raw_os_error(13);
+/// let problem = Problem { kind: ProblemKind::List, path: RepoPathBuf::new("secret")?, source };
+/// assert_eq!(format!("{} {}", problem.kind, problem.path), "ListError secret");
+/// # Ok::<(), rdiff_core::path::PathError>(())
+/// ```
 #[derive(Debug)]
 pub struct Problem {
     /// What was being done.
@@ -303,6 +341,12 @@ impl fmt::Display for ProblemKind {
 }
 
 /// An error and its causes, on one line: `a: b: c`.
+///
+/// ```
+/// # use rdiff_core::error::{Doing, IoContext, chain};
+/// let failed = std::fs::read("/no/such").while_doing(Doing::Read, "/no/such").unwrap_err();
+/// assert!(chain(&failed).starts_with("cannot read /no/such: No such file"));
+/// ```
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -140,6 +140,19 @@ impl ChangeKind {
 }
 
 /// One path at one session.
+///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::list::{Step, Version, history};
+///
+/// let versions: Vec<Version> = history(&repo, RepoPath::new(b"note")?)?;
+/// for version in versions.iter().filter(|v| v.step != Step::Same) {
+///     println!("{}: {} bytes", version.session, version.entry.as_ref().map_or(0, |e| e.size()));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Version {
@@ -183,6 +196,19 @@ fn newest(repo: &Repository) -> Result<SessionTime> {
 
 /// The increments of a path, and what it is in the mirror. For the root these are the sessions; for another
 /// path only the sessions after which it, or something in it, changed.
+///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::list::{IncrementList, ListedIncrement, ListedKind, increments};
+///
+/// let list: IncrementList = increments(&repo, RepoPath::new(b"note")?)?;
+/// let first: &ListedIncrement = &list.increments[0];
+/// assert_eq!((first.time, first.kind), (repo.sessions()?[0], ListedKind::Regular));
+/// assert_eq!((list.mirror, list.mirror_kind), (repo.sessions()?[1], ListedKind::Regular));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::NoSuchSession`] if no session is good; [`Error::Io`].
@@ -244,6 +270,19 @@ fn long_name(repo: &Repository, path: RepoPath<'_>) -> Result<Option<LongName>> 
 /// hard links once for each name; what has too long a name is left out. A directory of the source that is named
 /// like an increment counts as one of that time, which can be later than the mirror's: the original
 /// doesn't tell them apart here, and who compares its output with ours must find the same.
+///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::list::{SizedSession, sizes};
+///
+/// let sessions: Vec<SizedSession> = sizes(&repo, RepoPath::ROOT)?;
+/// assert_eq!(sessions.len(), 2);
+/// // What would be needed to keep this session and all newer ones, in bytes.
+/// assert_eq!(sessions[0].cumulative, sessions[0].size + sessions[1].size);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::NoSuchSession`] if no session is good; [`Error::Io`].
@@ -320,6 +359,18 @@ fn for_each_below(
 
 /// What was there at a session, without extended attributes and access control lists.
 ///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # use rdiff_core::list::entries_at;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// for entry in entries_at(&repo, repo.sessions()?[0], RepoPath::ROOT)? {
+///     let entry = entry?;
+///     println!("{:o} {:>8} {}", entry.attrs.mode, entry.size(), entry.path);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`Repository::metadata_at`].
 pub fn entries_at(repo: &Repository, at: SessionTime, subtree: RepoPath<'_>) -> Result<Stream<Entry>> {
@@ -328,6 +379,19 @@ pub fn entries_at(repo: &Repository, at: SessionTime, subtree: RepoPath<'_>) -> 
 }
 
 /// The paths below `subtree` that are not in the newest good session what they were at `at`, in path order.
+///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::list::{Change, ChangeKind, changed_since};
+///
+/// for change in changed_since(&repo, repo.sessions()?[0], RepoPath::ROOT)? {
+///     let change: Change = change?;
+///     assert_eq!((change.kind, change.path.to_string().as_str()), (ChangeKind::Changed, "note"));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`Repository::metadata_at`]; the stream can end with an error too.

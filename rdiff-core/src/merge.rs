@@ -1,4 +1,24 @@
 //! Two sorted streams, joined by path. Holds one item of each.
+//!
+//! ```
+//! use rdiff_core::error::Error;
+//! use rdiff_core::merge::{AtPath, InOrder, Pair, merge_join};
+//! use rdiff_core::path::RepoPathBuf;
+//!
+//! let stream = |paths: &[&str]| -> Vec<Result<(RepoPathBuf, ()), Error>> {
+//!     paths.iter().filter_map(|path| RepoPathBuf::new(*path).ok()).map(|path| Ok((path, ()))).collect()
+//! };
+//! let (old, new) = (stream(&["a", "a/x", "a.b"]), stream(&["a", "a.b", "c"]));
+//! let old = InOrder::new(old.into_iter(), "the old tree"); // an error where it isn't sorted
+//! for pair in merge_join(old, new.into_iter()) {
+//!     match pair? {
+//!         Pair::Left(gone) => assert_eq!(gone.path().to_string(), "a/x"),
+//!         Pair::Right(new) => assert_eq!(new.path().to_string(), "c"),
+//!         Pair::Both(was, is) => assert_eq!(was, is),
+//!     }
+//! }
+//! # Ok::<(), Error>(())
+//! ```
 
 use crate::error::{Error, Result};
 use crate::path::{RepoPath, RepoPathBuf};

@@ -1,4 +1,46 @@
 //! How a job tells what it does, and asks whether to go on.
+//!
+//! ```
+//! use rdiff_core::monitor::{Counter, Event, Monitor, PathDone, Phase, Recorder, Silent};
+//! use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+//!
+//! /// Counts bytes, prints what matters, and stops when it is told to.
+//! #[derive(Default)]
+//! struct Watch {
+//!     bytes: AtomicU64,
+//!     stop: AtomicBool,
+//! }
+//!
+//! impl Monitor for Watch {
+//!     fn event(&self, event: &Event<'_>) {
+//!         match event {
+//!             Event::Path { path, what: PathDone::Changed } => println!("changed: {path}"),
+//!             Event::Problem(problem) => eprintln!("{}: {}", problem.path, problem.source),
+//!             Event::Phase(Phase::Finishing) => println!("nearly done"),
+//!             _ => {} // there may be more one day
+//!         }
+//!     }
+//!
+//!     fn count(&self, counter: Counter, by: u64) {
+//!         if counter == Counter::BytesRead {
+//!             self.bytes.fetch_add(by, Ordering::Relaxed);
+//!         }
+//!     }
+//!
+//!     fn cancelled(&self) -> bool {
+//!         self.stop.load(Ordering::Relaxed) // the job ends with Error::Cancelled
+//!     }
+//! }
+//!
+//! let watch = Watch::default();
+//! watch.count(Counter::BytesRead, 100);
+//! assert_eq!(watch.bytes.into_inner(), 100);
+//!
+//! let recorder = Recorder::default(); // for tests
+//! recorder.event(&Event::Warning("mind the gap"));
+//! assert_eq!(recorder.lines(), [r#"Warning("mind the gap")"#]);
+//! Silent.event(&Event::Note("nobody hears it"));
+//! ```
 
 use crate::error::Problem;
 use crate::path::RepoPath;

@@ -1,4 +1,22 @@
 //! From a sorted stream of paths: which directories are being left.
+//!
+//! ```
+//! use rdiff_core::nest::Nest;
+//! use rdiff_core::path::{PathError, RepoPathBuf};
+//!
+//! let mut open = Nest::default(); // with what is to be remembered of each directory
+//! let mut left = Vec::new();
+//! for path in ["a", "a/x", "b"] {
+//!     let path = RepoPathBuf::new(path)?;
+//!     while let Some((dir, number)) = open.leave_for(path.as_path()) {
+//!         left.push((dir.to_string(), number));
+//!     }
+//!     open.enter(path, left.len());
+//! }
+//! assert_eq!(left, [("a/x".to_owned(), 0), ("a".to_owned(), 0)]);
+//! assert_eq!(open.leave_at_end().map(|(dir, _)| dir.to_string()), Some("b".to_owned()));
+//! # Ok::<(), PathError>(())
+//! ```
 
 use crate::path::{RepoPath, RepoPathBuf};
 

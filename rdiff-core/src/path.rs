@@ -2,6 +2,21 @@
 //!
 //! Its one order is by components: a directory's contents follow it at once, so `a` < `a/x` < `a.b`.
 //! Every stream of the crate is in this order.
+//!
+//! ```
+//! use rdiff_core::path::{PathError, RepoPath, RepoPathBuf, check_component};
+//!
+//! let path = RepoPath::new(b"dir/f\xff")?; // bytes, not text
+//! assert_eq!(path.parent(), Some(RepoPath::new(b"dir")?));
+//! assert_eq!(path.name(), Some(&b"f\xff"[..]));
+//! assert_eq!(RepoPath::ROOT.join(b"dir"), RepoPathBuf::new("dir")?);
+//!
+//! // What could lead out of the tree is no path.
+//! assert_eq!(RepoPath::new(b"../etc"), Err(PathError::Dots));
+//! assert_eq!(RepoPath::new(b"/etc"), Err(PathError::Absolute));
+//! assert!(check_component(b"a/b").is_err());
+//! # Ok::<(), PathError>(())
+//! ```
 
 #[cfg(feature = "serde")]
 pub(crate) mod wire;
@@ -29,6 +44,12 @@ pub enum PathError {
 }
 
 /// Checks one component: not empty, not `.` or `..`, without `/` and NUL.
+///
+/// ```
+/// # use rdiff_core::path::{PathError, check_component};
+/// assert_eq!(check_component(b"name"), Ok(()));
+/// assert_eq!(check_component(b".."), Err(PathError::Dots));
+/// ```
 ///
 /// # Errors
 /// The rule that it breaks.

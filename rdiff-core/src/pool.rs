@@ -2,6 +2,24 @@
 //!
 //! A [`Task`] that no worker has begun when its result is wanted is done by the thread that wants it. So
 //! nothing can wait for a queue, and with no workers at all everything runs inline.
+//!
+//! ```
+//! use rdiff_core::pool::{Ahead, Chunks, MapOrdered, Pool, Task, ahead};
+//! use std::sync::Arc;
+//!
+//! let pool = Arc::new(Pool::new(2));
+//! let task: Task<u32> = pool.submit(|| 6 * 7);
+//! assert_eq!(task.join(), 42);
+//!
+//! // At most 8 at work or waiting; the results come in the order of the input.
+//! let squares: MapOrdered<_, _, u64> = pool.map_ordered(1..=100u64, 8, |n| n * n);
+//! assert_eq!(squares.sum::<u64>(), 338_350);
+//!
+//! // Another thread reads on meanwhile, up to 4 chunks of 16 items.
+//! let read: Ahead<u64> = ahead(0..100u64, 16, 4);
+//! let in_tens = Chunks::new(read.map(Ok::<u64, ()>), 10, u64::MAX, |_: &u64| 1);
+//! assert_eq!(in_tens.count(), 10);
+//! ```
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

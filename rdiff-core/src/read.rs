@@ -131,6 +131,18 @@ impl SessionReader {
 
 /// Opens one file as it was at a session: [`SessionReader::entry`] and [`SessionReader::open`] in one.
 ///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::read::{FileReader, open_file};
+///
+/// let file: FileReader = open_file(&repo, RepoPath::new(b"note")?, repo.sessions()?[0])?;
+/// assert_eq!(file.size(), 5); // bytes
+/// assert_eq!(std::io::read_to_string(file)?, "first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As those.
 pub fn open_file(repo: &Arc<Repository>, path: RepoPath<'_>, at: impl Into<TimeSpec>) -> Result<FileReader> {

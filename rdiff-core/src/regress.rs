@@ -55,6 +55,20 @@ pub struct RegressReport {
 
 /// Undoes the last session if it did not finish. Nothing if there is nothing to undo.
 ///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::repo::lock::Writer;
+/// # use rdiff_core::regress::regress;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let writer = Writer::new(repo, false)?;
+/// match regress(&writer, &Silent)? {
+///     Some(report) => println!("{} is undone, back at {}", report.undone, report.good),
+///     None => println!("no session failed"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Rebuild`] where an old state can't be rebuilt; [`Error::Io`], [`Error::Corrupt`].
 pub fn regress(writer: &Writer, monitor: &dyn Monitor) -> Result<Option<RegressReport>> {
@@ -66,6 +80,17 @@ pub fn regress(writer: &Writer, monitor: &dyn Monitor) -> Result<Option<RegressR
 
 /// What [`regress`], or with `of_good` [`undo_newest`], would undo. Nothing is changed. Each path that would be put
 /// back or removed is told to the monitor.
+///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::regress::{RegressReport, preview};
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// assert_eq!(preview(&repo, false, &Silent)?, None); // no session failed
+/// let would: Option<RegressReport> = preview(&repo, true, &Silent)?; // of the newest, although it is good
+/// assert_eq!(would.map(|w| w.good), Some(repo.sessions()?[0]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As the regress would end; but for what only doing it shows.
@@ -112,6 +137,19 @@ fn before_the_newest(repo: &Repository) -> Result<(SessionTime, SessionTime)> {
 }
 
 /// Undoes the newest session, although it is good. Its states are lost.
+///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::repo::lock::Writer;
+/// # use rdiff_core::regress::undo_newest;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let oldest = repo.sessions()?[0];
+/// let report = undo_newest(&Writer::new(repo.clone(), false)?, &Silent)?;
+/// assert_eq!(report.good, oldest);
+/// assert_eq!(std::fs::read_to_string(repo.path().join("note"))?, "first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Refusal::NothingBefore`] if it is the only one; else as [`regress`].

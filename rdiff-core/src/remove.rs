@@ -30,6 +30,15 @@ pub struct RemoveReport {
 /// The sessions before `cut` that a removal would name: those after which something changed. Others before
 /// the newest of them go with it. The newest session of all is never among them.
 ///
+/// ```
+/// # use rdiff_core::remove::sessions_older_than;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let newest = repo.sessions()?[1];
+/// assert_eq!(sessions_older_than(&repo, newest)?, [repo.sessions()?[0]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Interrupted`]; [`Error::NoSuchSession`] if none is good; [`Error::Io`].
 pub fn sessions_older_than(repo: &Repository, cut: SessionTime) -> Result<Vec<SessionTime>> {
@@ -52,6 +61,20 @@ pub fn sessions_older_than(repo: &Repository, cut: SessionTime) -> Result<Vec<Se
 /// Removes the sessions before `cut`. How many may go at once is for the caller to ask beforehand, with
 /// [`sessions_older_than`].
 ///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::repo::lock::Writer;
+/// # use rdiff_core::remove::{RemoveReport, remove_older_than};
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let newest = repo.sessions()?[1];
+/// let writer = Writer::new(repo.clone(), false)?;
+/// let report: RemoveReport = remove_older_than(&writer, newest, &Silent)?;
+/// println!("{} bytes are free again", report.bytes);
+/// assert_eq!((report.sessions.len(), repo.sessions()?), (1, vec![newest]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`sessions_older_than`]; [`Error::Cancelled`]. What is left then is whole, and the rest goes when the
 /// job is run again.
@@ -60,6 +83,16 @@ pub fn remove_older_than(writer: &Writer, cut: SessionTime, monitor: &dyn Monito
 }
 
 /// What [`remove_older_than`] would remove. Nothing is removed.
+///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::remove::preview;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let would = preview(&repo, repo.sessions()?[1], &Silent)?;
+/// assert!(would.files > 0 && repo.sessions()?.len() == 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`sessions_older_than`]; [`Error::Cancelled`].

@@ -114,6 +114,25 @@ pub struct RestoreReport {
 
 /// Restores a session, or a part of one, to `target`. `filter` leaves paths out, on both sides.
 ///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::tree::walk::Everything;
+/// # use rdiff_core::path::RepoPathBuf;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::restore::{RestoreReport, RestoreRequest, restore};
+///
+/// let request = RestoreRequest {
+///     subtree: RepoPathBuf::new("note")?, // one file; the root, which is the default, for everything
+///     ..RestoreRequest::new(repo.sessions()?[0])
+/// };
+/// let target = dir.path().join("note as it was");
+/// let report: RestoreReport = restore(&repo, &target, &request, Everything, &Silent)?;
+/// assert_eq!((report.restored, report.problems), (1, 0));
+/// assert_eq!(std::fs::read_to_string(target)?, "first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error::NoSuchPath`] if the part wasn't there; [`Error::Refused`] if the target is in use or can't be
 /// written; [`Error::Corrupt`], [`Error::Io`]. Trouble with single paths is told to the monitor and counted.

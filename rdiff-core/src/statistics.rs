@@ -2,6 +2,22 @@
 //!
 //! A directory counts for what is below it, but not for those below it that are listed themselves: else the root
 //! would always be the largest.
+//!
+//! ```
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::statistics::{Measure, StatisticsFiles, Weights};
+//!
+//! let files = StatisticsFiles::find(&repo, None, None)?;
+//! assert_eq!(files.all(&repo)?.len(), 2);
+//! let mut bad = Vec::new();
+//! let mut weights = Weights::read(&repo, &files.pairs[1], 0.1, b'\n', &mut |line: &[u8]| bad.push(line.to_vec()))?;
+//! weights.add(Weights::read(&repo, &files.pairs[0], 0.1, b'\n', &mut |_: &[u8]| {})?);
+//! for (path, share) in weights.top(Measure::SourceSize) {
+//!     println!("{:.0} % {}", share, String::from_utf8_lossy(&path));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::error::{Error, FormatError, Result};
 use crate::format::stats::{SessionStatistics, file_statistics_fields};

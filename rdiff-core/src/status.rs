@@ -36,6 +36,18 @@ impl Status {
 
 /// Looks how a repository is. Nothing is written, and no lock is held against others.
 ///
+/// ```
+/// # use rdiff_core::repo::MirrorState;
+/// # use rdiff_core::status::{Status, status};
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let is: Status = status(&repo)?;
+/// assert!(!is.needs_regress() && is.in_use_by.is_none());
+/// assert_eq!(is.state, MirrorState::Clean(is.sessions[1]));
+/// assert_eq!(is.last.map(|s| s.source_files), Some(2.0)); // the root and the note
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`crate::error::Error::Io`]; [`crate::error::Refusal::TooManyMarkers`].
 pub fn status(repo: &Repository) -> Result<Status> {
@@ -58,6 +70,15 @@ pub fn status(repo: &Repository) -> Result<Status> {
 }
 
 /// The totals of a session, if they were written and can be read.
+///
+/// ```
+/// # use rdiff_core::status::statistics_at;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let statistics = statistics_at(&repo, repo.sessions()?[1])?;
+/// assert_eq!(statistics.map(|s| s.source_files), Some(2.0)); // the root and the note
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`crate::error::Error::Io`].

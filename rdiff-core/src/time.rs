@@ -2,6 +2,22 @@
 //!
 //! The identity of a session is its whole second since 1970, never the text it is written as: the same
 //! instant can stand under two time zones in one repository.
+//!
+//! ```
+//! use rdiff_core::time::{BadTime, SessionTime, TimeSeparator, TimeSpec, Zone};
+//!
+//! let session = SessionTime(1_700_000_000); // seconds since 1970
+//! assert_eq!(session.to_string(), "2023-11-14T22:13:20Z");
+//! let dashes = session.format(&Zone::utc(), TimeSeparator::Dash);
+//! assert_eq!(SessionTime::parse(dashes.as_bytes()), Some(session));
+//!
+//! // As people write times: an age, a date, or sessions back.
+//! let now = 1_700_086_400;
+//! assert_eq!(TimeSpec::parse("1D", now, &Zone::utc())?, TimeSpec::At(1_700_000_000));
+//! assert_eq!(TimeSpec::parse("2B", now, &Zone::utc())?, TimeSpec::SessionsBack(2));
+//! assert!(TimeSpec::parse("yesterday", now, &Zone::utc()).is_err());
+//! # Ok::<(), BadTime>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -252,6 +268,14 @@ fn offset_of_zone(zone: &str) -> Option<i64> {
 }
 
 /// A time as people ask for it.
+///
+/// ```
+/// # use rdiff_core::time::{SessionTime, TimeSpec};
+/// let sessions = [SessionTime(100), SessionTime(200), SessionTime(300)];
+/// assert_eq!(TimeSpec::At(250).choose(&sessions), Some(SessionTime(200))); // the newest that is not later
+/// assert_eq!(TimeSpec::SessionsBack(2).choose(&sessions), Some(SessionTime(100)));
+/// assert_eq!(TimeSpec::default().choose(&sessions), Some(SessionTime(300)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TimeSpec {

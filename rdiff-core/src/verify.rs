@@ -144,6 +144,22 @@ impl std::fmt::Display for Why {
 
 /// Checks the content of every regular file at a session, or at all of them. Nothing is written.
 ///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::verify::{Bad, VerifyReport, VerifyRequest, Why, verify};
+///
+/// let report: VerifyReport = verify(&repo, &VerifyRequest::default(), &Silent)?; // all sessions
+/// assert!(report.is_good() && report.sessions == 2 && report.files == 2);
+///
+/// std::fs::write(repo.path().join("note"), "s_cond")?; // a disk forgets
+/// let report = verify(&repo, &VerifyRequest::new(Some(repo.sessions()?[1])), &Silent)?;
+/// let bad: &Bad = &report.bad[0];
+/// assert!(matches!(bad.why, Why::Digest { .. }) && bad.path.to_string() == "note");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error::NoSuchSession`] if no session is good; [`Error::Io`]; for one session also [`Error::Corrupt`] if its
 /// metadata are damaged. Damaged content is no error: the report names it.

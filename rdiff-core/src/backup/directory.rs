@@ -51,6 +51,18 @@ pub fn backup_directory(
 /// The filter that rules make for a tree at `base` on `device` (0 for one that isn't live). What is odd in them
 /// is told to the monitor.
 ///
+/// ```
+/// # use rdiff_core::backup::select;
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::tree::select::{Rule, Sense};
+/// let rules = [Rule::Glob { sense: Sense::Exclude, pattern: b"/home/*/.cache".to_vec() }];
+/// let filter = select(&rules, "/home".as_ref(), 0, &Silent)?; // 0: any device
+/// // A rule that can match nothing below the source is an error.
+/// assert!(select(&rules, "/srv".as_ref(), 0, &Silent).is_err());
+/// # drop(filter);
+/// # Ok::<(), rdiff_core::error::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::BadSelection`].
 pub fn select(rules: &[Rule], base: &Path, device: u64, monitor: &dyn Monitor) -> Result<Selected> {
@@ -63,6 +75,17 @@ pub fn select(rules: &[Rule], base: &Path, device: u64, monitor: &dyn Monitor) -
 }
 
 /// Refuses a source that lies in its own repository: its backup would change it.
+///
+/// ```
+/// # use rdiff_core::backup::refuse_own_source;
+/// # use rdiff_core::error::{Error, Refusal};
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let own = refuse_own_source(repo.path(), repo.path());
+/// assert!(matches!(own, Err(Error::Refused(Refusal::SourceInRepository { .. }))));
+/// refuse_own_source(&dir.path().join("tree"), repo.path())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Refusal::SourceInRepository`].

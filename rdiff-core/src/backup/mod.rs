@@ -42,6 +42,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How to back up.
+///
+/// ```
+/// # use rdiff_core::backup::BackupRequest;
+/// # use rdiff_core::tree::attrs::Mapping;
+/// let request = BackupRequest {
+///     time: Some(1_700_000_000), // seconds since 1970; None is now
+///     create_parents: true,
+///     user_map: Mapping::parse("ann:1000").unwrap_or_default(),
+///     ..BackupRequest::default()
+/// };
+/// assert!(request.compression && request.durable);
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct BackupRequest {
@@ -132,6 +144,20 @@ impl Default for BackupRequest {
 }
 
 /// What a backup did.
+///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::backup::{BackupReport, BackupRequest, backup_directory};
+///
+/// let request = BackupRequest { time: Some(1_700_172_800), ..BackupRequest::default() };
+/// let report: BackupReport = backup_directory(&dir.path().join("tree"), repo.path(), &request, &[], &Silent)?;
+/// assert_eq!(report.previous.map(|s| s.0), Some(1_700_086_400));
+/// assert_eq!(report.problems, 0); // what could not be read kept its last version
+/// assert_eq!(report.statistics.changed_files, 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BackupReport {
@@ -172,6 +198,26 @@ pub(in crate::backup) struct Shared {
 }
 
 /// Backs up `source` to the repository at `target`, which is made if it isn't there.
+///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::backup::{BackupRequest, backup};
+/// # use rdiff_core::tree::attrs::Names;
+/// # use rdiff_core::tree::local::{LocalGuard, LocalSource};
+/// # use rdiff_core::tree::walk::Everything;
+/// # use std::sync::Arc;
+/// # let dir = tempfile::tempdir()?;
+/// # let (tree, target) = (dir.path().join("tree"), dir.path().join("backup"));
+/// # std::fs::create_dir(&tree)?;
+/// # std::fs::write(tree.join("note"), "text")?;
+/// let source = LocalSource::open(&tree, Arc::new(Names::default()))?;
+/// let guard = LocalGuard::new(&source)?; // notices when the directory is replaced meanwhile
+/// let report =
+///     backup(Arc::new(source), &guard, &target, &BackupRequest::default(), Everything, &Silent)?;
+/// assert_eq!((report.previous, report.problems), (None, 0));
+/// assert!(target.join("note").exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::SourceVanished`] when the source is empty, gone or has lost too much, with repository and

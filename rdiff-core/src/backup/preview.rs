@@ -55,6 +55,27 @@ pub struct Preview {
 
 /// Finds out what [`super::backup`] would do. Each path that it would touch is told to the monitor.
 ///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::tree::attrs::Names;
+/// # use rdiff_core::tree::local::{LocalGuard, LocalSource};
+/// # use rdiff_core::tree::walk::Everything;
+/// # use std::sync::Arc;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// # let tree = dir.path().join("tree");
+/// use rdiff_core::backup::{BackupRequest, Preview, preview};
+///
+/// std::fs::write(tree.join("more"), "12345")?;
+/// let source = LocalSource::open(&tree, Arc::new(Names::default()))?;
+/// let guard = LocalGuard::new(&source)?;
+/// let would: Preview =
+///     preview(Arc::new(source), &guard, repo.path(), &BackupRequest::default(), Everything, &Silent)?;
+/// assert_eq!((would.new, would.deleted), (1, 0)); // and the root changed
+/// assert_eq!(repo.sessions()?.len(), 2); // nothing was written
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As the backup would end; but for what only writing shows.
 pub fn preview(

@@ -10,6 +10,57 @@
 //!   COPY that leaves the basis, no parameter of 2^63 or more. Bytes after END are accepted.
 //! - [`Encoder`] makes one from two local files. It compares bytes, so a match cannot be a collision.
 //! - [`Composer`] turns a chain of deltas into one [`Plan`], so the file is written once.
+//!
+//! ```
+//! use rdiff_core::delta::{
+//!     AlignedScan, Command, ComposeLimits, Composer, DeltaError, Decoder, EncodeStats, Encoder, Plan, PlanRange, ReadAt,
+//!     apply, encode, write_identity,
+//! };
+//!
+//! let (basis, target) = (b"The quick brown fox. ".repeat(100), b"The quick brown cat. ".repeat(100));
+//! let mut delta = Vec::new();
+//! let stats: EncodeStats =
+//!     encode(&basis, basis.len() as u64, &target, target.len() as u64, &mut delta)?;
+//! assert!(stats.literals > 0);
+//!
+//! // Applied; the limit, in bytes, is for the output.
+//! let mut made = Vec::new();
+//! apply(&basis, basis.len() as u64, &delta[..], 1 << 20, &mut made)?;
+//! assert_eq!(made, target);
+//!
+//! // Command by command.
+//! let mut decoder = Decoder::new(&delta[..]);
+//! let mut bytes = 0;
+//! while let Some(command) = decoder.next_command()? {
+//!     bytes += command.output_len();
+//!     if let Command::Literal { .. } = command {
+//!         while !decoder.literal_chunk()?.is_empty() {}
+//!     }
+//! }
+//! assert_eq!(bytes, target.len() as u64);
+//!
+//! // A chain of deltas becomes one plan, the last to be applied first.
+//! let mut same = Vec::new();
+//! write_identity(basis.len() as u64, &mut same)?;
+//! let mut composer = Composer::new(ComposeLimits::default(), tempfile::tempfile);
+//! composer.push(&delta[..], 1 << 20)?;
+//! composer.push(&same[..], 1 << 20)?;
+//! let plan: Plan = composer.finish(basis.len() as u64)?;
+//! assert_eq!(plan.len(), target.len() as u64);
+//! assert_eq!(std::io::read_to_string(plan.reader(&basis))?.as_bytes(), target);
+//! assert!(plan.ranges().any(|range| matches!(range, PlanRange::Literal { .. })));
+//!
+//! // What is read anyway can be compared on the way.
+//! let mut scan = AlignedScan::new(target.len() as u64);
+//! scan.feed(0, &basis, &target);
+//! let mut again = Vec::new();
+//! Encoder::new().encode_with(scan, &basis, basis.len() as u64, &target, target.len() as u64, &mut again)?;
+//!
+//! let damaged = apply(&basis, basis.len() as u64, &b"nonsense"[..], 1 << 20, &mut Vec::new());
+//! assert!(matches!(damaged, Err(DeltaError::BadMagic { .. })), "{damaged:?}");
+//! assert_eq!(basis.read_at(&mut [0; 4], u64::MAX)?, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod aligned;
 mod compose;

@@ -1,5 +1,17 @@
 //! Records of `access_control_lists`: `# file: PATH`, then lines such as `user:joe:rw-`; those of the
 //! default list begin with `default:`.
+//!
+//! ```
+//! use rdiff_core::format::acls::{parse, write};
+//!
+//! let record = b"# file: dir\nuser::rwx\nuser:ann:r--\ngroup::r-x\nmask::r-x\nother::---\n";
+//! let (path, acl) = parse(record)?;
+//! assert_eq!((path.to_string().as_str(), acl.access.len()), ("dir", 5));
+//! let mut written = Vec::new();
+//! write(&path, &acl, &mut written);
+//! assert_eq!(parse(&written)?, (path, acl));
+//! # Ok::<(), rdiff_core::error::FormatError>(())
+//! ```
 
 use super::record::lines;
 use crate::entry::{Acl, AclEntry, AclTag, Qualifier};

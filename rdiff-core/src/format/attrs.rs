@@ -1,6 +1,26 @@
 //! Records of `mirror_metadata`: text to [`Entry`] and back.
 //!
 //! Fields that this program doesn't know are kept word for word, for regress writes records again.
+//!
+//! ```
+//! use rdiff_core::entry::{Attrs, Entry, Kind};
+//! use rdiff_core::format::attrs::{RecordParser, path_of, write_absent, write_record};
+//! use rdiff_core::path::RepoPathBuf;
+//!
+//! let path = RepoPathBuf::new("dir")?;
+//! let attrs = Attrs { mtime: Some(1_700_000_000), mode: 0o755, ..Attrs::default() };
+//! let entry = Entry::new(path.clone(), Kind::Dir, attrs);
+//! let mut record = Vec::new();
+//! write_record(&entry, &mut record);
+//! assert!(record.starts_with(b"File dir\n  Type dir\n"));
+//! assert_eq!(path_of(&record)?, path);
+//! assert_eq!(RecordParser::default().parse(&record)?, (path.clone(), Some(entry)));
+//!
+//! let mut record = Vec::new();
+//! write_absent(&path, &mut record); // in a diff: it was not there
+//! assert_eq!(RecordParser::default().parse(&record)?, (path, None));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::quote::{quote_record, unquote_record};
 use super::record::lines;

@@ -8,6 +8,22 @@
 //! Layout: [`MAGIC`], the epoch second of the session that a diff leads back from (0 in a snapshot),
 //! then entries in path order: bytes shared with the path before, the other bytes, flags, and as flags
 //! say times and an inode number. All numbers are LEB128, signed ones in zigzag.
+//!
+//! ```
+//! use rdiff_core::entry::Precise;
+//! use rdiff_core::format::index::{IndexReader, IndexWriter};
+//! use rdiff_core::path::RepoPath;
+//!
+//! let precise = Precise { mtime: (1_700_000_000, 250_000_000), ..Precise::default() }; // seconds, nanoseconds
+//! let mut index = Vec::new();
+//! IndexWriter::head(None, &mut index);
+//! IndexWriter::default().entry(RepoPath::new(b"note")?, Some(&precise), &mut index);
+//!
+//! let mut reader = IndexReader::new(&index[..])?;
+//! let (path, read) = reader.next_entry()?.expect("an entry");
+//! assert_eq!((path.to_string().as_str(), read), ("note", Some(precise)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::entry::{ChangeMark, Name, OwnerNames, Precise};
 use crate::error::FormatError;

@@ -1,6 +1,17 @@
 //! Names with a time in them: `BASE.TIME.KIND` or `BASE.TIME.KIND.gz`.
 //!
 //! An increment is named for the session whose state it *holds*, not for the one that wrote it.
+//!
+//! ```
+//! use rdiff_core::format::names::{IncrementKind, TimeStyle, TimedName};
+//! use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
+//!
+//! let style = TimeStyle { zone: Zone::utc(), separator: TimeSeparator::Colon };
+//! let name = style.name(b"note", SessionTime(1_700_000_000), IncrementKind::Diff, true);
+//! assert_eq!(name, b"note.2023-11-14T22:13:20Z.diff.gz");
+//! let parsed = TimedName::parse(&name).expect("such a name");
+//! assert_eq!((parsed.base, parsed.time.0, parsed.kind), (&b"note"[..], 1_700_000_000, IncrementKind::Diff));
+//! ```
 
 use crate::time::{SessionTime, TimeSeparator, Zone};
 

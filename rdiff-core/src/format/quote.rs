@@ -2,6 +2,20 @@
 //!
 //! [`Quoting`] hides them from file systems (`;065` for `A`), [`quote_record`] from the line structure
 //! of metadata (`\n`), [`quote_octal`] from that of attribute lists (`\040`).
+//!
+//! ```
+//! use rdiff_core::format::quote::{Quoting, quote_octal, quote_record, unquote_octal, unquote_record};
+//!
+//! let quoting = Quoting::parse(b"A-Z;", b"");
+//! assert_eq!(&*quoting.quote(b"Ab"), b";065b");
+//! assert_eq!(&*quoting.unquote(b";065b"), b"Ab");
+//!
+//! let (mut record, mut octal) = (Vec::new(), Vec::new());
+//! quote_record(b"two\nlines", &mut record);
+//! assert_eq!((&record[..], &*unquote_record(&record)), (&b"two\\nlines"[..], &b"two\nlines"[..]));
+//! quote_octal(b"a b", &mut octal);
+//! assert_eq!((&octal[..], unquote_octal(&octal)), (&b"a\\040b"[..], b"a b".to_vec()));
+//! ```
 
 use std::borrow::Cow;
 

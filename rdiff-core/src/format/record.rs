@@ -1,5 +1,18 @@
 //! The framing shared by metadata, extended attributes and access control lists: a line that begins
 //! with a marker and a path, then lines about that path, up to the next marker.
+//!
+//! ```
+//! use rdiff_core::format::record::{METADATA_MARKER, RecordError, RecordReader, lines};
+//!
+//! let text = b"File .\n  Type dir\nFile note\n  Type reg\n";
+//! let mut records = RecordReader::new(&text[..], METADATA_MARKER);
+//! let mut paths = Vec::new();
+//! while let Some(record) = records.next_record()? {
+//!     paths.push(lines(record).next().unwrap_or_default().to_vec());
+//! }
+//! assert_eq!(paths, [b"File .".to_vec(), b"File note".to_vec()]);
+//! # Ok::<(), RecordError>(())
+//! ```
 
 use crate::error::FormatError;
 use std::io::{self, Read};

@@ -1,4 +1,29 @@
 //! Statistics and error logs: totals of a session, one line for each path, one line for each problem.
+//!
+//! ```
+//! use rdiff_core::error::{Problem, ProblemKind};
+//! use rdiff_core::format::stats::{
+//!     FileStatistics, SessionStatistics, duration_words, error_log_line, file_statistics_fields, file_statistics_head,
+//!     file_statistics_line, human_size,
+//! };
+//! use rdiff_core::path::RepoPathBuf;
+//! use rdiff_core::time::Zone;
+//!
+//! let session = SessionStatistics { source_files: 3.0, source_file_size: 12_000.0, ..Default::default() };
+//! assert_eq!(SessionStatistics::parse(&session.to_text(&Zone::utc()))?.source_files, 3.0);
+//! assert_eq!((human_size(12_000.0), duration_words(62.5)), ("11.7 KB".into(), "1 minute 2.50 seconds".into()));
+//!
+//! let path = RepoPathBuf::new("note").map_err(|e| e.to_string())?;
+//! let stats = FileStatistics { changed: true, source: Some(6), mirror: Some(5), increment: None }; // bytes
+//! let (mut text, mut line) = (Vec::new(), Vec::new());
+//! file_statistics_head(b'\n', &mut text);
+//! file_statistics_line(path.as_path(), &stats, b'\n', &mut line);
+//! assert_eq!(file_statistics_fields(&line[..line.len() - 1]), Some((&b"note"[..], stats)));
+//!
+//! let problem = Problem { kind: ProblemKind::List, path, source: std::io::Error::other("no") };
+//! assert_eq!(error_log_line(&problem, b'\n'), b"ListError: 'note' no\n");
+//! # Ok::<(), String>(())
+//! ```
 
 use super::quote::quote_record;
 use crate::error::{Problem, chain};

@@ -3,6 +3,17 @@
 //! rdiff-backup quotes attribute names when it writes and doesn't unquote them when it reads. Here names
 //! are unquoted on reading, and on writing only what would break a line is quoted, so that both
 //! programs restore the same names.
+//!
+//! ```
+//! use rdiff_core::format::xattrs::{parse, write};
+//!
+//! let (path, xattrs) = parse(b"# file: note\nuser.mime=0sdGV4dA==\n")?;
+//! assert_eq!(xattrs.0, [(b"user.mime".to_vec(), b"text".to_vec())]);
+//! let mut written = Vec::new();
+//! write(&path, &xattrs, &mut written);
+//! assert_eq!(parse(&written)?.1, xattrs);
+//! # Ok::<(), rdiff_core::error::FormatError>(())
+//! ```
 
 use super::quote::{quote_octal, unquote_octal};
 use super::record::{ATTRIBUTE_MARKER, lines};

@@ -53,6 +53,17 @@ pub struct PurgeReport {
 }
 
 /// A file in the data directory with one record or line for each path.
+///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # use rdiff_core::purge::{PurgePlan, SidePlan};
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let plan = PurgePlan::new(&repo, RepoPath::new(b"note")?)?;
+/// let records: u64 = plan.side_files().iter().map(|side: &SidePlan| side.records).sum();
+/// assert!(records > 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SidePlan {
     /// Where it is.
@@ -210,6 +221,26 @@ impl PurgePlan {
 }
 
 /// Purges `path`.
+///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::path::RepoPath;
+/// # use rdiff_core::repo::lock::Writer;
+/// # use std::sync::Arc;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::purge::{PurgePlan, PurgeReport, purge};
+///
+/// let note = RepoPath::new(b"note")?;
+/// let plan = PurgePlan::new(&repo, note)?; // what it would do, found by reading alone
+/// assert!(plan.increments().count() == 1 && plan.side_files().iter().any(|side| side.records > 0));
+///
+/// let writer = Writer::new(Arc::clone(&repo), false)?;
+/// let report: PurgeReport = purge(&writer, note, &Silent)?;
+/// assert!(report.was_in_mirror && report.increments == 1);
+/// assert!(PurgePlan::new(&repo, note)?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`PurgePlan::new`] and [`PurgePlan::carry_out`].

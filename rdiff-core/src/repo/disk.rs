@@ -2,6 +2,26 @@
 //!
 //! The trait is a seam for tests: they count operations, fail the n-th, and take back what no barrier
 //! covered, as a power cut would.
+//!
+//! ```
+//! # use rdiff_core::path::RepoPath;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::entry::Device;
+//! use rdiff_core::repo::disk::{Disk, Node, RealDisk, make_dirs, remove_all};
+//! use std::sync::Arc;
+//!
+//! let disk = RealDisk::new(Arc::clone(repo.root()), false); // not durable
+//! let dir = repo.layout().mirror(RepoPath::new(b"some/dir")?, None);
+//! make_dirs(&disk, &dir)?;
+//! disk.mknod(&repo.layout().mirror(RepoPath::new(b"some/dir/pipe")?, None), Node::Fifo)?;
+//! let null = Node::Device(Device { block: false, major: 1, minor: 3 }); // needs root
+//! # drop(null);
+//! assert_eq!(disk.root().list(dir.as_bytes())?.len(), 1);
+//! remove_all(&disk, &dir)?;
+//! assert!(disk.root().find(dir.as_bytes())?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::layout::StoredPath;
 use super::write_behind::{OBJECT, WriteBehind};

@@ -3,6 +3,29 @@
 //! Long texts are compressed in pieces by the pool, each piece a gzip member of its own; the original
 //! reads several members as one file. Each member says in its header how long it is, so that a reader who
 //! wants little finds its way without decompressing the rest.
+//!
+//! ```
+//! # use rdiff_core::path::RepoPath;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::pool::Pool;
+//! use rdiff_core::repo::disk::{Disk, RealDisk};
+//! use rdiff_core::repo::gz::{Content, SideFile, compress};
+//! use std::io::Read;
+//! use std::sync::Arc;
+//!
+//! assert!(compress(&[b'x'; 10_000], 2)?.len() < 100);
+//!
+//! let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(Arc::clone(repo.root()), false));
+//! let place = |name: &[u8]| repo.layout().mirror(RepoPath::new(name).unwrap_or(RepoPath::ROOT), None);
+//! let mut file = SideFile::new(disk, Arc::new(Pool::new(1)), place(b"list"), Some(place(b"list.gz")));
+//! file.text().extend_from_slice(b"a line\n");
+//! let written = file.finish()?;
+//! let mut text = String::new();
+//! Content::sniff(repo.root().open_file(written.as_bytes())?)?.read_to_string(&mut text)?;
+//! assert_eq!(text, "a line\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::Repository;
 use super::disk::{Disk, DiskFile};

@@ -1,4 +1,20 @@
 //! Many sessions at once: the states of each path, read from each file of metadata once.
+//!
+//! ```
+//! # use rdiff_core::path::RepoPath;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::repo::history::{Damaged, Lifeline, Timeline};
+//!
+//! let mut timeline: Timeline = repo.timeline(&repo.sessions()?, RepoPath::ROOT)?;
+//! let lines: Vec<Lifeline> = timeline.by_ref().collect();
+//! assert_eq!(lines[1].path.to_string(), "note");
+//! let sizes: Vec<_> = lines[1].states.iter().flatten().map(|entry| entry.size()).collect();
+//! assert_eq!(sizes, [5, 6]); // bytes, oldest first
+//! let damaged: &[Damaged] = timeline.damaged();
+//! assert!(damaged.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::metadata::{Stream, Versioned, chain};
 use super::{DataFile, Repository};

@@ -1,6 +1,33 @@
 //! Increments of a path, and the chain that leads to its content at one session.
 //!
 //! An increment is named for the session whose state it *holds*, not for the one that wrote it.
+//!
+//! ```
+//! # use rdiff_core::path::RepoPath;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::diff::entry_at;
+//! use rdiff_core::repo::increments::{Base, BaseFile, Chain, FileContent, Increment, Increments, Listed};
+//! use std::io::Read;
+//!
+//! let (note, oldest) = (RepoPath::new(b"note")?, repo.sessions()?[0]);
+//! let mut increments = Increments::going_on(&repo, Listed::default());
+//! let of_note: &[Increment] = increments.of(note, None)?;
+//! assert_eq!(of_note[0].time, oldest);
+//!
+//! let entry = entry_at(&repo, note, oldest)?.expect("it was there");
+//! let chain: Chain = increments.chain(&entry, oldest)?;
+//! println!("{} deltas over {}", chain.deltas.len(), match chain.base {
+//!     Base::Mirror(_) => "the mirror file",
+//!     Base::Snapshot(_) => "a whole increment",
+//! });
+//! let mut content: FileContent = repo.open_chain(&entry, &chain, oldest)?;
+//! let mut text = String::new();
+//! content.read_to_string(&mut text)?;
+//! assert_eq!(text, "first");
+//! # fn named(_: BaseFile) {}
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::gz::Content;
 use super::layout::{LONG_NAMES, StoredPath};

@@ -1,4 +1,23 @@
 //! From paths of the tree to places in the repository. The only maker of [`StoredPath`].
+//!
+//! ```
+//! # use rdiff_core::path::RepoPath;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::format::names::IncrementKind;
+//! use rdiff_core::repo::layout::{Layout, StoredPath, TooLong};
+//!
+//! let layout: &Layout = repo.layout();
+//! let note = RepoPath::new(b"dir/note")?;
+//! let place: StoredPath = layout.mirror(note, None);
+//! assert_eq!(place.as_bytes(), b"dir/note");
+//! let (dir, base) = layout.increment_base(note, None);
+//! assert_eq!((dir.as_bytes(), &base[..]), (&b"rdiff-backup-data/increments/dir"[..], &b"note"[..]));
+//! let marker = layout.data("current_mirror", repo.sessions()?[1], IncrementKind::Data, false);
+//! assert!(repo.path_of(&marker).exists());
+//! assert_eq!(layout.too_long(note), None::<TooLong>);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::entry::LongName;
 use crate::format::names::{IncrementKind, TimeStyle};

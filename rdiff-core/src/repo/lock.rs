@@ -13,6 +13,20 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// The right to change a repository, until it is dropped.
+///
+/// ```
+/// # use rdiff_core::repo::lock::Writer;
+/// # use rdiff_core::error::Error;
+/// # use std::sync::Arc;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let writer = Writer::new(Arc::clone(&repo), false)?;
+/// assert!(matches!(Writer::new(Arc::clone(&repo), false), Err(Error::Locked { .. })));
+/// assert!(repo.in_use_by()?.is_some());
+/// drop(writer); // the lock is let go of
+/// Writer::new(repo, false)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Writer {
     repo: Arc<Repository>,
     disk: Arc<dyn Disk>,

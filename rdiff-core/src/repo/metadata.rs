@@ -1,4 +1,19 @@
 //! What was there at a session: snapshot and diffs of metadata joined into one stream of entries.
+//!
+//! ```
+//! # use rdiff_core::path::RepoPath;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::repo::metadata::{Detail, Recorded, Stream};
+//!
+//! let stream: Stream<Recorded> = repo.metadata_at(repo.sessions()?[0], RepoPath::ROOT, Detail::All)?;
+//! for recorded in stream {
+//!     let recorded = recorded?;
+//!     assert!(recorded.raw.starts_with(b"File "));
+//!     println!("{}: {} bytes", recorded.entry.path, recorded.entry.size());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::gz::Content;
 use super::increments::MOST_WAYS;

@@ -24,6 +24,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file in the data directory that has a time in its name.
+///
+/// ```
+/// # use rdiff_core::repo::DataFile;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let files: Vec<DataFile> = repo.data_files()?;
+/// let snapshots = files.iter().filter(|f| f.base == b"mirror_metadata");
+/// assert_eq!(snapshots.count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataFile {
     /// Where it is.
@@ -39,6 +49,18 @@ pub struct DataFile {
 }
 
 /// In what state the last session left the repository.
+///
+/// ```
+/// # use rdiff_core::repo::MirrorState;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// match repo.state()? {
+///     MirrorState::Clean(newest) => println!("all is well up to {newest}"),
+///     MirrorState::Interrupted { good, failed } => println!("{failed} failed; back to {good} by a regress"),
+///     MirrorState::Unfinished => println!("there is no session yet"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MirrorState {

@@ -1,4 +1,33 @@
 //! Putting objects in place: content with its digest and holes, links, special files.
+//!
+//! ```
+//! use rdiff_core::entry::Kind;
+//! use rdiff_core::repo::disk::{Disk, DiskFile, RealDisk};
+//! use rdiff_core::repo::layout::Layout;
+//! use rdiff_core::repo::put::{Copied, CopyError, Hasher, copy_sparse, digest_of, make_special};
+//! # use rdiff_core::format::names::TimeStyle;
+//! # use rdiff_core::format::quote::Quoting;
+//! # use rdiff_core::path::RepoPath;
+//! # use rdiff_core::time::{TimeSeparator, Zone};
+//! use rdiff_core::tree::Root;
+//! use std::sync::Arc;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let times = TimeStyle { zone: Zone::utc(), separator: TimeSeparator::Colon };
+//! # let layout = Layout::new(Quoting::none(), times, 255);
+//! let disk = RealDisk::new(Arc::new(Root::open(dir.path())?), false);
+//! let place = layout.mirror(RepoPath::new(b"note")?, None);
+//! let mut file: Box<dyn DiskFile> = disk.create(&place)?;
+//! let copied: Result<Copied, CopyError> = copy_sparse(&mut &b"text"[..], &mut *file, 100, &mut [0; 4096]);
+//! assert_eq!(copied.map(|c| (c.length, c.digest)).ok(), Some((4, digest_of(b"text"))));
+//! let mut hasher = Hasher::default();
+//! hasher.update(b"text");
+//! assert_eq!(hasher.finish(), digest_of(b"text"));
+//!
+//! let link = layout.mirror(RepoPath::new(b"link")?, None);
+//! assert!(make_special(&disk, &link, &Kind::Symlink(b"note".to_vec()))?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::disk::{Disk, DiskFile, Node};
 use super::layout::StoredPath;

@@ -16,6 +16,24 @@
 //! The rule under the table: **no path of the mirror changes before what is needed to restore it is
 //! durable.** A first session has no T0 and nothing to go back to: workers write the mirror directly, and
 //! its marker is written last, after a barrier.
+//!
+//! ```
+//! # use rdiff_core::repo::lock::Writer;
+//! # use rdiff_core::repo::MirrorState;
+//! # use rdiff_core::time::SessionTime;
+//! # use std::sync::Arc;
+//! # let dir = tempfile::tempdir()?;
+//! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+//! use rdiff_core::repo::session::Session;
+//!
+//! let newest = repo.sessions()?[1];
+//! let writer = Writer::new(Arc::clone(&repo), false)?;
+//! let session = Session::begin(&writer, Arc::clone(&repo), SessionTime(1_800_000_000), Some(newest))?;
+//! session.barrier()?; // what was written so far is durable
+//! drop(session); // not committed
+//! assert!(matches!(repo.state()?, MirrorState::Interrupted { good, .. } if good == newest));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use super::layout::{DATA, INCREMENTS, STAGING, StoredPath};

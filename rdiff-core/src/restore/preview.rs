@@ -23,6 +23,19 @@ use std::sync::Arc;
 /// Finds out what [`super::restore`] would do. Each path that it would make, set right or remove is told to the
 /// monitor. Files of the target are read where only that tells whether they are there already.
 ///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # use rdiff_core::tree::walk::Everything;
+/// # use rdiff_core::restore::{RestoreRequest, preview};
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let over = RestoreRequest { overwrite: true, ..RestoreRequest::new(repo.sessions()?[0]) };
+/// let would = preview(&repo, &dir.path().join("tree"), &over, Everything, &Silent)?;
+/// assert!(would.restored >= 1);
+/// assert_eq!(std::fs::read_to_string(dir.path().join("tree/note"))?, "second"); // as before
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As the restore would end; but for what only writing shows.
 pub fn preview(

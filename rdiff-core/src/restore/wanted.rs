@@ -61,6 +61,16 @@ impl<I: Iterator<Item = Result<Recorded>>, F: Filter> Iterator for Filtered<I, F
 }
 
 /// What a stat of an entry would say, as far as a filter asks.
+///
+/// ```
+/// # use rdiff_core::entry::{Attrs, Entry, Kind};
+/// # use rdiff_core::path::RepoPathBuf;
+/// # use rdiff_core::restore::stat_of;
+/// let attrs = Attrs { mode: 0o700, uid: 7, ..Attrs::default() };
+/// let stat = stat_of(&Entry::new(RepoPathBuf::new("dir")?, Kind::Dir, attrs));
+/// assert!(stat.is_dir() && stat.mode == 0o700 && stat.uid == 7);
+/// # Ok::<(), rdiff_core::path::PathError>(())
+/// ```
 pub fn stat_of(entry: &Entry) -> Stat {
     let (kind, rdev) = match &entry.kind {
         Kind::File(_) => (FileKind::Regular, (0, 0)),

@@ -1,5 +1,38 @@
 //! Attributes between the file system and [`Entry`]: names of users, extended attributes, access
 //! control lists.
+//!
+//! ```
+//! use rdiff_core::entry::Attrs;
+//! use rdiff_core::path::RepoPathBuf;
+//! use rdiff_core::tree::Root;
+//! use rdiff_core::tree::attrs::{
+//!     Applied, Mapping, Names, Ownership, Qualified, Refused, entry_of, read_attributes, read_attributes_of_handle,
+//! };
+//! use rdiff_core::tree::caps::Capabilities;
+//! use std::os::fd::AsFd;
+//! use std::sync::Arc;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! let (root, names) = (Root::open(dir.path())?, Arc::new(Names::default()));
+//! let stat = root.stat(b"")?;
+//! let user = names.user(stat.uid);
+//! let entry = entry_of(RepoPathBuf::default(), &stat, user, names.group(stat.gid), true);
+//! let (xattrs, acl) = read_attributes(root.fd(), &names)?;
+//! assert_eq!(read_attributes_of_handle(root.fd().as_fd(), &names)?, (xattrs, acl));
+//!
+//! // Owners by mapping, by name, or by number.
+//! let mut ownership = Ownership::new(names);
+//! ownership.numeric = true;
+//! assert_eq!(ownership.of(&entry.attrs), (stat.uid, stat.gid));
+//! ownership.user_map = Mapping::parse("7:8").map_err(std::io::Error::other)?;
+//! assert_eq!(ownership.user_map.0, [(Qualified::Id(7), Qualified::Id(8))]);
+//! assert_eq!(ownership.of(&Attrs { uid: 7, ..Attrs::default() }).0, 8);
+//!
+//! let applied: Applied<'_> = ownership.applied(&entry, &Capabilities::full());
+//! assert_eq!(applied.mode, Some(stat.mode));
+//! assert_eq!(Refused::default().owners(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::{FileKind, Stat};
 use crate::entry::{Acl, AclEntry, AclTag, Attrs, Device, Entry, File, Kind, Link, Name, Qualifier, Xattrs};

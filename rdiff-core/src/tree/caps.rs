@@ -1,4 +1,19 @@
 //! What a file system can hold, and how far its promises go.
+//!
+//! ```
+//! use rdiff_core::tree::Root;
+//! use rdiff_core::tree::caps::{Capabilities, NameLimits, has_change_marks, is_network};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # std::fs::create_dir(dir.path().join("scratch"))?;
+//! let root = Root::open(dir.path())?;
+//! let can = Capabilities::probe(&root, b"scratch")?;
+//! println!("permissions: {:o}, links: {}", can.mode_mask, can.hard_links);
+//! let limits = NameLimits::probe(&root, b"scratch")?;
+//! assert!(!limits.one_case || limits.chars_to_quote().starts_with(b"A-Z"));
+//! assert!(is_network(0x6969) && has_change_marks(0xef53)); // NFS; ext4
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::Root;
 use rustix::fs::{Mode, OFlags, XattrFlags};

@@ -1,4 +1,20 @@
 //! A local directory, or a mounted one, as a [`Source`].
+//!
+//! ```
+//! use rdiff_core::path::RepoPath;
+//! use rdiff_core::tree::attrs::Names;
+//! use rdiff_core::tree::local::{LocalGuard, LocalSource};
+//! use rdiff_core::tree::source::{Source, SourceGuard};
+//! use std::sync::Arc;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # std::fs::write(dir.path().join("note"), "text")?;
+//! let source = LocalSource::open(dir.path(), Arc::new(Names::default()))?;
+//! let guard = LocalGuard::new(&source)?;
+//! assert_eq!(source.list(RepoPath::ROOT)?.names, [Box::from(*b"note")]);
+//! assert_eq!(guard.check(), Ok(()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::attrs::{Names, read_attributes, read_attributes_of_handle};
 use super::source::{Listing, Source, SourceFile, SourceTraits};

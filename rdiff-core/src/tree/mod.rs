@@ -2,6 +2,22 @@
 //!
 //! Everything starts from a [`Root`], an open directory, and no operation follows a symbolic link below
 //! it: a link planted under our feet leads to an error, never outside.
+//!
+//! ```
+//! use rdiff_core::tree::{FileKind, Root, Stat, is_absent, means_source_gone, stat_fd};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # std::fs::write(dir.path().join("note"), "text")?;
+//! let root = Root::open(dir.path())?;
+//! let stat: Stat = root.stat(b"note")?;
+//! assert_eq!((stat.kind, stat.size), (FileKind::Regular, 4)); // bytes
+//! assert_eq!(stat_fd(root.open_file(b"note")?)?.inode, stat.inode);
+//! assert_eq!(root.list(b"")?, [Box::from(*b"note")]);
+//!
+//! let missing = root.stat(b"no such").unwrap_err();
+//! assert!(is_absent(&missing) && !means_source_gone(&missing));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod attrs;
 pub mod caps;

@@ -1,4 +1,27 @@
 //! What a backup reads from, and whether it is still there.
+//!
+//! ```
+//! use rdiff_core::path::RepoPath;
+//! use rdiff_core::tree::source::{Listing, Source, SourceFile, SourceGuard, SourceTraits};
+//!
+//! /// Whatever the tree is, a backup asks it such things.
+//! fn look(source: &dyn Source, guard: &dyn SourceGuard) -> std::io::Result<()> {
+//!     let traits: SourceTraits = source.traits();
+//!     println!("{}: {} threads read it best", source.name(), traits.readers);
+//!     let listing: Listing = source.list(RepoPath::ROOT)?;
+//!     println!("{} names", listing.names.len());
+//!     let mut file: Box<dyn SourceFile> = source.open(RepoPath::ROOT.join(b"note").as_path())?;
+//!     std::io::copy(&mut file, &mut std::io::sink())?;
+//!     guard.check().map_err(std::io::Error::other)
+//! }
+//! # use rdiff_core::tree::attrs::Names;
+//! # use rdiff_core::tree::local::{LocalGuard, LocalSource};
+//! # let dir = tempfile::tempdir()?;
+//! # std::fs::write(dir.path().join("note"), "text")?;
+//! # let source = LocalSource::open(dir.path(), std::sync::Arc::new(Names::default()))?;
+//! # look(&source, &LocalGuard::new(&source)?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::Stat;
 use crate::entry::{Acl, Name, Xattrs};

@@ -1,4 +1,35 @@
 //! A live tree as a sorted stream, with directories read ahead by a pool.
+//!
+//! ```
+//! use rdiff_core::path::RepoPath;
+//! use rdiff_core::pool::Pool;
+//! use rdiff_core::tree::attrs::Names;
+//! use rdiff_core::tree::local::LocalSource;
+//! use rdiff_core::tree::walk::{Everything, Filter, Found, Holds, Walk, Wanted, What};
+//! use rdiff_core::tree::Stat;
+//! use std::sync::Arc;
+//!
+//! /// Leaves out what is called `cache`. [`Everything`] leaves out nothing.
+//! struct NoCache;
+//!
+//! impl Filter for NoCache {
+//!     fn wants(&mut self, path: RepoPath<'_>, _: &Stat, _: &Holds<'_>) -> Wanted {
+//!         if path.name() == Some(b"cache") { Wanted::No } else { Wanted::Yes }
+//!     }
+//! }
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # std::fs::create_dir_all(dir.path().join("a/cache"))?;
+//! # std::fs::write(dir.path().join("a/note"), "text")?;
+//! let source = Arc::new(LocalSource::open(dir.path(), Arc::new(Names::default()))?);
+//! let pool = Arc::new(Pool::new(2));
+//! let found: Vec<Found> = Walk::new(source.clone(), pool.clone(), NoCache).collect();
+//! let paths: Vec<String> = found.iter().map(|found| found.path.to_string()).collect();
+//! assert_eq!(paths, [".", "a", "a/note"]);
+//! assert!(matches!(&found[2].what, What::Here(stat) if stat.size == 4)); // bytes
+//! assert_eq!(Walk::new(source, pool, Everything).count(), 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::Stat;
 use super::source::{Listing, Source};

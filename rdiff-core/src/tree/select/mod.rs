@@ -10,6 +10,40 @@
 //! without asking. A restore asks about it like about any other path.
 //!
 //! Rules are read as rdiff-backup reads them, oddities included; [`Rule`] has them one by one.
+//!
+//! ```
+//! use rdiff_core::path::RepoPath;
+//! use rdiff_core::tree::FileKind;
+//! use rdiff_core::tree::select::{
+//!     Candidate, Decision, List, Rule, SelectError, Selected, Selection, Sense, Separator, Verdict, Warning,
+//! };
+//!
+//! let list = List { contents: b"/home/ann/keep\n".to_vec(), name: "list".into(), separator: Separator::Newline };
+//! let rules = [
+//!     Rule::Filelist { sense: Sense::Include, list },
+//!     Rule::Glob { sense: Sense::Exclude, pattern: b"/home/ann/**.tmp".to_vec() },
+//!     Rule::MaxFileSize(1 << 20), // bytes
+//! ];
+//! let (selection, warnings): (Selection, Vec<Warning>) = Selection::build(&rules, b"/home/ann")?;
+//! assert!(warnings.is_empty());
+//! let candidate = Candidate {
+//!     path: RepoPath::new(b"x.tmp").unwrap_or(RepoPath::ROOT),
+//!     kind: FileKind::Regular,
+//!     size: 10,
+//!     device: 1,
+//!     root_device: 1,
+//!     has_entry: &|_| false,
+//!     parent_has_entry: &|_| false,
+//! };
+//! let decision: Decision = selection.decide(&candidate);
+//! assert_eq!((decision.verdict, decision.rule), (Verdict::Exclude, Some(1)));
+//! println!("{}", selection.explain(&decision));
+//!
+//! // As the filter of a job; 0 stands for any device.
+//! let filter = Selected::new(selection, 0);
+//! # drop(filter);
+//! # Ok::<(), SelectError>(())
+//! ```
 
 mod bytes;
 mod filelist;
