@@ -1,4 +1,12 @@
 //! What the programs involved say when they fail, what it means, and what to do.
+//!
+//! ```
+//! use rdiff_mount::diagnosis::{Diagnosis, known, of};
+//!
+//! let found: Option<&Diagnosis> = of("Host key verification failed.\r\n");
+//! println!("{}", found.map_or("no idea", |diagnosis| diagnosis.way_out));
+//! assert!(found.is_some() && known().len() > 10);
+//! ```
 
 /// A known complaint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

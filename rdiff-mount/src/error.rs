@@ -1,4 +1,18 @@
 //! What can go wrong with a mount. Each message is one line, names the path and tells the way out.
+//!
+//! ```
+//! use rdiff_mount::{Location, MountError, SftpBounds, SftpSource, SshfsOptions};
+//!
+//! fn connect(text: &str) -> Result<SftpSource, MountError> {
+//!     let Location::Remote(remote) = Location::parse(text)? else { panic!("{text} is a local path") };
+//!     SftpSource::connect(&remote, &SshfsOptions::default(), &SftpBounds::default())
+//! }
+//! match connect("-oProxyCommand=x::/srv").map(|_| ()) {
+//!     Err(MountError::Location(refused)) => println!("{refused}"), // one line, with the way out
+//!     Err(MountError::Command { stderr, .. }) => println!("no login: {stderr}"),
+//!     other => panic!("{other:?}"),
+//! }
+//! ```
 
 use std::io;
 use std::path::PathBuf;

@@ -1,6 +1,27 @@
 //! `/etc/fstab` as text: read, find, add, replace and remove entries; every other byte stays as it is.
 //!
 //! A line that is no entry (a comment, a blank, anything odd) is kept and never looked into.
+//!
+//! ```
+//! use rdiff_mount::fstab::{Fstab, FstabEntry, Spelling, explained};
+//! use rdiff_mount::sshfs::SshfsCapabilities;
+//! use rdiff_mount::{MountError, Remote, SshfsOptions};
+//!
+//! let remote = Remote::new(Some("backup"), "web", None, "/srv")?;
+//! let sshfs = SshfsCapabilities::from_texts("SSHFS version 3.7.3", "dcache_max_size");
+//! let options = SshfsOptions::default();
+//! let entry = FstabEntry::for_sshfs(&remote, "/mnt/web".into(), &options, &sshfs, Spelling::Type)?;
+//! for option in explained(&remote, &options, &sshfs) {
+//!     println!("{:<30} {}", option.option, option.why);
+//! }
+//!
+//! let mut fstab = Fstab::parse(b"# mine\n/dev/sda1 / ext4 defaults 0 1\n");
+//! fstab.add(&entry)?;
+//! let text = fstab.to_bytes();
+//! assert!(text.starts_with(b"# mine\n"));
+//! assert_eq!(Fstab::parse(&text).find("/mnt/web".into()), Some(entry));
+//! # Ok::<(), MountError>(())
+//! ```
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;

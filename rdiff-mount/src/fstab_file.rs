@@ -1,4 +1,20 @@
 //! Changing `/etc/fstab` on disk: a copy of the old one first, then all at once, or not at all.
+//!
+//! ```
+//! use rdiff_mount::fstab::FstabEntry;
+//! use rdiff_mount::fstab_file::FstabFile;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("fstab");
+//! # std::fs::write(&path, "# mine\n")?;
+//! let mut file = FstabFile::open(&path)?;
+//! let entry = FstabEntry::parse(b"backup@web:/srv /mnt/web fuse.sshfs ro,noauto 0 0").expect("an entry");
+//! file.fstab.add(&entry)?;
+//! let kept = file.save()?; // where the old text is
+//! assert!(kept.is_some_and(|old| old.exists()));
+//! assert!(std::fs::read_to_string(&path)?.contains("/mnt/web"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

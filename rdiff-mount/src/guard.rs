@@ -1,6 +1,25 @@
 //! Is this still the mount we began with? And how to wake those who wait for a server that hangs.
 //!
 //! Nothing here asks the server, so nothing here hangs; whether it answers, [`crate::watchdog`] finds out.
+//!
+//! ```
+//! use rdiff_mount::guard::{abort_connection, kill_daemon, wake_callers};
+//! use rdiff_mount::{MountError, MountGuard, Mounter};
+//!
+//! fn watched(mounter: &Mounter) -> Result<(), MountError> {
+//!     let Some(info) = mounter.find("/mnt/web".into())? else { return Ok(()) };
+//!     let guard = MountGuard::new(&info, "/proc/self/mountinfo".as_ref())?;
+//!     guard.check()?; // still the same mount? The server isn't asked.
+//!
+//!     // Whoever waits for a dead server is woken: by the kernel, else by the end of sshfs.
+//!     if abort_connection(info.device).is_err() {
+//!         kill_daemon(&info)?;
+//!     }
+//!     wake_callers(&info) // both in one
+//! }
+//! # watched(&Mounter::default())?; // nothing is mounted there
+//! # Ok::<(), MountError>(())
+//! ```
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -2,6 +2,19 @@
 //!
 //! What is printed parses to the same value again. Names of users and hosts go to `ssh` as arguments, so
 //! whatever could be taken for an option or mean something to a shell is refused here, once.
+//!
+//! ```
+//! use rdiff_mount::location::{Form, Location, LocationError, Remote};
+//!
+//! assert_eq!(Location::parse("/srv/web")?, Location::Local("/srv/web".into()));
+//! let Location::Remote(remote) = Location::parse("backup@web::/srv")? else { panic!("it is remote") };
+//! assert_eq!((remote.user(), remote.host(), remote.form()), (Some("backup"), "web", Form::DoubleColon));
+//! assert_eq!(remote.to_os_string(), "backup@web::/srv");
+//!
+//! // Nothing that ssh could take for an option.
+//! assert!(Remote::new(None, "-oProxyCommand=x", None, "/").is_err());
+//! # Ok::<(), LocationError>(())
+//! ```
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

@@ -2,6 +2,17 @@
 //!
 //! What is mounted is asked of the mount table, before and after each command; an exit status alone is
 //! never believed. A mount that was there before is used, and left.
+//!
+//! ```no_run
+//! use rdiff_mount::{MountError, Mounted, Mounter, Unmounted};
+//!
+//! let mounted: Mounted = Mounter::default().by_fstab("/mnt/web".into())?;
+//! println!("{} is {}", mounted.path(), if mounted.is_ours() { "mounted" } else { "mounted already" });
+//! if let Unmounted::Lazily { why } = mounted.unmount()? {
+//!     println!("somebody still uses it: {why}");
+//! }
+//! # Ok::<(), MountError>(())
+//! ```
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};

@@ -1,6 +1,19 @@
 //! What is mounted, from `/proc/self/mountinfo`: the one truth about mounts, and reading it never hangs.
 //!
 //! Nothing here touches a mounted place: a stopped server cannot stop a caller of this module.
+//!
+//! ```
+//! use rdiff_mount::mountinfo::{Device, MountInfo, MountTable};
+//!
+//! let table = MountTable::parse(
+//!     b"27 1 254:0 / / rw - ext4 /dev/root rw\n77 27 0:48 / /mnt/web ro - fuse.sshfs me@web:/srv rw\n",
+//! )?;
+//! let mount: &MountInfo = table.covering("/mnt/web/dir".as_ref()).expect("a mount");
+//! assert!(mount.is_sshfs() && mount.is_read_only());
+//! assert_eq!(mount.device, Device { major: 0, minor: 48 });
+//! assert!(MountTable::read()?.at("/".as_ref()).is_some());
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

@@ -1,4 +1,21 @@
 //! A mounted place as a [`Source`], and its guard as a backup asks it.
+//!
+//! ```no_run
+//! use rdiff_core::tree::attrs::Names;
+//! use rdiff_core::tree::local::LocalSource;
+//! use rdiff_mount::{Mounter, PlaceGuard, PlaceSource};
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! let mounter = Mounter::default();
+//! let mounted = mounter.by_fstab("/mnt/web".into())?;
+//! let directory = LocalSource::open(mounted.path().as_ref(), Arc::new(Names::default()))?;
+//! let source = PlaceSource::new(directory, mounted.guard()?, "/mnt/web");
+//! let guard = PlaceGuard::new(mounted.guard()?, Duration::from_secs(20), mounter.runner().clone());
+//! // Both go to `rdiff_core::backup::backup`.
+//! # drop((source, guard));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::io;
 use std::sync::Arc;

@@ -1,6 +1,23 @@
 //! Is a mounted place fit to be read by a backup? Asked before anything is believed.
 //!
 //! First comes what hangs never, then a probe by a child process; only a place that answered is looked into.
+//!
+//! ```
+//! use rdiff_mount::preflight::{Severity, clock_difference};
+//! use rdiff_mount::{Finding, MountError, Mounter, Preflight, Remote, SshfsOptions};
+//!
+//! let mounter = Mounter::default();
+//! let checks = Preflight { marker: Some("etc/hostname".into()), ..Preflight::new("/mnt/web") };
+//! let findings: Vec<Finding> = checks.run(&mounter)?;
+//! if findings.iter().any(|finding| finding.severity() == Severity::Stop) {
+//!     println!("not now: {}", findings[0]); // here: nothing is mounted there
+//! }
+//!
+//! fn clock(mounter: &Mounter) -> Result<Option<Finding>, MountError> {
+//!     clock_difference(&Remote::new(None, "web", None, "/")?, &SshfsOptions::default(), mounter)
+//! }
+//! # Ok::<(), MountError>(())
+//! ```
 
 use std::ffi::OsString;
 use std::fmt;

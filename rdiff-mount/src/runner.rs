@@ -1,6 +1,27 @@
 //! Running other programs, each within a time limit, with their outcome as a value.
 //!
 //! A program that has to be given up is killed with all it started, and never waited for without end.
+//!
+//! ```
+//! use rdiff_mount::runner::{Command, CommandRunner, Exit, Output, SystemRunner};
+//! use std::time::Duration;
+//!
+//! let command = Command::new("sh").args(["-c", "echo done; exit 3"]).within(Duration::from_secs(10));
+//! let output: Output = SystemRunner.run(&command)?;
+//! assert_eq!((output.exit, output.stdout_text().trim()), (Exit::Code(3), "done"));
+//! assert!(!output.is_success());
+//!
+//! /// Answers by itself, for tests.
+//! struct Canned;
+//!
+//! impl CommandRunner for Canned {
+//!     fn run(&self, _: &Command) -> std::io::Result<Output> {
+//!         Ok(Output::failure(1, "no such host"))
+//!     }
+//! }
+//! assert_eq!(Canned.run(&command)?.stderr_text(), "no such host");
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

@@ -2,6 +2,19 @@
 //!
 //! `reconnect` is never among them. After a lost link it would go on with a new server in the middle of a
 //! tree, and until then let every call hang; a backup must fail then, and run again as a whole.
+//!
+//! ```
+//! use rdiff_mount::sshfs::{Explained, IdMap, SshfsCapabilities, SshfsOptions};
+//! use rdiff_mount::{MountError, Remote};
+//!
+//! let options = SshfsOptions { idmap: IdMap::User, connect_timeout: 10, ..SshfsOptions::default() }; // seconds
+//! let sshfs = SshfsCapabilities::from_texts("SSHFS version 3.7.3", "dcache_max_size no_contain_symlinks");
+//! let remote = Remote::new(Some("backup"), "web", Some(2222), "/srv")?;
+//! let list: Vec<Explained> = options.explained(&remote, &sshfs);
+//! assert!(list.iter().any(|option| option.option == "ro"));
+//! assert!(list.iter().all(|option| !option.why.is_empty()));
+//! # Ok::<(), MountError>(())
+//! ```
 
 use std::ffi::OsString;
 

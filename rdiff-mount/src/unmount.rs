@@ -1,4 +1,14 @@
 //! Taking a mount down: gently, and where that does not do, lazily; never another mount than ours.
+//!
+//! ```no_run
+//! use rdiff_mount::{Mounter, Unmounted};
+//!
+//! match Mounter::default().by_fstab("/mnt/web".into())?.unmount()? {
+//!     Unmounted::Cleanly | Unmounted::LeftMounted | Unmounted::AlreadyGone => {}
+//!     Unmounted::Lazily { why } => println!("somebody still uses it: {why}"),
+//! }
+//! # Ok::<(), rdiff_mount::MountError>(())
+//! ```
 
 use std::path::Path;
 use std::thread;

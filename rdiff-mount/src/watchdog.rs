@@ -2,6 +2,21 @@
 //!
 //! A call on a mount whose server hangs cannot be ended by any signal, so we never make one ourselves to
 //! find out: a child does, and if it does not come back it is left, until the connection is aborted.
+//!
+//! ```no_run
+//! use rdiff_mount::watchdog::{Watchdog, probe};
+//! use rdiff_mount::{Mounter, SystemRunner};
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! let mounted = Mounter::default().by_fstab("/mnt/web".into())?;
+//! let took = probe(mounted.path(), Duration::from_secs(20), &SystemRunner)?;
+//! println!("it answered after {took:?}");
+//! // Asks every 5 seconds; where no answer comes in 20, whoever waits for the mount is woken with an error.
+//! let watchdog = Watchdog::start(&mounted.guard()?, Arc::new(SystemRunner), Duration::from_secs(5), took * 20);
+//! # drop(watchdog);
+//! # Ok::<(), rdiff_mount::MountError>(())
+//! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

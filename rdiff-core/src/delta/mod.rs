@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use rdiff_core::delta::{
-//!     AlignedScan, Command, ComposeLimits, Composer, DeltaError, Decoder, EncodeStats, Encoder, Plan, PlanRange, ReadAt,
+//!     AlignedScan, Command, ComposeLimits, Composer, DeltaError, Decoder, EncodeStats, Encoder, Plan, PlanRange, PlanReader, ReadAt,
 //!     apply, encode, write_identity,
 //! };
 //!
@@ -47,7 +47,8 @@
 //! composer.push(&same[..], 1 << 20)?;
 //! let plan: Plan = composer.finish(basis.len() as u64)?;
 //! assert_eq!(plan.len(), target.len() as u64);
-//! assert_eq!(std::io::read_to_string(plan.reader(&basis))?.as_bytes(), target);
+//! let reader: PlanReader<&Plan, _> = plan.reader(&basis);
+//! assert_eq!(std::io::read_to_string(reader)?.as_bytes(), target);
 //! assert!(plan.ranges().any(|range| matches!(range, PlanRange::Literal { .. })));
 //!
 //! // What is read anyway can be compared on the way.

@@ -25,6 +25,27 @@
 //! of devices (they are reported, path by path, and not recorded wrong). OpenSSH's server leaves entries that
 //! it cannot look at out of a listing, and ends one that it cannot read on, without a word; a directory that
 //! may be listed but not entered would look empty, so that is asked for and reported.
+//!
+//! ```no_run
+//! use rdiff_core::backup::{BackupRequest, backup};
+//! use rdiff_core::monitor::Silent;
+//! use rdiff_core::tree::walk::Everything;
+//! use rdiff_mount::sftp::{Resolved, SftpBounds, SftpGuard, SftpPaths, SftpSource};
+//! use rdiff_mount::{Remote, SshfsOptions};
+//! use std::sync::Arc;
+//!
+//! let (remote, options) = (Remote::new(Some("backup"), "web", None, "/srv")?, SshfsOptions::default());
+//! let source = SftpSource::connect(&remote, &options, &SftpBounds::default())?;
+//! let guard: SftpGuard = source.guard()?;
+//! let request = BackupRequest::default();
+//! let report = backup(Arc::new(source), &guard, "/backup/web".as_ref(), &request, Everything, &Silent)?;
+//! println!("session {}", report.session);
+//!
+//! // Single questions, without a listing:
+//! let Resolved { directory, missing } = SftpPaths::connect(&remote, &options, &SftpBounds::default())?.resolve()?;
+//! println!("{} and then {}", directory.display(), missing.display());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod file;
 mod guard;
