@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::progress::{Job, Terminal};
 use crate::ui::Api;
 use rdiff_core::regress::{self as run, RegressReport};
-use rdiff_core::repo::MirrorState;
+use rdiff_core::repo::{MirrorState, Repository};
 use serde_json::{Value, json};
 
 pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
@@ -27,6 +27,9 @@ pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
         cx.ui.warning("Previous backup seems to have failed, regressing destination now");
         run::regress(&writer, &terminal)
     } else if cx.generic.force && cx.ui.api == Api::V201 {
+        if writer.repo().sessions().or_fail(cx, Step::Run)?.len() < 2 {
+            return Ok(cannot_go_back(writer.repo(), cx));
+        }
         cx.ui.warning("Given repository doesn't need to be regressed, but enforcing regression");
         run::undo_newest(&writer, &terminal).map(Some)
     } else {
@@ -42,12 +45,25 @@ pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
     Ok(if is_failed { Exit::WARNING } else { Exit::OK })
 }
 
+/// There is one session: without it there would be no repository.
+fn cannot_go_back(repo: &Repository, cx: &Context<'_>) -> Exit {
+    cx.ui.warning(&format!(
+        "{} has one session only, so there is none to go back to; to begin anew, remove the directory",
+        repo.path().display()
+    ));
+    cx.result(&json!({ "needed": false }));
+    Exit::WARNING
+}
+
 /// Says what would be undone.
 fn would(args: &Regress, cx: &Context<'_>) -> Outcome {
     let repo = cx.root(&args.repository)?;
-    let monitor = Would::new(cx);
     let of_good = cx.generic.force && cx.ui.api == Api::V201;
     let is_failed = matches!(repo.state().or_fail(cx, Step::Run)?, MirrorState::Interrupted { .. });
+    if of_good && !is_failed && repo.sessions().or_fail(cx, Step::Run)?.len() < 2 {
+        return Ok(cannot_go_back(&repo, cx));
+    }
+    let monitor = Would::new(cx);
     let found = run::preview(&repo, of_good, &monitor).or_fail(cx, Step::Run)?;
     let Some(found) = found else {
         cx.result(&json!({ "needed": false }));

@@ -5,6 +5,7 @@ use crate::action::Verify;
 use crate::exit::Exit;
 use crate::json::lines::InTree;
 use crate::progress::{Job, Terminal};
+use crate::ui::Api;
 use rdiff_core::verify::{Bad, VerifyReport, VerifyRequest, Why, verify as run};
 use serde::Serialize;
 use serde_json::json;
@@ -25,7 +26,11 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
         if let Some(json) = cx.json() {
             json.item("bad_file", &BadFile::from(bad));
         }
-        cx.ui.warning(&text(bad, at.is_none(), cx));
+        let text = text(bad, at.is_none(), cx);
+        match cx.ui.api {
+            Api::V200 => cx.ui.warning(&text),
+            Api::V201 => cx.ui.error(&text),
+        }
     }
     cx.result(&json!({
         "session": at.map(|t| t.0),
@@ -92,5 +97,8 @@ fn conclusion(done: &VerifyReport, cx: &Context<'_>) -> Exit {
     if done.bad_files > 0 {
         cx.ui.error(&format!("Verification found {} potentially corrupted files", done.bad_files));
     }
-    Exit::WARNING
+    match cx.ui.api {
+        Api::V201 if done.bad_files > 0 => Exit::FILE_ERROR,
+        _ => Exit::WARNING,
+    }
 }

@@ -13,7 +13,9 @@ pub(crate) struct Case {
 /// All of them.
 pub(crate) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
-    for lines in [GRAMMAR, READING, COMPARING, BACKUP, SELECTION, RESTORE, CHANGING, LEGACY, NEWER] {
+    for lines in
+        [GRAMMAR, READING, COMPARING, BACKUP, SELECTION, RESTORE, CHANGING, LEGACY, crate::newer::LINES]
+    {
         all.extend(lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(same));
     }
     for time in TIMES.lines().map(str::trim).filter(|t| !t.is_empty()) {
@@ -219,6 +221,8 @@ line'
     test a::b::c
     -v0 test now
     list files host::path::more
+    calculate r/rdiff-backup-data/session_statistics.2023-11-15T22:13:20Z.data r/rdiff-backup-data/session_statistics.2023-11-16T22:13:20Z.data r/rdiff-backup-data/session_statistics.2023-11-17T22:13:20Z.data
+    calculate quoted/rdiff-backup-data/session_statistics.2023-11-14T22:13:20Z.data one/rdiff-backup-data/session_statistics.2023-11-14T22:13:20Z.data
 ";
 
 /// Times, for `--at`.
@@ -308,6 +312,8 @@ const COMPARING: &str = "
     -v0 compare later r
     -v0 compare now r
     --force compare now r
+    compare now lost
+    compare --method hash now lost
 ";
 
 const BACKUP: &str = "
@@ -348,6 +354,7 @@ const BACKUP: &str = "
     -v1 backup now new
     --terminal-verbosity 0 backup now new
     backup host::x::y new
+    --current-time 1800000000 backup --no-compare-inode --no-carbonfile --no-resource-forks later r
 ";
 
 const SELECTION: &str = "
@@ -427,6 +434,7 @@ const RESTORE: &str = "
     --force restore r full
     --force restore --at 3B r now
     --force restore --at 3B r s3
+    --force restore lost now
     restore r file
     --force restore r/a.txt file
     restore r deep/er/out
@@ -449,6 +457,9 @@ const RESTORE: &str = "
     restore --user-mapping-file map --group-mapping-file map r out
     --no-fsync restore r out
     -v0 restore r out
+    restore r/a.txt none
+    restore --at 3B r/d/gone none
+    restore r/link none
 ";
 
 /// Actions that change a repository.
@@ -485,6 +496,10 @@ const CHANGING: &str = "
     --force regress failed
     regress --allow-duplicate-timestamps failed
     -v0 regress r
+    -v0 regress failed
+    -v0 --force remove increments --older-than now r
+    --force remove increments --older-than 1700000001 r
+    --force remove increments --older-than 1Y r
 ";
 
 const LEGACY: &str = "
@@ -542,39 +557,4 @@ const LEGACY: &str = "
     --no-new -l r
     --new -l r
     --terminal-verbosity 0 -l r
-";
-
-/// The newer interface.
-const NEWER: &str = "
-    --api-version 201 list increments r201
-    --api-version 201 list increments r201/a.txt
-    --api-version 201 --parsable-output list increments r201
-    --api-version 201 --parsable-output list increments r201/a.txt
-    --api-version 201 --parsable-output list increments r201/d/gone
-    --api-version 201 --parsable-output list increments --size r201
-    --api-version 201 list increments --size r201
-    --api-version 201 list files r201
-    --api-version 201 list files --at 3B r201
-    --api-version 201 list files --changed-since 3B r201
-    --api-version 201 compare now r201
-    --api-version 201 compare later r201
-    --api-version 201 compare --method full --at 3B now r201
-    --api-version 201 --parsable-output compare later r201
-    --api-version 201 --parsable-output compare now r201
-    --api-version 201 --parsable-output compare --method hash --at 3B now r201
-    --api-version 201 verify r201
-    --current-time 1800000000 backup --no-compare-inode --no-carbonfile --no-resource-forks later r
-    --api-version 201 verify --at 3B r201
-    --api-version 201 restore r201 full
-    --api-version 201 --current-time 1800000000 backup now new
-    --api-version 201 remove increments --older-than 1700000001 r201
-    --api-version 201 remove increments --older-than now r201
-    --api-version 201 --force remove increments --older-than now r201
-    --api-version 201 remove increments --older-than 1Y r201
-    --api-version 201 regress r201
-    --api-version 201 --force regress r201
-    --api-version 201 list files nowhere
-    --api-version 201 list files --at bogus r201
-    --api-version 201 -l r201
-    --api-version=201 -l r201
 ";

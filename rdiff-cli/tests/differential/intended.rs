@@ -13,6 +13,8 @@ pub(crate) enum Because {
     Server,
     Names,
     OwnFiles,
+    NeverThere,
+    Lost,
     SubPath,
     LocalTimes,
     Inodes,
@@ -38,6 +40,8 @@ impl Because {
         Server,
         Names,
         OwnFiles,
+        NeverThere,
+        Lost,
         SubPath,
         LocalTimes,
         Inodes,
@@ -63,6 +67,8 @@ impl Because {
             Server => "There is no server",
             Names => "Files of yours may be named like increments",
             OwnFiles => "The repository's own files can't be restored",
+            NeverThere => "A restore of what was never there leaves the target alone",
+            Lost => "A file that the repository lost is no empty file",
             SubPath => "API 201: a list of files below a path is that",
             LocalTimes => "A time without a zone is local at that time",
             Inodes => "`--no-compare-inode` holds for comparisons too",
@@ -115,6 +121,12 @@ impl Because {
             }
             OwnFiles => {
                 "The original restores nothing and ends with 0, or with 1 if the name has a time in it."
+            }
+            NeverThere => "The original removes the target, if that is an empty directory.",
+            Lost => {
+                "Where the content of a file can't be found any more, the original warns and goes on as if it were \
+                 empty: `compare` calls it changed, and `restore` writes an empty file and ends with 0. Here it is not \
+                 restored, what was in its place stays, and both end with bit 4."
             }
             SubPath => "The original lists the whole repository.",
             LocalTimes => {
@@ -233,6 +245,11 @@ pub(crate) const LINES: &[(Because, &str)] = &[
         backup --include-fifos --exclude '**' s3 new
         backup --include-sockets --exclude '**' s3 new
         --api-version 201 restore --at 3B r201 out
+        --api-version 201 restore r201 out
+        --api-version 201 restore --at 2B r201 out
+        --api-version 201 restore r201/d out
+        --api-version 201 restore --at 3B r201/a.txt out
+        --api-version 201 --force restore r201 file
         --api-version 201 --force restore r201 full
     ",
     ),
@@ -247,6 +264,20 @@ pub(crate) const LINES: &[(Because, &str)] = &[
         OwnFiles,
         "
         restore r/rdiff-backup-data/backup.log out
+    ",
+    ),
+    (
+        NeverThere,
+        "
+        restore r/z none
+    ",
+    ),
+    (
+        Lost,
+        "
+        compare --method full now lost
+        --api-version 201 --parsable-output compare --method full now marred
+        restore lost out
     ",
     ),
     (
@@ -279,6 +310,10 @@ pub(crate) const LINES: &[(Because, &str)] = &[
         "
         --api-version 201 list increments r
         --api-version 201 --parsable-output list increments r
+        --api-version 201 list files --at 2B quoted
+        --api-version 201 list increments quoted
+        --api-version 201 --parsable-output list increments one
+        --api-version 201 --parsable-output list increments --size one
         --current-time 1800000000 backup later quoted
         --current-time 1800000000 --chars-to-quote A-Z backup later new
         --current-time 1800000000 --override-chars-to-quote A-Z backup later quoted
@@ -307,6 +342,7 @@ pub(crate) const LINES: &[(Because, &str)] = &[
         AttributesOnly,
         "
         --api-version 201 --current-time 1800000000 backup later r201
+        --api-version 201 --current-time 1800000000 backup later failed
         --api-version 201 --current-time 1800000000 backup --print-statistics later r201
     ",
     ),

@@ -7,6 +7,7 @@
 
 mod cases;
 mod intended;
+mod newer;
 mod programs;
 mod world;
 
@@ -129,11 +130,16 @@ fn changed_paths(real: &BTreeMap<String, String>, ours: &BTreeMap<String, String
     let mut differing: Vec<String> = paths
         .into_iter()
         .filter(|path| real.get(*path) != ours.get(*path))
-        .map(|path| format!("{path:?}: {:?} -> {:?}", real.get(path), ours.get(path)))
+        .map(|path| format!("{path:?}: {} -> {}", shown(real.get(path)), shown(ours.get(path))))
         .collect();
     differing.sort();
     differing.truncate(5);
     differing
+}
+
+/// What is at a path, short enough to be read.
+fn shown(what: Option<&String>) -> String {
+    what.map_or("nothing".to_owned(), |what| what.chars().take(120).collect())
 }
 
 #[test]

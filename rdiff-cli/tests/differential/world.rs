@@ -115,7 +115,8 @@ impl World {
         }
     }
 
-    /// `failed` has a session that did not finish, `begun` a first one; `flipped` and `lost` miss content.
+    /// `failed` has a session that did not finish, `begun` a first one; `flipped` and `lost` miss
+    /// content, and so does `marred` of the newer interface.
     fn damaged(&self) {
         let failed = self.next("r", "failed");
         let markers = |n| failed.join(DATA).join(format!("current_mirror.2023-11-{n}T22:13:20Z.data"));
@@ -127,9 +128,13 @@ impl World {
         let (flipped, lost) = (self.next("r", "flipped"), self.next("r", "lost"));
         put(&flipped, "a.txt", "tHird\n", 301);
         fs::remove_file(lost.join("n.txt")).unwrap();
+        let marred = self.next("r201", "marred");
+        put(&marred, "a.txt", "tHird\n", 301);
+        fs::remove_file(marred.join("n.txt")).unwrap();
         let count = i64::try_from(fs::read_dir(self.path("s3")).unwrap().count()).unwrap();
         set_time(&flipped, count);
         set_time(&lost, count);
+        set_time(&marred, count);
     }
 
     fn others(&self) {

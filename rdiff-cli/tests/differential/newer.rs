@@ -1,0 +1,84 @@
+//! The command lines for the newer interface, `--api-version 201`.
+
+/// Lines as in [`crate::cases`].
+pub(crate) const LINES: &str = "
+    --api-version 201 list increments r201
+    --api-version 201 list increments r201/a.txt
+    --api-version 201 --parsable-output list increments r201
+    --api-version 201 --parsable-output list increments r201/a.txt
+    --api-version 201 --parsable-output list increments r201/d/gone
+    --api-version 201 --parsable-output list increments --size r201
+    --api-version 201 list increments --size r201
+    --api-version 201 list files r201
+    --api-version 201 list files --at 3B r201
+    --api-version 201 list files --changed-since 3B r201
+    --api-version 201 compare now r201
+    --api-version 201 compare later r201
+    --api-version 201 compare --method full --at 3B now r201
+    --api-version 201 --parsable-output compare later r201
+    --api-version 201 --parsable-output compare now r201
+    --api-version 201 --parsable-output compare --method hash --at 3B now r201
+    --api-version 201 verify r201
+    --api-version 201 verify --at 3B r201
+    --api-version 201 restore r201 full
+    --api-version 201 --current-time 1800000000 backup now new
+    --api-version 201 remove increments --older-than 1700000001 r201
+    --api-version 201 remove increments --older-than now r201
+    --api-version 201 --force remove increments --older-than now r201
+    --api-version 201 remove increments --older-than 1Y r201
+    --api-version 201 regress r201
+    --api-version 201 --force regress r201
+    --api-version 201 list files nowhere
+    --api-version 201 list files --at bogus r201
+    --api-version 201 -l r201
+    --api-version=201 -l r201
+    --api-version 201 calculate r201/rdiff-backup-data/session_statistics.2023-11-14T22:13:20Z.data
+    --api-version 201 calculate r201/rdiff-backup-data/session_statistics.2023-11-14T22:13:20Z.data r201/rdiff-backup-data/session_statistics.2023-11-16T22:13:20Z.data
+    --api-version 201 calculate --method average r201/rdiff-backup-data/session_statistics.2023-11-16T22:13:20Z.data
+    --api-version 201 calculate nowhere
+    --api-version 201 calculate
+    --api-version 201 complete -- rdiff-backup re
+    --api-version 201 complete -- rdiff-backup list
+    --api-version 201 complete --cword 1 -- rdiff-backup v files
+    --api-version 201 test now
+    --api-version 201 test a::b::c
+    --api-version 201 -v0 test now
+    --api-version 201 info extra
+    --api-version 201 remove increments --size --older-than 1700000001 r201
+    --api-version 201 remove increments --size --older-than now r201
+    --api-version 201 --force remove increments --size --older-than now r201
+    --api-version 201 --force remove increments --older-than 2B r201
+    --api-version 201 remove increments --older-than bogus r201
+    --api-version 201 remove increments --older-than now r201/d
+    --api-version 201 remove increments --older-than now nowhere
+    --api-version 201 -v0 remove increments --older-than now r201
+    --api-version 201 --current-time 1800000000 remove increments --older-than now one
+    --api-version 201 remove increments --older-than 1700000001 quoted
+    --api-version 201 regress failed
+    --api-version 201 regress one
+    --api-version 201 --force regress one
+    --api-version 201 regress now
+    --api-version 201 regress nowhere
+    --api-version 201 regress r201/d
+    --api-version 201 -v0 regress r201
+    --api-version 201 regress --allow-duplicate-timestamps failed
+    --api-version 201 verify r201/d
+    --api-version 201 verify r201/none/such
+    --api-version 201 verify now
+    --api-version 201 verify --at bogus r201
+    --api-version 201 list files --changed-since 1B r201
+    --api-version 201 list increments r201/none/such
+    --api-version 201 restore r201/none/such out
+    --api-version 201 --current-time 1800000000 backup --print-statistics now new
+    --api-version 201 backup now full
+    --api-version 201 backup nowhere new
+    --api-version 201 compare --method hash later r201
+    --api-version 201 compare now/d r201/d
+    --api-version 201 compare nowhere r201
+    --api-version 201 --parsable-output compare --method full later r201
+    --api-version 201 verify marred
+    --api-version 201 verify marred/d
+    --api-version 201 -v0 verify marred
+    --api-version 201 compare now marred
+    --api-version 201 compare --method hash now marred
+";
