@@ -161,29 +161,6 @@ fn the_help_of_every_action_teaches() {
     assert!(lacking.is_empty(), "help lacks {lacking:#?}; see src/args/help.rs");
 }
 
-/// A real bash completes actions, options and what follows.
-#[test]
-fn bash_completes() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions/rdiff-backup.bash");
-    let complete = |words: &[&str]| {
-        let program = format!(
-            "source '{}'; COMP_WORDS=({}); COMP_CWORD={}; $(complete -p rdiff-backup | sed 's/.*-F \\([^ ]*\\).*/\\1/') rdiff-backup \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\" \
-             && printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-            script.display(),
-            words.join(" "),
-            words.len() - 1
-        );
-        let done = std::process::Command::new("bash").args(["--norc", "-c", &program]).output().unwrap();
-        assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
-    };
-    assert_eq!(complete(&["rdiff-backup", "res"]), ["restore"]);
-    assert_eq!(complete(&["rdiff-backup", "list", "inc"]), ["increments"]);
-    assert_eq!(complete(&["rdiff-backup", "restore", "--incr"]), ["--increment"]);
-    assert!(complete(&["rdiff-backup", "--for"]).contains(&"--force".to_owned()));
-    assert_eq!(complete(&["rdiff-backup", "compare", "--method", "h"]), ["hash"]);
-}
-
 /// What is linked in stands in the list, with its licence, and no licence asks more than to be named.
 #[test]
 fn third_parties_are_listed() {
