@@ -166,15 +166,6 @@ impl Action {
         }
     }
 
-    /// Does it know what it would do, or change nothing anyway?
-    pub fn can_be_dry(&self) -> bool {
-        use crate::job::Task;
-        match self {
-            Action::Job(job) => matches!(job.task, Task::List | Task::Restore(_) | Task::Status { .. }),
-            _ => true,
-        }
-    }
-
     /// Is its exit code its answer? Then nothing needs to be said of it.
     pub fn answers_by_exit_code(&self) -> bool {
         matches!(self, Action::Diff(_) | Action::Status(_))

@@ -91,6 +91,11 @@ impl Json {
         self.with(|state| state.result = value);
     }
 
+    /// The result so far, which then is no longer kept for the summary.
+    pub(crate) fn take_result(&self) -> Option<serde_json::Value> {
+        self.with(|state| state.result.take())
+    }
+
     /// Why nobody gets the output any more, if that is so.
     pub fn broken(&self) -> Option<io::ErrorKind> {
         self.with(|state| state.broken)

@@ -19,14 +19,30 @@ pub enum LocateError {
          server can't be talked to, for its protocol is Python's own"
     )]
     Remote(Location),
-    #[error("Path '{}' couldn't be identified as being within an existing backup repository", .0.display())]
+    #[error("Path '{}' couldn't be identified as being within an existing backup repository; {}", .0.display(), no_repository(.0))]
     NotInRepository(PathBuf),
     #[error("Source path {} does not exist{}", .0.display(), meant_remote(.0))]
     Missing(PathBuf),
-    #[error("Source path {} is not a directory", .0.display())]
+    #[error("Source path {} is not a directory; give the one that it is in", .0.display())]
     NotADirectory(PathBuf),
-    #[error("Source directory '{}' doesn't have a sub-directory 'rdiff-backup-data'", .0.display())]
+    #[error("Source directory '{}' doesn't have a sub-directory 'rdiff-backup-data'; give {}", .0.display(), root_of(.0))]
     NoData(PathBuf),
+}
+
+/// What may be meant by a path in no repository.
+fn no_repository(path: &Path) -> String {
+    match path.try_exists() {
+        Ok(false) => "there is nothing of that name here".to_owned(),
+        _ => "one is a directory with rdiff-backup-data in it, which the first backup makes".to_owned(),
+    }
+}
+
+/// The repository that somebody meant who gave a directory in it.
+fn root_of(path: &Path) -> String {
+    match above(path).or_else(|| above(&std::path::absolute(path).ok()?)) {
+        Some(place) => format!("the repository itself, {}", place.repository.display()),
+        None => "the directory of a repository".to_owned(),
+    }
 }
 
 /// What scp takes for a path on another host is a local one here, as in the original.

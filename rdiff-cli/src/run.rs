@@ -88,7 +88,7 @@ pub fn run(invocation: &Invocation) -> Exit {
     let (api, refused) = match generic.api_version {
         None | Some(200) => (Api::V200, None),
         Some(201) => (Api::V201, None),
-        Some(n) => (Api::V200, Some(format!("API version {n} must be between 200 and 201."))),
+        Some(n) => (Api::V200, Some(format!("API version {n} must be between 200 and 201"))),
     };
     let action = &invocation.action;
     let ui = Ui::new(generic, api, &Start::new(action.words(), generic.output.dry_run));
@@ -214,13 +214,14 @@ impl Context<'_> {
     /// Checks what no action needs a file for.
     fn check_generic(&self, action: &Action) -> Result<(), Failure> {
         self.generic_without_effect(action);
-        if self.is_dry() && !action.can_be_dry() {
-            let message = format!("--dry-run can't be told of {}; nothing was done", action.words());
-            return Err(self.refuse(Step::PreCheck, &message));
-        }
         match &self.generic.tempdir {
-            Some(dir) if !dir.is_dir() => Err(self
-                .refuse(Step::PreCheck, &format!("Temporary directory '{}' doesn't exist.", dir.display()))),
+            Some(dir) if !dir.is_dir() => Err(self.refuse(
+                Step::PreCheck,
+                &format!(
+                    "Temporary directory '{}' doesn't exist; make it, or leave --tempdir out",
+                    dir.display()
+                ),
+            )),
             _ => Ok(()),
         }
     }

@@ -113,7 +113,7 @@ fn what_a_removal_and_a_regress_would_do_is_said_and_not_done() {
     assert!(
         said.out.contains("deleted  rdiff-backup-data/increments/gone.2023-11-14T22:13:20Z.snapshot.gz\n")
     );
-    assert!(said.out.contains("It would be: 1 sessions removed"), "{}", said.out);
+    assert!(said.out.contains("It would be: 1 session removed, "), "{}", said.out);
     assert!(home.would("regress r", 0).out.contains("doesn't need to be regressed"));
     fs::write(home.path("r/rdiff-backup-data/current_mirror.2023-11-14T22:13:20Z.data"), "").unwrap();
     let said = home.would("regress r", 2);
@@ -122,6 +122,50 @@ fn what_a_removal_and_a_regress_would_do_is_said_and_not_done() {
     }
     home.types("regress r", 2);
     assert!(!home.path("r/new").exists() && home.path("r/gone").exists());
+}
+
+#[test]
+fn what_the_tasks_of_a_job_would_do_is_said_and_not_done() {
+    let home = Home::new();
+    let job = |words: &str| format!("job --jobs-dir jobs {words}");
+    let add = "add web s --repo r --before true --after false --older-than 1s";
+    let said = home.would(&job(add), 0);
+    assert!(
+        said.out.contains("jobs/web.toml would be written:\n") && said.out.contains("[hooks]"),
+        "{}",
+        said.out
+    );
+    home.types(&job(add), 0);
+    assert!(home.would(&job(add), 1).err.contains("--replace"));
+    home.would(&job(&format!("{add} --replace")), 0);
+
+    let said = home.would(&job("run web"), 0);
+    for part in
+        ["would be run before: true\n", "new      new\n", "1 new, 2 changed, 1 deleted", "0 sessions removed"]
+    {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    home.types(&format!("--current-time 1700086400 {}", job("run web")), 2);
+    fs::write(home.path("s/a"), "once more").unwrap();
+    home.types("--current-time 1700172800 backup s r", 0);
+    assert!(home.would(&job("run --all"), 0).out.contains("1 session removed"));
+
+    let said = home.would(&job("schedule web --daily 02:00 --install"), 0);
+    assert!(said.out.starts_with("would be installed:\n0 2 * * * "), "{}", said.out);
+    assert_eq!(home.would(&job("schedule web --uninstall"), 0).out, "nothing was installed\n");
+    let said = home.would(&job("remove web"), 0);
+    let file = home.path("jobs/web.toml");
+    assert_eq!(
+        said.out,
+        format!("would be removed: {}; the repository {} stays\n", file.display(), home.path("r").display())
+    );
+    home.would(&job("list"), 0);
+    home.would(&job("status"), 3);
+    home.would("doctor --jobs-dir jobs web", 2);
+    // A repository that is gone is not begun anew.
+    fs::rename(home.path("r"), home.path("elsewhere")).unwrap();
+    assert!(home.would(&job("run web"), 1).err.contains("is not there"));
+    assert!(home.would(&job("run other"), 1).err.contains("there is no job 'other'"));
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::run::{Context, Failure, OrFail, Outcome, Step};
 
 pub(super) fn add(add: &Add, store: &Store, cx: &Context<'_>) -> Outcome {
     if cx.is_dry() {
-        cx.print(add.job.to_toml(&add.name))?;
+        let path = store.place(&add.name, add.replace).or_fail(cx, Step::Run)?;
+        cx.print(format!("{path} would be written:\n{}", add.job.to_toml(&add.name)))?;
         return Ok(Exit::OK);
     }
     let path = store.save(&add.name, &add.job, add.replace).or_fail(cx, Step::Run)?;
@@ -74,17 +75,32 @@ pub(super) fn remove(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome
         Err(e @ JobError::Unknown { .. }) => return Err(e).or_fail(cx, Step::Run),
         Err(_) => None,
     };
+    let stays = repository.map(|r| format!("; the repository {r} stays")).unwrap_or_default();
     if cx.is_dry() {
-        cx.print(format!("{file} and the schedule of {name} would be removed\n"))?;
+        let mut gone = scheduled(Some(name), store, cx)?;
+        gone.push(file.into_string());
+        cx.print(format!("would be removed: {}{stays}\n", gone.join(", ")))?;
         return Ok(Exit::OK);
     }
     let _lock = JobLock::take(store, name).or_fail(cx, Step::Run)?;
     let mut gone = unschedule(Some(name), store, cx)?;
     store.remove(name).or_fail(cx, Step::Run)?;
     gone.push(file.into_string());
-    let stays = repository.map(|r| format!("; the repository {r} stays")).unwrap_or_default();
     cx.print(format!("removed {}{stays}\n", gone.join(", ")))?;
     Ok(Exit::OK)
+}
+
+/// The name of a line of the crontab, for people.
+const CRON_LINE: &str = "the line of the crontab";
+
+/// What runs a job: what [`unschedule`] would take away.
+fn scheduled(name: Option<&JobName>, store: &Store, cx: &Context<'_>) -> Result<Vec<String>, Failure> {
+    let installer = Installer { runner: &SystemRunner, store };
+    let call = call(name, store, cx)?;
+    let crontab = installer.crontab().or_fail(cx, Step::Run)?.unwrap_or_default();
+    let units = installer.unit_files(&call).or_fail(cx, Step::Run)?.into_iter().filter(|file| file.exists());
+    let line = call.is_in(&crontab).then(|| CRON_LINE.to_owned());
+    Ok(line.into_iter().chain(units.map(Utf8PathBuf::into_string)).collect())
 }
 
 /// Takes away whatever runs a job, and tells what it was.
@@ -93,7 +109,7 @@ fn unschedule(name: Option<&JobName>, store: &Store, cx: &Context<'_>) -> Result
     let call = call(name, store, cx)?;
     let mut gone = Vec::new();
     if installer.change_crontab(&call, None).or_fail(cx, Step::Run)? {
-        gone.push("the line of the crontab".to_owned());
+        gone.push(CRON_LINE.to_owned());
     }
     let units = installer.remove_units(&call).or_fail(cx, Step::Run)?;
     gone.extend(units.into_iter().map(Utf8PathBuf::into_string));
@@ -113,15 +129,15 @@ pub(crate) fn call(name: Option<&JobName>, store: &Store, cx: &Context<'_>) -> R
 pub(super) fn schedule(asked: &Schedule, store: &Store, cx: &Context<'_>) -> Outcome {
     let jobs = jobs(asked.name.as_ref(), store).or_fail(cx, Step::Check)?;
     let Some(when) = asked.when else {
-        if cx.is_dry() {
-            cx.print("what runs it would be removed\n")?;
-            return Ok(Exit::OK);
-        }
-        let gone = unschedule(asked.name.as_ref(), store, cx)?;
+        let (gone, removed) = if cx.is_dry() {
+            (scheduled(asked.name.as_ref(), store, cx)?, "would be removed:")
+        } else {
+            (unschedule(asked.name.as_ref(), store, cx)?, "removed")
+        };
         let gone = if gone.is_empty() {
             "nothing was installed".to_owned()
         } else {
-            format!("removed {}", gone.join(", "))
+            format!("{removed} {}", gone.join(", "))
         };
         cx.print(format!("{gone}\n"))?;
         return Ok(Exit::OK);
@@ -131,6 +147,9 @@ pub(super) fn schedule(asked: &Schedule, store: &Store, cx: &Context<'_>) -> Out
         let done = install(&call, &jobs, asked.service, when, store).or_fail(cx, Step::Run)?;
         cx.print(format!("{done}\n"))?;
         return Ok(Exit::OK);
+    }
+    if asked.install {
+        cx.print("would be installed:\n")?;
     }
     cx.print(shown(&call, &jobs, asked.service, when, store).or_fail(cx, Step::Run)?)?;
     Ok(Exit::OK)

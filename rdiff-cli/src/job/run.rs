@@ -17,6 +17,7 @@ use super::store::{JobName, Store};
 use super::{Run, hooks};
 use crate::action::{self, Backup, Generic};
 use crate::exit::Exit;
+use crate::json::Json;
 use crate::locate::DATA;
 use crate::run::{Context, OrFail, Outcome, Step, backup, remove};
 use crate::ui::Ui;
@@ -51,15 +52,46 @@ pub(super) fn run(asked: &Run, store: &Store, cx: &Context<'_>) -> Outcome {
     Ok(exit)
 }
 
-/// Tells what a run would do, without hooks.
+/// Tells what a run would do. Hooks are named and not run.
 fn would(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome {
     let job = store.load(name).or_fail(cx, Step::Check)?;
+    let good = LastRun::load(store, name).or_fail(cx, Step::Check)?.and_then(|last| last.good);
+    is_there(&job, name, good, store).or_fail(cx, Step::Check)?;
+    cx.print_for_people(&format!("{name}: backup of {} to {}\n", job.source, job.repository))?;
+    for (when, hook) in [("before", &job.hooks.before), ("after", &job.hooks.after)] {
+        if let Some(command) = hook {
+            cx.print_for_people(&format!("would be run {when}: {command}\n"))?;
+        }
+    }
     let generic = generic(&job, cx.generic);
     let cx = &Context::new(&generic, cx.ui, cx.now);
     let mut args = job.backup().map_err(|why| cx.refuse(Step::Check, &why))?;
     let mounted = mount(&job, cx).map_err(|why| cx.refuse(Step::Setup, &why))?;
     aim(&mut args, &job, mounted.as_ref());
-    backup::backup(&args, cx)
+    let exit = backup::backup(&args, cx)?;
+    let result = cx.json().and_then(Json::take_result);
+    let has_sessions = job.repository.join(DATA).exists();
+    let removed = match job.older_than.as_ref().filter(|_| has_sessions) {
+        Some(older_than) => remove::would(job.repository.as_std_path().as_os_str(), older_than, cx)?,
+        None => Exit::OK,
+    };
+    if let Some(json) = cx.json() {
+        json.take_result();
+        json.item("run", &Ran { exit, line: "nothing was changed".to_owned(), result }.json(name));
+    }
+    // That there is nothing to remove yet, which is a warning elsewhere, is no news.
+    Ok(if removed.has(Exit::ERROR) { exit | removed } else { exit })
+}
+
+/// A repository that held a session must be there.
+fn is_there(job: &Job, name: &JobName, good: Option<i64>, store: &Store) -> Result<(), JobError> {
+    match good {
+        Some(good) if !job.repository.join(DATA).exists() => {
+            let (repository, state) = (job.repository.clone(), store.state_file(name));
+            Err(JobError::RepositoryGone { repository, good: at(good), state })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Mounts by fstab, if that is the way.
@@ -99,11 +131,8 @@ impl Ran {
             Ok(last) => last.and_then(|last| last.good),
             Err(e) => return refused(&e),
         };
-        if let Some(good) = good
-            && !job.repository.join(DATA).exists()
-        {
-            let (repository, state) = (job.repository, store.state_file(name));
-            return refused(&JobError::RepositoryGone { repository, good: at(good), state });
+        if let Err(e) = is_there(&job, name, good, store) {
+            return refused(&e);
         }
         let mut attempt = Attempt { name, job: &job, cx, warnings: Vec::new(), first_problem: None };
         let (exit, done, words) = attempt.run();

@@ -167,15 +167,24 @@ impl Store {
         Ok(())
     }
 
+    /// Where a job would be written. One of that name must not be there, unless it is to be replaced.
+    ///
+    /// # Errors
+    /// [`JobError::Exists`].
+    pub fn place(&self, name: &JobName, replace: bool) -> Result<Utf8PathBuf> {
+        let path = self.file(name);
+        if !replace && path.symlink_metadata().is_ok() {
+            return Err(JobError::Exists { name: name.to_string(), path });
+        }
+        Ok(path)
+    }
+
     /// Writes a job, all at once. One of that name must not be there, unless it is to be replaced.
     ///
     /// # Errors
     /// [`JobError::Exists`]; [`JobError::Io`].
     pub fn save(&self, name: &JobName, job: &Job, replace: bool) -> Result<Utf8PathBuf> {
-        let path = self.file(name);
-        if !replace && path.symlink_metadata().is_ok() {
-            return Err(JobError::Exists { name: name.to_string(), path });
-        }
+        let path = self.place(name, replace)?;
         make_dir(&self.config)?;
         write_whole(&path, job.to_toml(name).as_bytes())?;
         Ok(path)

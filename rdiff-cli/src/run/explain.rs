@@ -74,7 +74,11 @@ fn inside(path: &OsStr, base: &Path, cx: &Context<'_>) -> Result<RepoPathBuf, Fa
     let below = path.strip_prefix(base).unwrap_or(path);
     let tidy: std::path::PathBuf = below.components().filter(|c| c.as_os_str() != ".").collect();
     RepoPathBuf::new(tidy.as_os_str().as_bytes()).map_err(|_| {
-        let message = format!("{} is not in {}", path.display(), base.display());
+        let message = format!(
+            "{} is not in {}; give a path in it, as it is or below it",
+            path.display(),
+            base.display()
+        );
         cx.refuse(Step::Check, &message)
     })
 }
@@ -114,7 +118,7 @@ fn conclude(path: &RepoPathBuf, decided: &Decided, cx: &Context<'_>) -> Outcome 
             cx.print("the root of the tree is always taken\n")?;
             return Ok(Exit::OK);
         }
-        return Err(cx.refuse(Step::Run, &format!("{path} is not there")));
+        return Err(cx.refuse(Step::Run, &format!("{path} is not there, so nothing decides about it")));
     };
     if at != path && *verdict != Verdict::Exclude {
         return Err(cx.refuse(Step::Run, &format!("{path} is not there; {at} is {why}")));

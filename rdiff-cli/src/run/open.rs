@@ -42,7 +42,10 @@ impl Context<'_> {
             Some((path, at)) => (path, Some(at)),
             // What is not there may be asked for, and is found nowhere.
             None if place.inside.starts_with(DATA) && file.is_file() => {
-                let message = format!("{} is not an increment file", file.display());
+                let message = format!(
+                    "{} is not an increment file; those are below rdiff-backup-data/increments, and have a time in their names",
+                    file.display()
+                );
                 return Err(self.refuse(Step::Check, &message));
             }
             None => {

@@ -78,9 +78,10 @@ impl Context<'_> {
     /// Reads the lines of the mapping files, for users and for groups.
     pub(super) fn mappings(&self, owners: &Owners) -> Result<(Mapping, Mapping), Failure> {
         let read = |file: &Option<MappingFile>| {
-            let text = file.as_ref().map(|f| String::from_utf8_lossy(&f.contents)).unwrap_or_default();
-            Mapping::parse(&text).map_err(|line| {
-                self.ui.fatal(&format!("Failed parsing user/group mapping file, bad line {line}"));
+            let Some(file) = file else { return Ok(Mapping::default()) };
+            Mapping::parse(&String::from_utf8_lossy(&file.contents)).map_err(|line| {
+                let name = file.name.display();
+                self.ui.fatal(&format!("{name} has a line '{line}'; a line is old:new, names or numbers"));
                 Failure::Silent
             })
         };

@@ -19,8 +19,15 @@ pub(crate) fn calculate(files: &[OsString], cx: &Context<'_>) -> Outcome {
     for file in files {
         let path = locate::local(file).or_fail(cx, Step::Check)?;
         let bytes = std::fs::read(&path).while_doing(Doing::Read, &path).or_fail(cx, Step::Run)?;
-        let stats = SessionStatistics::parse(&String::from_utf8_lossy(&bytes))
-            .map_err(|line| cx.refuse(Step::Run, &format!("{}: Bad line '{line}'", path.display())))?;
+        let stats = SessionStatistics::parse(&String::from_utf8_lossy(&bytes)).map_err(|line| {
+            cx.refuse(
+                Step::Run,
+                &format!(
+                    "{}: Bad line '{line}'; give files session_statistics.* of rdiff-backup-data",
+                    path.display()
+                ),
+            )
+        })?;
         all.push(stats);
     }
     cx.result(&json!({
@@ -91,7 +98,7 @@ pub(crate) fn test(locations: &[OsString], cx: &Context<'_>) -> Outcome {
             Ok(Location::Local(_)) => {
                 let shown = location.display();
                 cx.ui.error(&format!(
-                    "Only remote locations can be tested but location '{shown}' isn't remote"
+                    "Only remote locations can be tested but location '{shown}' isn't remote; write it HOST::PATH"
                 ));
                 all_remote = false;
             }

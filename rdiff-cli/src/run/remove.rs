@@ -17,7 +17,7 @@ use std::ffi::OsStr;
 
 pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
     if cx.is_dry() {
-        return would(args, cx);
+        return would(&args.repository, &args.older_than, cx);
     }
     let writer = cx.writer(&args.repository, "remove")?;
     let cut = cut(&args.older_than, writer.repo(), cx)?;
@@ -41,13 +41,14 @@ pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
 }
 
 /// Says what would be removed.
-fn would(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
-    let repo = cx.root(&args.repository)?;
-    let cut = cut(&args.older_than, &repo, cx)?;
+pub(crate) fn would(repository: &OsStr, older_than: &str, cx: &Context<'_>) -> Outcome {
+    let repo = cx.root(repository)?;
+    let cut = cut(older_than, &repo, cx)?;
     let monitor = Would::new(cx);
     let found = remove::preview(&repo, cut, &monitor).or_fail(cx, Step::Run)?;
     let (sessions, size) = (found.sessions.len(), human_size(found.bytes as f64));
-    monitor.finish(&format!("{sessions} sessions removed, {} files of {size}", found.files))?;
+    let s = if sessions == 1 { "" } else { "s" };
+    monitor.finish(&format!("{sessions} session{s} removed, {} files of {size}", found.files))?;
     cx.result(&result(&found));
     Ok(if sessions == 0 { Exit::WARNING } else { Exit::OK })
 }

@@ -99,12 +99,13 @@ fn counts(done: &RestoreReport) -> String {
 /// Checks that the options fit together and fit the place.
 fn check(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<(), Failure> {
     let message = if place.increment.is_some() && args.at.is_some() {
-        "You can't give an increment file and a time to restore at the same time."
+        "the name of an increment file says of which time it is: leave --at out, or give the path itself"
     } else if place.increment.is_none() && args.increment {
-        "You can't use the --increment option and _not_ give an increment file"
+        "--increment wants an increment file, such as REPO/rdiff-backup-data/increments/PATH.TIME.diff.gz; for a path \
+         of the tree use --at"
     } else if !place.path.is_root() && args.selection.iter().any(|choice| choice.names_paths()) {
-        "You can't combine restoring of a sub-path and file selection, result would be unpredictable and \
-         could lead to data loss"
+        "where only a part of the repository is restored, paths can't be included or excluded: restore that part \
+         alone, or all of the repository with --include"
     } else {
         return Ok(());
     };

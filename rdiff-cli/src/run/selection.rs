@@ -102,7 +102,9 @@ impl Context<'_> {
 
     fn size(&self, size: i64) -> Result<u64, Failure> {
         u64::try_from(size).map_err(|_| {
-            self.ui.fatal(&format!("Max and min file size must be a positive integer and not '{size}'"));
+            self.ui.fatal(&format!(
+                "--max-file-size and --min-file-size want bytes, from 1 on, and not '{size}'"
+            ));
             Failure::Silent
         })
     }
