@@ -6,6 +6,7 @@ mod abbreviate;
 pub mod additions;
 pub mod groups;
 mod help;
+pub(crate) mod hint;
 mod inspect;
 mod jobs;
 pub mod selection;
@@ -33,7 +34,8 @@ pub const VERSION: &str = "2.2.2";
 pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
     if is_current(&words) {
         let words = splice(words, 0).map_err(|e| command().error(ErrorKind::Io, e))?;
-        read(&matches(command(), words)?)
+        let found = matches(command(), words.clone());
+        read(&found.map_err(|e| hint::improve(e, &words, hint::Grammar::Current))?)
     } else {
         legacy::parse(words)
     }

@@ -5,10 +5,12 @@ use crate::action::{
     RestrictMode, Restriction, Verify,
 };
 use crate::args::groups::{self, flag, option, os, text};
+use crate::args::hint::{self, Grammar};
 use crate::args::{backup_of, base_command, matches, places, regress_of, restore_of, selection};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
+use std::path::Path;
 
 /// The options that name an action and take nothing.
 const PLAIN: [(&str, Option<char>, &str); 11] = [
@@ -80,14 +82,18 @@ pub fn command() -> Command {
 /// # Errors
 /// As [`crate::args::parse`].
 pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
-    let m = matches(command(), words)?;
+    let m = matches(command(), words.clone()).map_err(|e| hint::improve(e, &words, Grammar::Older))?;
     let bad = |e: String| command().error(ErrorKind::ValueValidation, e);
     let mut generic = groups::generic(&m).map_err(bad)?;
     if m.get_flag("ssh-no-compression") {
         generic.remote.ssh_compression = Some(false);
     }
     let action = read_action(&m).map_err(|e| match e {
-        Bad::Count(e) => command().error(ErrorKind::WrongNumberOfValues, e),
+        Bad::Count(e, first) => {
+            let tip = first.filter(|word| !Path::new(word).exists()).and_then(|word| hint::on_action(&word));
+            let tip = tip.map(|tip| format!("\n\n  tip: {tip}")).unwrap_or_default();
+            command().error(ErrorKind::WrongNumberOfValues, format!("{e}{tip}"))
+        }
         Bad::Value(e) => bad(e),
     })?;
     generic.of_other_actions = of_other_actions(&m, &action);
@@ -115,7 +121,8 @@ fn of_other_actions(m: &ArgMatches, action: &Action) -> Vec<String> {
 }
 
 enum Bad {
-    Count(String),
+    /// What is wrong, and the first location.
+    Count(String, Option<OsString>),
     Value(String),
 }
 
@@ -195,13 +202,15 @@ fn read_action(m: &ArgMatches) -> Result<Action, Bad> {
 
 fn exactly<const N: usize>(action: &str, places: Vec<OsString>) -> Result<[OsString; N], Bad> {
     places.try_into().map_err(|places: Vec<OsString>| {
-        Bad::Count(format!("Action {action} requires {N} location(s) instead of {places:?}."))
+        let message = format!("Action {action} requires {N} location(s) instead of {places:?}.");
+        Bad::Count(message, places.into_iter().next())
     })
 }
 
 fn at_least_one(action: &str, places: Vec<OsString>) -> Result<Vec<OsString>, Bad> {
     if places.is_empty() {
-        return Err(Bad::Count(format!("Action {action} requires at least 1 location(s) instead of [].")));
+        let message = format!("Action {action} requires at least 1 location(s) instead of [].");
+        return Err(Bad::Count(message, None));
     }
     Ok(places)
 }

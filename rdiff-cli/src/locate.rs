@@ -1,6 +1,7 @@
 //! What a location on the command line means: a directory here or on another host, a repository, a path
 //! inside one, an increment file.
 
+use crate::args::hint;
 use rdiff_mount::location::{Form, Location, LocationError};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub enum LocateError {
     Remote(Location),
     #[error("Path '{}' couldn't be identified as being within an existing backup repository; {}", .0.display(), no_repository(.0))]
     NotInRepository(PathBuf),
-    #[error("Source path {} does not exist{}", .0.display(), meant_remote(.0))]
+    #[error("Source path {} does not exist{}", .0.display(), meant(.0))]
     Missing(PathBuf),
     #[error("Source path {} is not a directory; give the one that it is in", .0.display())]
     NotADirectory(PathBuf),
@@ -45,8 +46,13 @@ fn root_of(path: &Path) -> String {
     }
 }
 
+/// What may be meant by a path that is not there.
+fn meant(path: &Path) -> String {
+    hint::on_action(path.as_os_str()).map_or_else(|| meant_remote(path), |tip| format!("; {tip}"))
+}
+
 /// What scp takes for a path on another host is a local one here, as in the original.
-fn meant_remote(path: &Path) -> String {
+pub(crate) fn meant_remote(path: &Path) -> String {
     match Location::parse_with_scp(path.as_os_str()) {
         Ok(Location::Remote(remote)) => {
             let meant = remote.in_form(Form::DoubleColon);
@@ -109,6 +115,12 @@ pub struct Place {
     pub repository: PathBuf,
     /// The way from there; empty for all of it.
     pub inside: PathBuf,
+}
+
+/// Were two places given in the wrong order, so that the other one is in a repository?
+pub(crate) fn is_swapped(repository: &OsStr, other: &OsStr) -> bool {
+    matches!(within_repository(repository), Err(LocateError::NotInRepository(_)))
+        && within_repository(other).is_ok()
 }
 
 /// Finds the repository above a path. The path need not exist (any more).

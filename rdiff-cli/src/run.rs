@@ -17,7 +17,7 @@ pub(crate) mod remove;
 pub(crate) mod restore;
 mod selection;
 pub(crate) mod source;
-mod status;
+pub(crate) mod status;
 mod target;
 mod verify;
 mod would;

@@ -17,7 +17,7 @@ pub enum JobError {
     )]
     BadName { name: String },
     #[error(
-        "there is no job '{name}' in {dir}, but {known}; 'rdiff-backup job add {name} SOURCE --repo DIR' makes one"
+        "there is no job '{name}' in {dir}{known}; 'rdiff-backup job add {name} SOURCE --repo DIR' makes one"
     )]
     Unknown { name: String, dir: Utf8PathBuf, known: String },
     #[error("job '{name}' is there already, in {path}; use --replace, or another name")]

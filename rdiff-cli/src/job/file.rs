@@ -192,6 +192,9 @@ impl Job {
             let bad = |e| format!("{key}: {e}");
             time.as_ref().map_or(Ok(()), |time| parsed(time, 0).map(drop).map_err(bad))?;
         }
+        if let Some(age) = self.max_age.as_ref().filter(|age| !is_age(age)) {
+            return Err(format!("max-age: '{age}' is no age; give one such as 26h or 2D"));
+        }
         if let Some(option) = self.ssh_options.iter().find(|option| !is_ssh_option(option)) {
             return Err(format!(
                 "ssh option '{option}' is not of the form Name=value, as in ssh's configuration"
@@ -280,6 +283,11 @@ impl Job {
 /// A time as an age counted back from `now`.
 fn parsed(text: &str, now: i64) -> Result<TimeSpec, String> {
     TimeSpec::parse(text, now, &Zone::utc()).map_err(|e| e.to_string())
+}
+
+/// Is it a length of time? Neither a date nor a number of sessions can be too long ago.
+fn is_age(text: &str) -> bool {
+    matches!(parsed(text, 0), Ok(TimeSpec::At(..=0))) && !text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_ssh_option(option: &str) -> bool {

@@ -28,7 +28,13 @@ pub(super) fn run(asked: &Run, store: &Store, cx: &Context<'_>) -> Outcome {
         None => store.names().or_fail(cx, Step::Check)?,
     };
     if names.is_empty() {
-        return Err(cx.refuse(Step::Check, &format!("there is no job in {}", store.config())));
+        return Err(cx.refuse(
+            Step::Check,
+            &format!(
+                "there is no job in {}; 'rdiff-backup job add NAME SOURCE --repo DIR' makes one",
+                store.config()
+            ),
+        ));
     }
     let mut exit = Exit::OK;
     for name in &names {

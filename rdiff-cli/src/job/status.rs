@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use rdiff_core::repo::{MirrorState, Repository};
-use rdiff_core::time::{SessionTime, TimeSpec, Zone};
+use rdiff_core::time::{SessionTime, Zone};
 use serde_json::json;
 
 use super::file::Job;
@@ -10,6 +10,7 @@ use super::keep::table;
 use super::state::{LastRun, at};
 use super::store::{JobName, Store};
 use crate::exit::Exit;
+use crate::run::status::oldest;
 use crate::run::{Context, OrFail, Outcome, Step};
 
 /// How a job is.
@@ -36,10 +37,7 @@ pub(super) fn status(names: &[JobName], max_age: Option<&str>, store: &Store, cx
         [] => store.names().or_fail(cx, Step::Check)?,
         some => some.to_vec(),
     };
-    let max_age = max_age.map(|text| cx.time(text)).transpose()?.map(|time| match time {
-        TimeSpec::At(seconds) => cx.now - seconds,
-        TimeSpec::SessionsBack(_) => i64::MAX,
-    });
+    let max_age = max_age.map(|age| oldest(age, cx)).transpose()?.map(|oldest| cx.now - oldest.0);
     let mut exit = Exit::OK;
     let mut rows = Vec::new();
     for name in names {

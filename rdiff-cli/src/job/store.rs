@@ -140,7 +140,8 @@ impl Store {
         let text = match fs::read_to_string(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let known = self.names()?.iter().map(JobName::to_string).collect::<Vec<_>>().join(", ");
-                let known = if known.is_empty() { "no job".to_owned() } else { known };
+                let known =
+                    if known.is_empty() { ", nor another".to_owned() } else { format!(", but {known}") };
                 return Err(JobError::Unknown { name: name.to_string(), dir: self.config.clone(), known });
             }
             other => other.map_err(|e| JobError::io("read", &path, e))?,

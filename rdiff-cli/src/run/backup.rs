@@ -55,6 +55,7 @@ impl Ready {
         let reading = cx.reading(&args.source, args.via, args.safety.allow_empty_source)?;
         if reading.is_local {
             refuse_own_source(&reading.shown, &to.path).or_fail(cx, Step::Check)?;
+            refuse_swapped(&reading.shown, &to.path, cx)?;
         }
         refuse_without_marker(args.safety.marker.as_deref(), &reading).or_fail(cx, Step::Check)?;
         let root = reading.source.root().or_fail(cx, Step::Setup)?;
@@ -102,6 +103,19 @@ fn say_what_is_left(target: &Path, was_no_room: bool, cx: &Context<'_>) {
         }
         MirrorState::Clean(_) => {}
     }
+}
+
+/// A repository as the source, and something else to write over: --force would not mend that.
+fn refuse_swapped(source: &Path, target: &Path, cx: &Context<'_>) -> Result<(), Failure> {
+    let is_full = || target.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    let is_repository = |path: &Path| path.join(locate::DATA).exists();
+    if cx.generic.force || !is_repository(source) || is_repository(target) || !is_full() {
+        return Ok(());
+    }
+    let (source, target) = (source.display(), target.display());
+    let text =
+        format!("{target} is not a repository, but {source} is; the source comes first, then the repository");
+    Err(cx.refuse(Step::Check, &text))
 }
 
 /// The source lacks the path that must be there.

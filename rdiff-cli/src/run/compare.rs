@@ -5,6 +5,7 @@ use super::{Context, OrFail, Outcome, Step, ahead, explain};
 use crate::action::{self, Compare};
 use crate::exit::Exit;
 use crate::json::lines::InTree;
+use crate::locate;
 use crate::meter::Total;
 use crate::progress::{Job, Terminal};
 use crate::report;
@@ -15,6 +16,13 @@ use serde_json::json;
 use std::sync::atomic::AtomicBool;
 
 pub(crate) fn compare(args: &Compare, cx: &Context<'_>) -> Outcome {
+    if locate::is_swapped(&args.repository, &args.source) {
+        let (first, second) = (args.source.display(), args.repository.display());
+        let text = format!(
+            "{second} is in no repository, but {first} is; the directory comes first, then the repository"
+        );
+        return Err(cx.refuse(Step::Check, &text));
+    }
     let place = cx.open(&args.repository)?;
     // An empty directory is compared as it is, and nothing is lost by that.
     let reading = cx.reading(&args.source, args.via, true)?;

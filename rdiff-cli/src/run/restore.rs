@@ -6,6 +6,7 @@ use super::would::Would;
 use super::{Context, Failure, OrFail, Outcome, Step, ahead, explain};
 use crate::action::Restore;
 use crate::exit::Exit;
+use crate::locate;
 use crate::progress::{Job, Terminal};
 use rdiff_core::error::Error;
 use rdiff_core::restore::{RestoreReport, RestoreRequest, preview, restore as run};
@@ -14,6 +15,13 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
+    if locate::is_swapped(&args.source, &args.target) {
+        let (first, second) = (args.source.display(), args.target.display());
+        let text = format!(
+            "{first} is in no repository, but {second} is; the repository comes first, then the target"
+        );
+        return Err(cx.refuse(Step::Check, &text));
+    }
     let place = cx.open(&args.source)?;
     check(args, &place, cx)?;
     let request = request(args, &place, cx)?;

@@ -25,10 +25,11 @@ pub(crate) fn status(args: &action::Status, cx: &Context<'_>) -> Outcome {
 }
 
 /// The time that the last session must not be before.
-fn oldest(age: &str, cx: &Context<'_>) -> Result<SessionTime, Failure> {
+pub(crate) fn oldest(age: &str, cx: &Context<'_>) -> Result<SessionTime, Failure> {
     match cx.time(age)? {
-        TimeSpec::At(at) => Ok(SessionTime(at)),
-        TimeSpec::SessionsBack(_) => {
+        // A bare number is a second of 1970, which every session is later than.
+        TimeSpec::At(at) if !age.bytes().all(|b| b.is_ascii_digit()) => Ok(SessionTime(at)),
+        _ => {
             let message = format!("--max-age {age} is no age; give one such as 26h or 2D");
             Err(cx.refuse(Step::Check, &message))
         }

@@ -65,13 +65,30 @@ impl Context<'_> {
             );
             return Err(self.refuse(Step::Check, &text));
         }
+        self.refuse_without_parent(&path, parents)?;
         Ok(Target::local(path, place))
+    }
+
+    /// Only the last directory of a target is made, unless `parents` are wanted.
+    fn refuse_without_parent(&self, path: &Path, parents: bool) -> Result<(), Failure> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let Some(parent) =
+            parent.filter(|parent| !parents && parent.try_exists().is_ok_and(|is_there| !is_there))
+        else {
+            return Ok(());
+        };
+        let (shown, parent) = (path.display(), parent.display());
+        let text =
+            format!("cannot create {shown}: {parent} is not there; make it, or call with --create-full-path");
+        Err(self.refuse(Step::Check, &(text + &locate::meant_remote(path))))
     }
 
     /// The repository that a backup writes to.
     pub(crate) fn backup_target(&self, location: &OsStr, parents: bool) -> Result<Target, Failure> {
         let Some(remote) = remote(location).or_fail(self, Step::Check)? else {
-            return Ok(Target::local(locate::local(location).or_fail(self, Step::Check)?, None));
+            let path = locate::local(location).or_fail(self, Step::Check)?;
+            self.refuse_without_parent(&path, parents)?;
+            return Ok(Target::local(path, None));
         };
         self.allow_remote_repository(&remote)?;
         let place = Place::for_target(&remote, parents, self)?;
