@@ -28,6 +28,9 @@
 // No session, where a time is given out.
 #define RDIFF_NO_SESSION INT64_MIN
 
+// A number that is not known, where one is given out.
+#define RDIFF_UNKNOWN UINT64_MAX
+
 // Flag of a backup: goes ahead over a target that holds something else, and beside a process that seems to run.
 #define RDIFF_BACKUP_FORCE 1
 
@@ -70,6 +73,36 @@
 // Flag of a backup: it begins although there seems to be too little space for it.
 #define RDIFF_BACKUP_NO_SPACE_CHECK 8192
 
+// Flag of a backup: finds out what it would do, tells each path to the callback, and writes nothing.
+#define RDIFF_BACKUP_DRY_RUN 16384
+
+// Bit of `aspects`: another kind of thing stands there.
+#define RDIFF_ASPECT_KIND 1
+
+// Bit of `aspects`: the content of a file, the target of a link, the numbers of a device.
+#define RDIFF_ASPECT_CONTENT 2
+
+// Bit of `aspects`: the permissions.
+#define RDIFF_ASPECT_MODE 4
+
+// Bit of `aspects`: the owner.
+#define RDIFF_ASPECT_OWNER 8
+
+// Bit of `aspects`: the group.
+#define RDIFF_ASPECT_GROUP 16
+
+// Bit of `aspects`: the modification time.
+#define RDIFF_ASPECT_MTIME 32
+
+// Bit of `aspects`: the extended attributes.
+#define RDIFF_ASPECT_XATTRS 64
+
+// Bit of `aspects`: the access control lists.
+#define RDIFF_ASPECT_ACL 128
+
+// Bit of `aspects`: with which other names it is one file.
+#define RDIFF_ASPECT_HARD_LINKS 256
+
 // Method of a comparison: by type, size, time, owner, mode and attributes.
 #define RDIFF_COMPARE_METADATA 0
 
@@ -87,6 +120,9 @@
 
 // Flag of a regress: undoes the newest session although it is good. Its states are lost.
 #define RDIFF_REGRESS_NEWEST 2
+
+// Flag of jobs that change a repository: finds out what would be done, and writes nothing. No lock is taken.
+#define RDIFF_DRY_RUN 4
 
 // Flag of a restore: the target may hold something; what isn't in the session is removed from it.
 #define RDIFF_RESTORE_OVERWRITE 1
@@ -111,6 +147,9 @@
 
 // Flag of a restore: refuses to go on where a line of an access control list can't be set.
 #define RDIFF_RESTORE_NEVER_DROP_ACLS 128
+
+// Flag of a restore: finds out what it would do, tells each path to the callback, and writes nothing.
+#define RDIFF_RESTORE_DRY_RUN 256
 
 // Kind of a rule: includes what the shell glob `pattern` matches, and what is below it.
 #define RDIFF_INCLUDE 1
@@ -214,6 +253,8 @@ typedef enum rdiff_status {
   RDIFF_ACLS_NOT_KEPT = 25,
   // The source lies in the repository.
   RDIFF_SOURCE_IN_REPOSITORY = 26,
+  // Another host can't be reached, doesn't let us in, or doesn't answer as it should; the message has what ssh said.
+  RDIFF_REMOTE = 27,
 } rdiff_status;
 
 // What a job tells. New events may come: leave those alone that you don't know.
@@ -260,22 +301,6 @@ typedef enum rdiff_change_kind {
   RDIFF_CHANGE_DELETED = 2,
 } rdiff_change_kind;
 
-// In which way a path differs. New words may come.
-typedef enum rdiff_reason {
-  // Only the directory has it.
-  RDIFF_REASON_NEW = 0,
-  // Only the session has it.
-  RDIFF_REASON_DELETED = 1,
-  // Both have it, and it is not the same.
-  RDIFF_REASON_CHANGED = 2,
-  // A regular file whose metadata differ, but not its content.
-  RDIFF_REASON_METADATA = 3,
-  // A regular file whose content differs, but not its metadata.
-  RDIFF_REASON_DATA = 4,
-  // A regular file of which both differ.
-  RDIFF_REASON_METADATA_AND_DATA = 5,
-} rdiff_reason;
-
 // What a path is. New kinds may come.
 typedef enum rdiff_kind {
   // A regular file.
@@ -293,6 +318,22 @@ typedef enum rdiff_kind {
   // A block device.
   RDIFF_BLOCK_DEVICE = 6,
 } rdiff_kind;
+
+// In which way a path differs. New words may come.
+typedef enum rdiff_reason {
+  // Only the directory has it.
+  RDIFF_REASON_NEW = 0,
+  // Only the session has it.
+  RDIFF_REASON_DELETED = 1,
+  // Both have it, and it is not the same.
+  RDIFF_REASON_CHANGED = 2,
+  // A regular file whose metadata differ, but not its content.
+  RDIFF_REASON_METADATA = 3,
+  // A regular file whose content differs, but not its metadata.
+  RDIFF_REASON_DATA = 4,
+  // A regular file of which both differ.
+  RDIFF_REASON_METADATA_AND_DATA = 5,
+} rdiff_reason;
 
 // What happened to a path from one session to the next.
 typedef enum rdiff_step {
@@ -342,6 +383,10 @@ typedef struct rdiff_repository rdiff_repository;
 
 // A list of sessions, as it was when it was asked for. Any number of threads may use one at once.
 typedef struct rdiff_sessions rdiff_sessions;
+
+// A tree that can be read. Any number of threads may use one at once; the login of one on another host ends when it was
+// freed and the jobs that use it are done.
+typedef struct rdiff_source rdiff_source;
 
 // A rule of a selection. The first that says something of a path decides; what none speaks of is included. Patterns begin with
 // the source directory as it was given, or with `**`. New kinds may come, but the structure stays as it is.
@@ -414,11 +459,12 @@ typedef struct rdiff_backup_options {
 } rdiff_backup_options;
 
 // What a backup did. Set it up with RDIFF_BACKUP_REPORT_INIT. Sizes are in bytes and count regular files; numbers of files
-// count every path.
+// count every path. After a dry run there is no session, `new_file_size` holds the bytes of new and changed files
+// together, and the other sizes and `increment_files` are 0.
 typedef struct rdiff_backup_report {
   // Set by the init macro.
   uint32_t version;
-  // The new session, in seconds since 1970.
+  // The new session, in seconds since 1970, or RDIFF_NO_SESSION.
   int64_t session;
   // The one before it, or RDIFF_NO_SESSION.
   int64_t previous;
@@ -449,73 +495,6 @@ typedef struct rdiff_backup_report {
   // Their size.
   uint64_t increment_file_size;
 } rdiff_backup_report;
-
-// A path that differs between two sessions.
-typedef struct rdiff_change {
-  // 1. A newer library may have more fields after those that you know.
-  uint32_t version;
-  // How.
-  enum rdiff_change_kind kind;
-  // Where, from the root of the tree.
-  const char *path;
-  // The length of the path in bytes.
-  size_t path_len;
-} rdiff_change;
-
-// A path that differs. It is valid during the call only.
-typedef struct rdiff_difference {
-  // 1. A newer library may have more fields after those that you know.
-  uint32_t version;
-  // In which way.
-  enum rdiff_reason reason;
-  // Where, below the directory.
-  const char *path;
-  // The length of the path in bytes.
-  size_t path_len;
-} rdiff_difference;
-
-// Called for each difference, in path order, on the thread that called the job.
-typedef void (*rdiff_difference_fn)(const struct rdiff_difference *difference, void *user);
-
-// What to compare, and how closely. Set it up with RDIFF_COMPARE_OPTIONS_INIT: the newest session, by metadata.
-typedef struct rdiff_compare_options {
-  // Set by the init macro.
-  uint32_t version;
-  // RDIFF_COMPARE_NO_HARD_LINKS, or 0.
-  uint32_t flags;
-  // The session: the newest not later, or RDIFF_NEWEST.
-  int64_t at;
-  // The path in the session that the directory is compared with; NULL for the root.
-  const char *path;
-  // One of the methods above.
-  uint32_t method;
-  // Threads that read the directory; 0 for what suits it.
-  uint32_t workers;
-  // Which paths, or NULL for all.
-  const struct rdiff_rule *rules;
-  // How many rules there are.
-  size_t rule_count;
-  // Told each difference, or NULL.
-  rdiff_difference_fn difference;
-  // Told what happens, or NULL.
-  rdiff_progress_fn progress;
-  // Handed to `difference` and `progress`.
-  void *user;
-} rdiff_compare_options;
-
-// What a comparison found. Set it up with RDIFF_COMPARE_REPORT_INIT.
-typedef struct rdiff_compare_report {
-  // Set by the init macro.
-  uint32_t version;
-  // Paths that were compared, the different ones included.
-  uint64_t compared;
-  // Paths that differ.
-  uint64_t differences;
-  // Files that were to be compared by SHA-1 and have none recorded.
-  uint64_t no_digest;
-  // Paths of which nothing can be said.
-  uint64_t problems;
-} rdiff_compare_report;
 
 // An extended attribute.
 typedef struct rdiff_xattr {
@@ -583,6 +562,79 @@ typedef struct rdiff_entry {
   const char *default_acl;
 } rdiff_entry;
 
+// A path that differs between two sessions.
+typedef struct rdiff_change {
+  // 2. A newer library may have more fields after those that you know; those since version 2 are said to be.
+  uint32_t version;
+  // How.
+  enum rdiff_change_kind kind;
+  // Where, from the root of the tree.
+  const char *path;
+  // The length of the path in bytes.
+  size_t path_len;
+  // Since version 2: bits RDIFF_ASPECT_... of what differs, with RDIFF_CHANGE_CHANGED; else 0. New bits may come.
+  uint32_t aspects;
+  // Since version 2: what was there at the older session, or NULL.
+  const struct rdiff_entry *old_entry;
+  // Since version 2: what was there at the newer session, or NULL.
+  const struct rdiff_entry *new_entry;
+} rdiff_change;
+
+// A path that differs. It is valid during the call only.
+typedef struct rdiff_difference {
+  // 1. A newer library may have more fields after those that you know.
+  uint32_t version;
+  // In which way.
+  enum rdiff_reason reason;
+  // Where, below the directory.
+  const char *path;
+  // The length of the path in bytes.
+  size_t path_len;
+} rdiff_difference;
+
+// Called for each difference, in path order, on the thread that called the job.
+typedef void (*rdiff_difference_fn)(const struct rdiff_difference *difference, void *user);
+
+// What to compare, and how closely. Set it up with RDIFF_COMPARE_OPTIONS_INIT: the newest session, by metadata.
+typedef struct rdiff_compare_options {
+  // Set by the init macro.
+  uint32_t version;
+  // RDIFF_COMPARE_NO_HARD_LINKS, or 0.
+  uint32_t flags;
+  // The session: the newest not later, or RDIFF_NEWEST.
+  int64_t at;
+  // The path in the session that the directory is compared with; NULL for the root.
+  const char *path;
+  // One of the methods above.
+  uint32_t method;
+  // Threads that read the directory; 0 for what suits it.
+  uint32_t workers;
+  // Which paths, or NULL for all.
+  const struct rdiff_rule *rules;
+  // How many rules there are.
+  size_t rule_count;
+  // Told each difference, or NULL.
+  rdiff_difference_fn difference;
+  // Told what happens, or NULL.
+  rdiff_progress_fn progress;
+  // Handed to `difference` and `progress`.
+  void *user;
+} rdiff_compare_options;
+
+// What a comparison found. Set it up with RDIFF_COMPARE_REPORT_INIT.
+typedef struct rdiff_compare_report {
+  // Set by the init macro.
+  uint32_t version;
+  // Paths that were compared, the different ones included.
+  uint64_t compared;
+  // Paths that differ.
+  uint64_t differences;
+  // Files that were to be compared by SHA-1 and have none recorded.
+  uint64_t no_digest;
+  // Paths of which nothing can be said.
+  uint64_t problems;
+} rdiff_compare_report;
+
 // One path at one session. (It is no version of a structure.)
 typedef struct rdiff_path_version {
   // 1. A newer library may have more fields after those that you know.
@@ -595,11 +647,37 @@ typedef struct rdiff_path_version {
   const struct rdiff_entry *entry;
 } rdiff_path_version;
 
+// How to purge. Set it up with RDIFF_PURGE_OPTIONS_INIT.
+typedef struct rdiff_purge_options {
+  // Set by the init macro.
+  uint32_t version;
+  // RDIFF_FORCE, RDIFF_DRY_RUN, or 0.
+  uint32_t flags;
+  // Told what happens, or NULL.
+  rdiff_progress_fn progress;
+  // Handed to `progress`.
+  void *user;
+} rdiff_purge_options;
+
+// What was purged, or would be. Set it up with RDIFF_PURGE_REPORT_INIT.
+typedef struct rdiff_purge_report {
+  // Set by the init macro.
+  uint32_t version;
+  // 1 if the path was in the mirror, else 0.
+  uint32_t was_in_mirror;
+  // Records, lines and entries about the path or what was below it, in all files together.
+  uint64_t records;
+  // Files of the data directory that were written anew.
+  uint64_t rewritten;
+  // Increments of the path itself that were deleted; those of what was below it are not counted.
+  uint64_t increments;
+} rdiff_purge_report;
+
 // How to regress. Set it up with RDIFF_REGRESS_OPTIONS_INIT.
 typedef struct rdiff_regress_options {
   // Set by the init macro.
   uint32_t version;
-  // RDIFF_FORCE, RDIFF_REGRESS_NEWEST, or 0.
+  // Flags RDIFF_FORCE, RDIFF_REGRESS_NEWEST and RDIFF_DRY_RUN, or 0.
   uint32_t flags;
   // Told what happens, or NULL. A regress can't be stopped: it has to be gone through.
   rdiff_progress_fn progress;
@@ -623,7 +701,7 @@ typedef struct rdiff_regress_report {
 typedef struct rdiff_remove_options {
   // Set by the init macro.
   uint32_t version;
-  // RDIFF_FORCE, or 0.
+  // Flags RDIFF_FORCE and RDIFF_DRY_RUN, or 0.
   uint32_t flags;
   // Told what happens, or NULL.
   rdiff_progress_fn progress;
@@ -653,6 +731,12 @@ typedef struct rdiff_state {
   int64_t good;
   // The session that failed, or RDIFF_NO_SESSION.
   int64_t failed;
+  // Since version 2: 1 if a job works on the repository now, else 0. It may then look interrupted, and need not be.
+  uint32_t in_use;
+  // Since version 2: sessions that can be restored.
+  uint64_t sessions;
+  // Since version 2: bytes of all increments, as the sessions counted them; RDIFF_UNKNOWN if one of them did not.
+  uint64_t increments_size;
 } rdiff_state;
 
 // What to restore, and how. Set it up with RDIFF_RESTORE_OPTIONS_INIT: all of the newest session.
@@ -694,6 +778,34 @@ typedef struct rdiff_restore_report {
   // Paths that could not be restored as they were; the callback was told each.
   uint64_t problems;
 } rdiff_restore_report;
+
+// How ssh is called. Set it up with RDIFF_SSH_OPTIONS_INIT: as the user's configuration of ssh says, and never asking
+// for a password.
+typedef struct rdiff_ssh_options {
+  // Set by the init macro.
+  uint32_t version;
+  // 0.
+  uint32_t flags;
+  // The private key to log in with, and no other, or NULL. UTF-8.
+  const char *identity;
+  // The file of known hosts, or NULL. UTF-8.
+  const char *known_hosts;
+  // Seconds that the connection may take; 0 for the usual, 10.
+  uint32_t connect_timeout;
+  // Seconds that the host may say nothing while it is asked something; 0 for the usual, 60.
+  uint32_t silence;
+  // More options, such as "ProxyJump=gate", each as after `ssh -o`.
+  const char *const *options;
+  // How many options there are.
+  size_t option_count;
+  // The program that is called in place of `ssh`, and arguments that come before ours, or NULL.
+  const char *const *command;
+  // How many words the command has.
+  size_t command_count;
+  // What is run on the host to speak SFTP, as its shell takes it, such as "sudo /usr/lib/openssh/sftp-server"; NULL for what
+  // its sshd has for this.
+  const char *server;
+} rdiff_ssh_options;
 
 // Why the last call on this thread failed.
 typedef struct rdiff_error {
@@ -786,6 +898,13 @@ enum rdiff_status rdiff_backup(const char *source,
                                const struct rdiff_backup_options *options,
                                struct rdiff_backup_report *report);
 
+// Backs up an open source to the repository at `repository`, as rdiff_backup does. Patterns of rules begin with the path of
+// its location, without the host.
+enum rdiff_status rdiff_backup_source(const struct rdiff_source *source,
+                                      const char *repository,
+                                      const struct rdiff_backup_options *options,
+                                      struct rdiff_backup_report *report);
+
 // Opens a cursor over the paths at `path` and below that are not at session `new_session` what they were at `old_session`. Each time
 // means the newest session not later, or RDIFF_NEWEST. Free it with rdiff_changes_free.
 enum rdiff_status rdiff_changes_open(const struct rdiff_repository *repository,
@@ -807,6 +926,13 @@ enum rdiff_status rdiff_compare(const struct rdiff_repository *repository,
                                 const char *directory,
                                 const struct rdiff_compare_options *options,
                                 struct rdiff_compare_report *report);
+
+// Compares an open source with a session, as rdiff_compare does. Patterns of rules begin with the path of its location,
+// without the host.
+enum rdiff_status rdiff_compare_source(const struct rdiff_repository *repository,
+                                       const struct rdiff_source *source,
+                                       const struct rdiff_compare_options *options,
+                                       struct rdiff_compare_report *report);
 
 // Opens a cursor over `path` and all below it, as it was at the newest session not later than `at`, or at RDIFF_NEWEST. NULL
 // and "" are the root of the tree. Where nothing was at `path`, the cursor is at its end at once. Free it with
@@ -869,6 +995,14 @@ enum rdiff_status rdiff_history_next(struct rdiff_history *history,
 // Frees a history. NULL is left alone.
 void rdiff_history_free(struct rdiff_history *history);
 
+// Takes `path`, with all below it, out of the mirror and of all sessions, as if it had never been backed up. There is no
+// way back. The root can't be purged. A job that was stopped has left all other paths as they were, and is finished by being
+// called again. `options` and `report` may be NULL.
+enum rdiff_status rdiff_purge(const struct rdiff_repository *repository,
+                              const char *path,
+                              const struct rdiff_purge_options *options,
+                              struct rdiff_purge_report *report);
+
 // Undoes the last session if it did not finish, and does nothing if it did. It can be killed, and is finished by being called
 // again. `options` and `report` may be NULL.
 enum rdiff_status rdiff_regress(const struct rdiff_repository *repository,
@@ -894,7 +1028,7 @@ enum rdiff_status rdiff_repository_open_or_create(const char *path,
 // Frees a repository. Cursors and files that were opened from it stay good. NULL is left alone.
 void rdiff_repository_free(struct rdiff_repository *repository);
 
-// In what state the last session left the repository.
+// In what state the last session left the repository, and what it holds. No tree is looked at.
 enum rdiff_status rdiff_repository_state(const struct rdiff_repository *repository, struct rdiff_state *out);
 
 // The sessions that can be restored, oldest first. Free the list with rdiff_sessions_free.
@@ -929,6 +1063,17 @@ enum rdiff_status rdiff_sessions_get(const struct rdiff_sessions *sessions, size
 // Frees a list. NULL is left alone.
 void rdiff_sessions_free(struct rdiff_sessions *sessions);
 
+// Opens a tree to read: `location` is a directory of this machine, "user@host::path" or "ssh://user@host:port/path".
+// For another host this logs in: ssh is run, and answers questions by SFTP; nothing but sshd has to be
+// there. SFTP carries no hard links, extended attributes, access control lists, devices or parts of seconds.
+// `ssh` may be NULL, and is not looked at for this machine. Free the source with rdiff_source_free.
+enum rdiff_status rdiff_source_open(const char *location,
+                                    const struct rdiff_ssh_options *ssh,
+                                    struct rdiff_source **out);
+
+// Frees a source. NULL is left alone.
+void rdiff_source_free(struct rdiff_source *source);
+
 // Why the last call on this thread failed; NULL if it did not. The functions that free and this one are no such
 // calls. What it points to stays valid until the next call on this thread; it is not to be freed.
 const struct rdiff_error *rdiff_last_error(void);
@@ -946,7 +1091,7 @@ enum rdiff_status rdiff_verify(const struct rdiff_repository *repository,
 #endif  /* RDIFF_H */
 
 /* Each sets up a structure: `rdiff_backup_options options = RDIFF_BACKUP_OPTIONS_INIT;`. */
-#define RDIFF_STATE_INIT { 1, RDIFF_STATE_EMPTY, RDIFF_NO_SESSION, RDIFF_NO_SESSION }
+#define RDIFF_STATE_INIT { 2, RDIFF_STATE_EMPTY, RDIFF_NO_SESSION, RDIFF_NO_SESSION, 0, 0, 0 }
 #define RDIFF_BACKUP_OPTIONS_INIT { 1, 0, 0, NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
 #define RDIFF_BACKUP_REPORT_INIT { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define RDIFF_RESTORE_OPTIONS_INIT { 1, 0, RDIFF_NEWEST, NULL, NULL, 0, NULL, NULL, 0, NULL, NULL }
@@ -959,3 +1104,6 @@ enum rdiff_status rdiff_verify(const struct rdiff_repository *repository,
 #define RDIFF_REGRESS_REPORT_INIT { 1, 0, 0, 0 }
 #define RDIFF_REMOVE_OPTIONS_INIT { 1, 0, NULL, NULL }
 #define RDIFF_REMOVE_REPORT_INIT { 1, 0, 0, 0 }
+#define RDIFF_PURGE_OPTIONS_INIT { 1, 0, NULL, NULL }
+#define RDIFF_PURGE_REPORT_INIT { 1, 0, 0, 0, 0 }
+#define RDIFF_SSH_OPTIONS_INIT { 1, 0, NULL, NULL, 0, 0, NULL, 0, NULL, 0, NULL }

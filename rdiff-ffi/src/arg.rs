@@ -7,6 +7,7 @@ use crate::status::{Failure, rdiff_status};
 use rdiff_core::path::RepoPathBuf;
 use rdiff_core::time::TimeSpec;
 use std::ffi::{CStr, OsString, c_char};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -77,15 +78,18 @@ impl<T: Named> Out<*mut T> {
     }
 }
 
-/// A structure that begins with its version.
+/// A structure that begins with its version, and gets fields at its end only.
 ///
 /// # Safety
-/// The type is `repr(C)`, its first field is a `u32`, the version, and any bytes that C puts into it are a value of it.
+/// The type is `repr(C)`, its first field is a `u32`, the version, any bytes that C puts into it are a value of it, and
+/// so are zeros: in a new field they mean what was usual before.
 pub unsafe trait Versioned: Copy {
-    /// The version that this library speaks.
+    /// The newest version that this library speaks.
     const VERSION: u32;
     /// What it is called.
     const NAME: &'static str;
+    /// How many bytes it has in each version, from the first on. The last is all of it.
+    const SIZES: &'static [usize] = &[size_of::<Self>()];
 }
 
 /// Options of the caller; nothing for NULL.
@@ -94,42 +98,79 @@ pub(crate) unsafe fn options<T: Versioned>(options: *const T) -> Result<Option<T
         return Ok(None);
     }
     // SAFETY: not NULL; the version comes first in every version of a structure, and is set by its init macro.
-    check::<T>(unsafe { options.cast::<u32>().read() })?;
-    // SAFETY: of this version, so all of it is there.
-    Ok(Some(unsafe { options.read() }))
+    let size = check::<T>(unsafe { options.cast::<u32>().read() })?;
+    // SAFETY: zeros are a value of it; of this version, so as many bytes are there.
+    let read = unsafe {
+        let mut all = MaybeUninit::<T>::zeroed();
+        options.cast::<u8>().copy_to_nonoverlapping(all.as_mut_ptr().cast(), size);
+        all.assume_init()
+    };
+    Ok(Some(read))
 }
 
 /// Where a report goes; nothing for NULL.
-pub(crate) struct Report<T>(Option<Out<T>>);
+pub(crate) struct Report<T> {
+    place: *mut T,
+    version: u32,
+    size: usize,
+}
 
 /// A place for a report, which may be NULL.
 pub(crate) unsafe fn report<T: Versioned>(report: *mut T) -> Result<Report<T>, Failure> {
     if report.is_null() {
-        return Ok(Report(None));
+        return Ok(Report { place: report, version: 0, size: 0 });
     }
     // SAFETY: as for options.
-    check::<T>(unsafe { report.cast::<u32>().read() })?;
-    Ok(Report(Some(Out(report))))
+    let version = unsafe { report.cast::<u32>().read() };
+    Ok(Report { place: report, version, size: check::<T>(version)? })
 }
 
-impl<T> Report<T> {
+impl<T: Versioned> Report<T> {
+    /// The version that the caller has; 0 if nobody wants to know.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Writes as much of it as the caller has room for, and leaves the version.
     pub(crate) fn set(self, report: T) {
-        if let Some(out) = self.0 {
-            out.set(report);
+        if self.place.is_null() {
+            return;
+        }
+        // SAFETY: not NULL, so by the contract all of the structure of its version is there.
+        unsafe {
+            (&raw const report).cast::<u8>().copy_to_nonoverlapping(self.place.cast(), self.size);
+            self.place.cast::<u32>().write(self.version);
         }
     }
 }
 
-fn check<T: Versioned>(version: u32) -> Result<(), Failure> {
-    if version == T::VERSION {
-        return Ok(());
-    }
-    let message = format!(
-        "{} has version {version}, this library knows {}; was it set up with its init macro?",
-        T::NAME,
-        T::VERSION
-    );
-    Err(Failure::new(rdiff_status::RDIFF_UNSUPPORTED_VERSION, message))
+/// How many bytes a structure has in this version.
+fn check<T: Versioned>(version: u32) -> Result<usize, Failure> {
+    let known = usize::try_from(version).ok().and_then(|v| T::SIZES.get(v.checked_sub(1)?));
+    known.copied().ok_or_else(|| {
+        let message = format!(
+            "{} has version {version}, this library knows {}; was it set up with its init macro?",
+            T::NAME,
+            T::VERSION
+        );
+        Failure::new(rdiff_status::RDIFF_UNSUPPORTED_VERSION, message)
+    })
+}
+
+/// An array of strings.
+pub(crate) unsafe fn texts(
+    first: *const *const c_char,
+    count: usize,
+    name: &str,
+) -> Result<Vec<String>, Failure> {
+    // SAFETY: passed on.
+    let each = unsafe { array(first, count, name)? };
+    let one = |text| {
+        // SAFETY: passed on.
+        let text = unsafe { self::text(text, name)? };
+        text.ok_or_else(|| Failure::argument(format!("one of {name} is NULL")))
+    };
+    each.into_iter().map(one).collect()
 }
 
 /// Flags, of which only some are known.

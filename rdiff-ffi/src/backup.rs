@@ -2,13 +2,17 @@
 
 use crate::arg::{self, Versioned};
 use crate::guard::guard;
+use crate::handle;
 use crate::progress::{Callback, rdiff_progress_fn};
 use crate::repository::seconds;
 use crate::selection::{mapping, rdiff_rule, rules};
+use crate::source::rdiff_source;
 use crate::status::{Failure, rdiff_status};
-use rdiff_core::backup::{BackupReport, BackupRequest, backup_directory};
+use rdiff_core::backup::{BackupReport, BackupRequest, Preview, backup, preview, refuse_own_source, select};
+use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::tree::select::Rule;
 use std::ffi::{c_char, c_void};
+use std::sync::Arc;
 
 /// Flag of a backup: goes ahead over a target that holds something else, and beside a process that seems to run.
 pub const RDIFF_BACKUP_FORCE: u32 = 1;
@@ -38,6 +42,9 @@ pub const RDIFF_BACKUP_NEVER_DROP_ACLS: u32 = 2048;
 pub const RDIFF_BACKUP_NO_COMPARE_INODES: u32 = 4096;
 /// Flag of a backup: it begins although there seems to be too little space for it.
 pub const RDIFF_BACKUP_NO_SPACE_CHECK: u32 = 8192;
+
+/// Flag of a backup: finds out what it would do, tells each path to the callback, and writes nothing.
+pub const RDIFF_BACKUP_DRY_RUN: u32 = 16384;
 
 /// How to back up. Set it up with RDIFF_BACKUP_OPTIONS_INIT: all else is as usual.
 #[repr(C)]
@@ -76,13 +83,14 @@ unsafe impl Versioned for rdiff_backup_options {
 }
 
 /// What a backup did. Set it up with RDIFF_BACKUP_REPORT_INIT. Sizes are in bytes and count regular files; numbers of files
-/// count every path.
+/// count every path. After a dry run there is no session, `new_file_size` holds the bytes of new and changed files
+/// together, and the other sizes and `increment_files` are 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rdiff_backup_report {
     /// Set by the init macro.
     pub version: u32,
-    /// The new session, in seconds since 1970.
+    /// The new session, in seconds since 1970, or RDIFF_NO_SESSION.
     pub session: i64,
     /// The one before it, or RDIFF_NO_SESSION.
     pub previous: i64,
@@ -134,24 +142,79 @@ pub unsafe extern "C" fn rdiff_backup(
 ) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (source, target) =
-            unsafe { (arg::host_path(source, "source")?, arg::host_path(repository, "repository")?) };
+        let source = unsafe { arg::host_path(source, "source")? };
         // SAFETY: as above.
-        let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
-        // SAFETY: as above.
-        let (request, rules) = unsafe { request(options.as_ref())? };
-        let callback = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
-        let monitor = Callback::new(callback.0, callback.1);
-        let done = backup_directory(&source, &target, &request, &rules, &monitor)?;
-        report.set(shown(&done));
-        Ok(())
+        unsafe { run(|| rdiff_source::local(&source).map(Box::new), repository, options, report) }
     })
+}
+
+/// Backs up an open source to the repository at `repository`, as rdiff_backup does. Patterns of rules begin with the path of
+/// its location, without the host.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_backup_source(
+    source: *const rdiff_source,
+    repository: *const c_char,
+    options: *const rdiff_backup_options,
+    report: *mut rdiff_backup_report,
+) -> rdiff_status {
+    // SAFETY: the contract of the caller.
+    guard(|| unsafe { run(|| handle::get(source), repository, options, report) })
+}
+
+/// Reads all arguments before the source is opened.
+unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
+    source: impl FnOnce() -> Result<S, Failure>,
+    repository: *const c_char,
+    options: *const rdiff_backup_options,
+    report: *mut rdiff_backup_report,
+) -> Result<(), Failure> {
+    // SAFETY: the contract of the caller.
+    let (target, options, report) =
+        unsafe { (arg::host_path(repository, "repository")?, arg::options(options)?, arg::report(report)?) };
+    // SAFETY: as above.
+    let (request, rules) = unsafe { request(options.as_ref())? };
+    let callback = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
+    let monitor = Callback::new(callback.0, callback.1);
+    let opened = source()?;
+    let tree = Arc::clone(&opened.source);
+    if opened.is_local {
+        refuse_own_source(&opened.base, &target)?;
+    }
+    let root = tree.root().while_doing(Doing::Stat, &opened.base)?;
+    let filter = select(&rules, &opened.base, root.device, &monitor)?;
+    report.set(if options.is_some_and(|o| o.flags & RDIFF_BACKUP_DRY_RUN != 0) {
+        previewed(&preview(tree, &*opened.guard, &target, &request, filter, &monitor)?)
+    } else {
+        shown(&backup(tree, &*opened.guard, &target, &request, filter, &monitor)?)
+    });
+    Ok(())
+}
+
+fn previewed(would: &Preview) -> rdiff_backup_report {
+    rdiff_backup_report {
+        version: 1,
+        session: crate::RDIFF_NO_SESSION,
+        previous: seconds(would.previous),
+        regressed: seconds(would.regressed),
+        problems: would.problems,
+        source_files: would.new + would.changed + would.kept + would.problems,
+        source_file_size: 0,
+        new_files: would.new,
+        new_file_size: would.bytes,
+        deleted_files: would.deleted,
+        deleted_file_size: 0,
+        changed_files: would.changed,
+        changed_source_size: 0,
+        changed_mirror_size: 0,
+        increment_files: 0,
+        increment_file_size: 0,
+    }
 }
 
 unsafe fn request(options: Option<&rdiff_backup_options>) -> Result<(BackupRequest, Vec<Rule>), Failure> {
     let usual = BackupRequest::default();
     let Some(options) = options else { return Ok((usual, Vec::new())) };
-    let flags = arg::flags(options.flags, 16383, "rdiff_backup_options")?;
+    let flags = arg::flags(options.flags, 32767, "rdiff_backup_options")?;
     let is = |flag| flags & flag != 0;
     if options.most_deletions_percent > 100 {
         return Err(Failure::argument("most_deletions_percent is more than 100"));

@@ -1,13 +1,13 @@
 //! What changed between two sessions.
 
 use crate::arg;
-use crate::entry::lock;
+use crate::entry::{Shown, lock, rdiff_entry};
 use crate::guard::{guard, guard_next, quietly};
 use crate::handle::{self, Named};
 use crate::repository::rdiff_repository;
 use crate::status::rdiff_status;
 use crate::view::{Text, View};
-use rdiff_core::diff::changes;
+use rdiff_core::diff::{Aspect, aspects, changes};
 use rdiff_core::list::{Change, ChangeKind};
 use rdiff_core::repo::metadata::Stream;
 use std::ffi::c_char;
@@ -25,11 +25,30 @@ pub enum rdiff_change_kind {
     RDIFF_CHANGE_DELETED = 2,
 }
 
+/// Bit of `aspects`: another kind of thing stands there.
+pub const RDIFF_ASPECT_KIND: u32 = 1;
+/// Bit of `aspects`: the content of a file, the target of a link, the numbers of a device.
+pub const RDIFF_ASPECT_CONTENT: u32 = 2;
+/// Bit of `aspects`: the permissions.
+pub const RDIFF_ASPECT_MODE: u32 = 4;
+/// Bit of `aspects`: the owner.
+pub const RDIFF_ASPECT_OWNER: u32 = 8;
+/// Bit of `aspects`: the group.
+pub const RDIFF_ASPECT_GROUP: u32 = 16;
+/// Bit of `aspects`: the modification time.
+pub const RDIFF_ASPECT_MTIME: u32 = 32;
+/// Bit of `aspects`: the extended attributes.
+pub const RDIFF_ASPECT_XATTRS: u32 = 64;
+/// Bit of `aspects`: the access control lists.
+pub const RDIFF_ASPECT_ACL: u32 = 128;
+/// Bit of `aspects`: with which other names it is one file.
+pub const RDIFF_ASPECT_HARD_LINKS: u32 = 256;
+
 /// A path that differs between two sessions.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rdiff_change {
-    /// 1. A newer library may have more fields after those that you know.
+    /// 2. A newer library may have more fields after those that you know; those since version 2 are said to be.
     pub version: u32,
     /// How.
     pub kind: rdiff_change_kind,
@@ -37,6 +56,12 @@ pub struct rdiff_change {
     pub path: *const c_char,
     /// The length of the path in bytes.
     pub path_len: usize,
+    /// Since version 2: bits RDIFF_ASPECT_... of what differs, with RDIFF_CHANGE_CHANGED; else 0. New bits may come.
+    pub aspects: u32,
+    /// Since version 2: what was there at the older session, or NULL.
+    pub old_entry: *const rdiff_entry,
+    /// Since version 2: what was there at the newer session, or NULL.
+    pub new_entry: *const rdiff_entry,
 }
 
 /// A cursor over what changed, in path order. One thread at a time may use it.
@@ -44,7 +69,14 @@ pub struct rdiff_changes(Mutex<Cursor>);
 
 struct Cursor {
     changes: Stream<Change>,
-    current: Option<Box<(View<rdiff_change>, Text)>>,
+    current: Option<Box<Current>>,
+}
+
+/// A change with what its pointers lead to.
+struct Current {
+    shown: View<rdiff_change>,
+    _path: Text,
+    _entries: [Option<Box<Shown>>; 2],
 }
 
 impl Named for rdiff_changes {
@@ -101,14 +133,41 @@ pub unsafe extern "C" fn rdiff_changes_next(
                     ChangeKind::Deleted => rdiff_change_kind::RDIFF_CHANGE_DELETED,
                     _ => rdiff_change_kind::RDIFF_CHANGE_CHANGED,
                 };
-                let shown = rdiff_change { version: 1, kind, path: path.as_ptr(), path_len: path.len() };
-                let current = Box::new((View(shown), path));
-                out.set(&raw const current.0.0);
+                let entries = [&next.old, &next.new].map(|entry| entry.as_ref().map(Shown::new));
+                let [old_entry, new_entry] =
+                    [0, 1].map(|i: usize| entries[i].as_ref().map_or(std::ptr::null(), |e| e.as_ptr()));
+                let shown = rdiff_change {
+                    version: 2,
+                    kind,
+                    path: path.as_ptr(),
+                    path_len: path.len(),
+                    aspects: differing(&next),
+                    old_entry,
+                    new_entry,
+                };
+                let current = Box::new(Current { shown: View(shown), _path: path, _entries: entries });
+                out.set(&raw const current.shown.0);
                 cursor.current = Some(current);
                 Ok(true)
             }
         }
     })
+}
+
+fn differing(change: &Change) -> u32 {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else { return 0 };
+    let bit = |aspect| match aspect {
+        Aspect::Type => RDIFF_ASPECT_KIND,
+        Aspect::Content => RDIFF_ASPECT_CONTENT,
+        Aspect::Mode => RDIFF_ASPECT_MODE,
+        Aspect::Owner => RDIFF_ASPECT_OWNER,
+        Aspect::Group => RDIFF_ASPECT_GROUP,
+        Aspect::ModificationTime => RDIFF_ASPECT_MTIME,
+        Aspect::ExtendedAttributes => RDIFF_ASPECT_XATTRS,
+        Aspect::AccessControlList => RDIFF_ASPECT_ACL,
+        Aspect::HardLinks => RDIFF_ASPECT_HARD_LINKS,
+    };
+    aspects(old, new).into_iter().map(bit).fold(0, |bits, bit| bits | bit)
 }
 
 /// Frees a cursor. NULL is left alone.

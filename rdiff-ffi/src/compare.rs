@@ -6,15 +6,13 @@ use crate::handle;
 use crate::progress::{Callback, rdiff_progress_fn};
 use crate::repository::rdiff_repository;
 use crate::selection::{rdiff_rule, rules};
+use crate::source::rdiff_source;
 use crate::status::{Failure, rdiff_status};
 use crate::view::Text;
 use rdiff_core::backup::select;
 use rdiff_core::compare::{CompareRequest, Difference, Method, Reason, compare};
-use rdiff_core::error::{Doing, IoContext};
-use rdiff_core::tree::local::LocalSource;
-use rdiff_core::tree::source::Source;
+use rdiff_core::error::{Doing, Error, IoContext};
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
 
 /// Method of a comparison: by type, size, time, owner, mode and attributes.
 pub const RDIFF_COMPARE_METADATA: u32 = 0;
@@ -127,54 +125,75 @@ pub unsafe extern "C" fn rdiff_compare(
 ) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (directory, options, report) = unsafe {
-            (arg::host_path(directory, "directory")?, arg::options(options)?, arg::report(report)?)
-        };
-        let repo = handle::get(repository)?;
-        let (mut request, mut chosen) = (CompareRequest::default(), Vec::new());
-        let (mut different, mut progress, mut user): (rdiff_difference_fn, _, _) =
-            (None, None, std::ptr::null_mut());
-        if let Some(options) = options {
-            let flags = arg::flags(options.flags, 1, "rdiff_compare_options")?;
-            // SAFETY: as above.
-            let (subtree, rules) =
-                unsafe { (arg::tree_path(options.path)?, rules(options.rules, options.rule_count)?) };
-            (different, progress, user, chosen) = (options.difference, options.progress, options.user, rules);
-            request = CompareRequest {
-                at: arg::time(options.at),
-                subtree,
-                method: method(options.method)?,
-                hard_links: flags & RDIFF_COMPARE_NO_HARD_LINKS == 0,
-                workers: options.workers as usize,
-            };
-        }
-        let source = LocalSource::open(&directory, Arc::default()).while_doing(Doing::Open, &directory)?;
-        let root = source.root().while_doing(Doing::Stat, &directory)?;
-        let source: Arc<dyn Source> = Arc::new(source);
-        let monitor = Callback::new(progress, user);
-        let filter = select(&chosen, &directory, root.device, &monitor)?;
-        let tell = |Difference { path, reason: why }| {
-            let Some(different) = different else { return };
-            let path = Text::new(path.as_bytes());
-            let shown = rdiff_difference {
-                version: 1,
-                reason: reason(why),
-                path: path.as_ptr(),
-                path_len: path.len(),
-            };
-            // SAFETY: the caller gave this function for this; what it is given lives until it returns.
-            unsafe { different(&raw const shown, user) }
-        };
-        let done = compare(&repo.0, &source, &request, filter, &monitor, tell)?;
-        report.set(rdiff_compare_report {
-            version: 1,
-            compared: done.compared,
-            differences: done.differences,
-            no_digest: done.no_digest,
-            problems: done.problems,
-        });
-        Ok(())
+        let directory = unsafe { arg::host_path(directory, "directory")? };
+        // SAFETY: as above.
+        unsafe { run(repository, || rdiff_source::local(&directory).map(Box::new), options, report) }
     })
+}
+
+/// Compares an open source with a session, as rdiff_compare does. Patterns of rules begin with the path of its location,
+/// without the host.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_compare_source(
+    repository: *const rdiff_repository,
+    source: *const rdiff_source,
+    options: *const rdiff_compare_options,
+    report: *mut rdiff_compare_report,
+) -> rdiff_status {
+    // SAFETY: the contract of the caller.
+    guard(|| unsafe { run(repository, || handle::get(source), options, report) })
+}
+
+/// Reads all arguments before the source is opened.
+unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
+    repository: *const rdiff_repository,
+    source: impl FnOnce() -> Result<S, Failure>,
+    options: *const rdiff_compare_options,
+    report: *mut rdiff_compare_report,
+) -> Result<(), Failure> {
+    // SAFETY: the contract of the caller.
+    let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+    let repo = handle::get(repository)?;
+    let (mut request, mut chosen) = (CompareRequest::default(), Vec::new());
+    let (mut different, mut progress, mut user): (rdiff_difference_fn, _, _) =
+        (None, None, std::ptr::null_mut());
+    if let Some(options) = options {
+        let flags = arg::flags(options.flags, 1, "rdiff_compare_options")?;
+        // SAFETY: as above.
+        let (subtree, rules) =
+            unsafe { (arg::tree_path(options.path)?, rules(options.rules, options.rule_count)?) };
+        (different, progress, user, chosen) = (options.difference, options.progress, options.user, rules);
+        request = CompareRequest {
+            at: arg::time(options.at),
+            subtree,
+            method: method(options.method)?,
+            hard_links: flags & RDIFF_COMPARE_NO_HARD_LINKS == 0,
+            workers: options.workers as usize,
+        };
+    }
+    let opened = source()?;
+    let root = opened.source.root().while_doing(Doing::Stat, &opened.base)?;
+    let monitor = Callback::new(progress, user);
+    let filter = select(&chosen, &opened.base, root.device, &monitor)?;
+    let tell = |Difference { path, reason: why }| {
+        let Some(different) = different else { return };
+        let path = Text::new(path.as_bytes());
+        let shown =
+            rdiff_difference { version: 1, reason: reason(why), path: path.as_ptr(), path_len: path.len() };
+        // SAFETY: the caller gave this function for this; what it is given lives until it returns.
+        unsafe { different(&raw const shown, user) }
+    };
+    let done = compare(&repo.0, &opened.source, &request, filter, &monitor, tell)?;
+    // What went while it was read would look deleted.
+    opened.guard.check().map_err(|what| Error::SourceVanished { what, way_out: None })?;
+    report.set(rdiff_compare_report {
+        version: 1,
+        compared: done.compared,
+        differences: done.differences,
+        no_digest: done.no_digest,
+        problems: done.problems,
+    });
+    Ok(())
 }
 
 fn method(method: u32) -> Result<Method, Failure> {

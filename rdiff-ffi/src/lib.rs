@@ -11,7 +11,8 @@
 //! | [`arg`] | pointers of the caller become values, and values become pointers; with [`view`] all unsafe code |
 //! | [`repository`], [`sessions`] | opening, state, sessions |
 //! | [`entry`], [`file`](mod@file), [`history`], [`changes`] | reading: cursors, and the content of files |
-//! | [`backup`], [`restore`], [`verify`], [`compare`], [`regress`], [`remove`] | jobs: options, reports |
+//! | [`backup`], [`restore`], [`verify`], [`compare`], [`regress`], [`remove`], [`purge`] | jobs: options, reports |
+//! | [`source`] | what a backup reads from: a directory of this machine, or of another host by SFTP |
 //! | [`progress`], [`selection`] | what the options of jobs have in common |
 //!
 //! # The contract of pointers
@@ -41,12 +42,14 @@ pub mod guard;
 pub mod handle;
 pub mod history;
 pub mod progress;
+pub mod purge;
 pub mod regress;
 pub mod remove;
 pub mod repository;
 pub mod restore;
 pub mod selection;
 pub mod sessions;
+pub mod source;
 pub mod status;
 pub mod verify;
 pub mod view;
@@ -61,6 +64,9 @@ pub const RDIFF_ALL_SESSIONS: i64 = i64::MIN;
 
 /// No session, where a time is given out.
 pub const RDIFF_NO_SESSION: i64 = i64::MIN;
+
+/// A number that is not known, where one is given out.
+pub const RDIFF_UNKNOWN: u64 = u64::MAX;
 
 /// The version of the library, such as "0.1.0". Never NULL; not to be freed.
 #[unsafe(no_mangle)]

@@ -6,7 +6,7 @@ use crate::handle;
 use crate::progress::{Callback, rdiff_progress_fn};
 use crate::repository::{rdiff_repository, seconds};
 use crate::status::rdiff_status;
-use rdiff_core::regress::{regress, undo_newest};
+use rdiff_core::regress::{preview, regress, undo_newest};
 use rdiff_core::repo::lock::Writer;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub const RDIFF_FORCE: u32 = 1;
 /// Flag of a regress: undoes the newest session although it is good. Its states are lost.
 pub const RDIFF_REGRESS_NEWEST: u32 = 2;
+/// Flag of jobs that change a repository: finds out what would be done, and writes nothing. No lock is taken.
+pub const RDIFF_DRY_RUN: u32 = 4;
 
 /// How to regress. Set it up with RDIFF_REGRESS_OPTIONS_INIT.
 #[repr(C)]
@@ -22,7 +24,7 @@ pub const RDIFF_REGRESS_NEWEST: u32 = 2;
 pub struct rdiff_regress_options {
     /// Set by the init macro.
     pub version: u32,
-    /// RDIFF_FORCE, RDIFF_REGRESS_NEWEST, or 0.
+    /// Flags RDIFF_FORCE, RDIFF_REGRESS_NEWEST and RDIFF_DRY_RUN, or 0.
     pub flags: u32,
     /// Told what happens, or NULL. A regress can't be stopped: it has to be gone through.
     pub progress: rdiff_progress_fn,
@@ -68,14 +70,15 @@ pub unsafe extern "C" fn rdiff_regress(
         // SAFETY: the contract of the caller.
         let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
         let repo = handle::get(repository)?;
-        let flags = arg::flags(options.map_or(0, |o| o.flags), 3, "rdiff_regress_options")?;
+        let flags = arg::flags(options.map_or(0, |o| o.flags), 7, "rdiff_regress_options")?;
         let (progress, user) = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
         let monitor = Callback::new(progress, user);
-        let writer = Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0)?;
-        let done = if flags & RDIFF_REGRESS_NEWEST != 0 {
-            Some(undo_newest(&writer, &monitor)?)
-        } else {
-            regress(&writer, &monitor)?
+        let of_good = flags & RDIFF_REGRESS_NEWEST != 0;
+        let writer = || Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0);
+        let done = match (flags & RDIFF_DRY_RUN != 0, of_good) {
+            (true, _) => preview(&repo.0, of_good, &monitor)?,
+            (false, true) => Some(undo_newest(&writer()?, &monitor)?),
+            (false, false) => regress(&writer()?, &monitor)?,
         };
         report.set(rdiff_regress_report {
             version: 1,

@@ -4,10 +4,10 @@ use crate::arg::{self, Versioned};
 use crate::guard::guard;
 use crate::handle;
 use crate::progress::{Callback, rdiff_progress_fn};
-use crate::regress::RDIFF_FORCE;
+use crate::regress::{RDIFF_DRY_RUN, RDIFF_FORCE};
 use crate::repository::rdiff_repository;
 use crate::status::rdiff_status;
-use rdiff_core::remove::remove_older_than;
+use rdiff_core::remove::{preview, remove_older_than};
 use rdiff_core::repo::lock::Writer;
 use rdiff_core::time::SessionTime;
 use std::ffi::c_void;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub struct rdiff_remove_options {
     /// Set by the init macro.
     pub version: u32,
-    /// RDIFF_FORCE, or 0.
+    /// Flags RDIFF_FORCE and RDIFF_DRY_RUN, or 0.
     pub flags: u32,
     /// Told what happens, or NULL.
     pub progress: rdiff_progress_fn,
@@ -67,10 +67,16 @@ pub unsafe extern "C" fn rdiff_remove_older_than(
         // SAFETY: the contract of the caller.
         let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
         let repo = handle::get(repository)?;
-        let flags = arg::flags(options.map_or(0, |o| o.flags), RDIFF_FORCE, "rdiff_remove_options")?;
+        let flags = options.map_or(0, |o| o.flags);
+        let flags = arg::flags(flags, RDIFF_FORCE | RDIFF_DRY_RUN, "rdiff_remove_options")?;
         let (progress, user) = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
-        let writer = Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0)?;
-        let done = remove_older_than(&writer, SessionTime(before), &Callback::new(progress, user))?;
+        let monitor = Callback::new(progress, user);
+        let done = if flags & RDIFF_DRY_RUN != 0 {
+            preview(&repo.0, SessionTime(before), &monitor)?
+        } else {
+            let writer = Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0)?;
+            remove_older_than(&writer, SessionTime(before), &monitor)?
+        };
         report.set(rdiff_remove_report {
             version: 1,
             sessions: done.sessions.len() as u64,

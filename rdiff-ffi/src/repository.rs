@@ -5,10 +5,11 @@ use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
 use crate::sessions::rdiff_sessions;
 use crate::status::{Failure, rdiff_status};
-use crate::{RDIFF_NO_SESSION, arg::Versioned};
+use crate::{RDIFF_NO_SESSION, RDIFF_UNKNOWN, arg::Versioned};
 use rdiff_core::error::Error;
 use rdiff_core::remove::sessions_older_than;
 use rdiff_core::repo::{MirrorState, Repository};
+use rdiff_core::status::status;
 use rdiff_core::time::{SessionTime, TimeSpec, Zone};
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -45,12 +46,19 @@ pub struct rdiff_state {
     pub good: i64,
     /// The session that failed, or RDIFF_NO_SESSION.
     pub failed: i64,
+    /// Since version 2: 1 if a job works on the repository now, else 0. It may then look interrupted, and need not be.
+    pub in_use: u32,
+    /// Since version 2: sessions that can be restored.
+    pub sessions: u64,
+    /// Since version 2: bytes of all increments, as the sessions counted them; RDIFF_UNKNOWN if one of them did not.
+    pub increments_size: u64,
 }
 
 // SAFETY: `repr(C)`, the version is the first field; it is only written to but for that.
 unsafe impl Versioned for rdiff_state {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const NAME: &'static str = "rdiff_state";
+    const SIZES: &'static [usize] = &[std::mem::offset_of!(Self, in_use), size_of::<Self>()];
 }
 
 /// Opens the repository at `path`, for reading and for jobs. Free it with rdiff_repository_free.
@@ -88,7 +96,7 @@ pub extern "C" fn rdiff_repository_free(repository: *mut rdiff_repository) {
     quietly(|| handle::free(repository));
 }
 
-/// In what state the last session left the repository.
+/// In what state the last session left the repository, and what it holds. No tree is looked at.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rdiff_repository_state(
     repository: *const rdiff_repository,
@@ -99,14 +107,30 @@ pub unsafe extern "C" fn rdiff_repository_state(
         unsafe { arg::out(out, "out")? };
         // SAFETY: as above.
         let report = unsafe { arg::report(out)? };
-        let (kind, good, failed) = match handle::get(repository)?.0.state()? {
+        let repo = &handle::get(repository)?.0;
+        let (kind, good, failed) = match repo.state()? {
             MirrorState::Unfinished => (rdiff_state_kind::RDIFF_STATE_EMPTY, None, None),
             MirrorState::Clean(at) => (rdiff_state_kind::RDIFF_STATE_CLEAN, Some(at), None),
             MirrorState::Interrupted { good, failed } => {
                 (rdiff_state_kind::RDIFF_STATE_INTERRUPTED, Some(good), Some(failed))
             }
         };
-        report.set(rdiff_state { version: 1, kind, good: seconds(good), failed: seconds(failed) });
+        let mut state = rdiff_state {
+            version: 2,
+            kind,
+            good: seconds(good),
+            failed: seconds(failed),
+            in_use: 0,
+            sessions: 0,
+            increments_size: RDIFF_UNKNOWN,
+        };
+        if report.version() > 1 {
+            let status = status(repo)?;
+            state.in_use = status.in_use_by.is_some().into();
+            state.sessions = status.sessions.len() as u64;
+            state.increments_size = status.increments_size.unwrap_or(RDIFF_UNKNOWN);
+        }
+        report.set(state);
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use crate::repository::rdiff_repository;
 use crate::selection::{mapping, rdiff_rule, rules};
 use crate::status::rdiff_status;
 use rdiff_core::backup::select;
-use rdiff_core::restore::{RestoreRequest, restore};
+use rdiff_core::restore::{RestoreRequest, preview, restore};
 use std::ffi::{c_char, c_void};
 
 /// Flag of a restore: the target may hold something; what isn't in the session is removed from it.
@@ -27,6 +27,9 @@ pub const RDIFF_RESTORE_NO_XATTRS: u32 = 32;
 pub const RDIFF_RESTORE_NOT_DURABLE: u32 = 64;
 /// Flag of a restore: refuses to go on where a line of an access control list can't be set.
 pub const RDIFF_RESTORE_NEVER_DROP_ACLS: u32 = 128;
+
+/// Flag of a restore: finds out what it would do, tells each path to the callback, and writes nothing.
+pub const RDIFF_RESTORE_DRY_RUN: u32 = 256;
 
 /// What to restore, and how. Set it up with RDIFF_RESTORE_OPTIONS_INIT: all of the newest session.
 #[repr(C)]
@@ -98,9 +101,9 @@ pub unsafe extern "C" fn rdiff_restore(
             unsafe { (arg::host_path(target, "target")?, arg::options(options)?, arg::report(report)?) };
         let repo = handle::get(repository)?;
         let (mut request, mut chosen) = (RestoreRequest::default(), Vec::new());
-        let (mut progress, mut user) = (None, std::ptr::null_mut());
+        let (mut progress, mut user, mut dry_run) = (None, std::ptr::null_mut(), false);
         if let Some(options) = options {
-            let flags = arg::flags(options.flags, 255, "rdiff_restore_options")?;
+            let flags = arg::flags(options.flags, 511, "rdiff_restore_options")?;
             let is = |flag| flags & flag != 0;
             // SAFETY: as above.
             let (subtree, user_map, group_map, rules) = unsafe {
@@ -112,6 +115,7 @@ pub unsafe extern "C" fn rdiff_restore(
                 )
             };
             (progress, user, chosen) = (options.progress, options.user, rules);
+            dry_run = is(RDIFF_RESTORE_DRY_RUN);
             request = RestoreRequest {
                 at: arg::time(options.at),
                 subtree,
@@ -130,7 +134,11 @@ pub unsafe extern "C" fn rdiff_restore(
         }
         let monitor = Callback::new(progress, user);
         let filter = select(&chosen, &target, 0, &monitor)?;
-        let done = restore(&repo.0, &target, &request, filter, &monitor)?;
+        let done = if dry_run {
+            preview(&repo.0, &target, &request, filter, &monitor)?
+        } else {
+            restore(&repo.0, &target, &request, filter, &monitor)?
+        };
         report.set(rdiff_restore_report {
             version: 1,
             restored: done.restored,

@@ -2,6 +2,7 @@
 
 use crate::view::{Text, View};
 use rdiff_core::error::{Error, Refusal, chain};
+use rdiff_mount::MountError;
 use std::cell::RefCell;
 use std::ffi::c_char;
 use std::io;
@@ -67,6 +68,8 @@ pub enum rdiff_status {
     RDIFF_ACLS_NOT_KEPT = 25,
     /// The source lies in the repository.
     RDIFF_SOURCE_IN_REPOSITORY = 26,
+    /// Another host can't be reached, doesn't let us in, or doesn't answer as it should; the message has what ssh said.
+    RDIFF_REMOTE = 27,
 }
 
 /// Why a call failed.
@@ -125,6 +128,16 @@ impl From<Error> for Failure {
             _ => 0,
         };
         Self { status, message: chain(&error), path, system_error }
+    }
+}
+
+impl From<MountError> for Failure {
+    fn from(error: MountError) -> Self {
+        let status = match &error {
+            MountError::Location(_) | MountError::BadValue { .. } => rdiff_status::RDIFF_INVALID_ARGUMENT,
+            _ => rdiff_status::RDIFF_REMOTE,
+        };
+        Self::new(status, chain(&error))
     }
 }
 

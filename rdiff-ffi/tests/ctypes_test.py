@@ -44,6 +44,15 @@ class BackupReport(c.Structure):
                 ("regressed", c.c_int64), ("problems", c.c_uint64), ("rest", c.c_uint64 * 11)]
 
 
+class PurgeOptions(c.Structure):
+    _fields_ = [("version", c.c_uint32), ("flags", c.c_uint32), ("progress", progress_fn), ("user", c.c_void_p)]
+
+
+class PurgeReport(c.Structure):
+    _fields_ = [("version", c.c_uint32), ("was_in_mirror", c.c_uint32), ("records", c.c_uint64),
+                ("rewritten", c.c_uint64), ("increments", c.c_uint64)]
+
+
 lib.rdiff_version.restype = text
 lib.rdiff_last_error.restype = c.POINTER(Error)
 lib.rdiff_sessions_count.restype = c.c_size_t
@@ -66,6 +75,10 @@ for name, arguments in {
     "rdiff_restore": [handle, text, c.c_void_p, c.c_void_p],
     "rdiff_verify": [handle, c.c_void_p, c.c_void_p],
     "rdiff_regress": [handle, c.c_void_p, c.c_void_p],
+    "rdiff_source_open": [text, c.c_void_p, c.POINTER(handle)],
+    "rdiff_source_free": [handle],
+    "rdiff_backup_source": [handle, text, c.POINTER(BackupOptions), c.POINTER(BackupReport)],
+    "rdiff_purge": [handle, text, c.POINTER(PurgeOptions), c.POINTER(PurgeReport)],
     "rdiff_remove_older_than": [handle, c.c_int64, c.c_void_p, c.c_void_p],
 }.items():
     function = getattr(lib, name)
@@ -166,6 +179,18 @@ except Failed as e:
 call("rdiff_regress", repo, None, None)
 assert os.listdir(target) != [] and not os.path.exists(target + b"/0")
 call("rdiff_remove_older_than", repo, 1700000001, None, None)
+
+# An open source, first without writing; then a path goes out of all sessions.
+opened_source = opened("rdiff_source_open", source, None)
+options, report = BackupOptions(version=1, flags=16384, time=1700000010), BackupReport(version=1)
+call("rdiff_backup_source", opened_source, target, c.byref(options), c.byref(report))
+assert report.session == -(2**63) and not os.path.exists(target + b"/0"), report.session
+lib.rdiff_source_free(opened_source)
+purged = PurgeReport(version=1)
+call("rdiff_purge", repo, odd, c.byref(PurgeOptions(version=1, flags=4)), c.byref(purged))
+assert purged.was_in_mirror == 1 and os.path.exists(target + b"/" + odd)
+call("rdiff_purge", repo, odd, None, None)
+assert not os.path.exists(target + b"/" + odd)
 sessions = opened("rdiff_repository_sessions", repo)
 assert lib.rdiff_sessions_count(sessions) == 1
 lib.rdiff_sessions_free(sessions)

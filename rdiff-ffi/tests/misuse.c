@@ -1,7 +1,7 @@
 /*
  * Everything that a caller can get wrong and that can be noticed. Run under valgrind and AddressSanitizer.
  *
- *     misuse SOURCE REPOSITORY
+ *     misuse SOURCE REPOSITORY NOWHERE
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -59,6 +59,11 @@ static void null_arguments(rdiff_repository *repository)
     FAILS(rdiff_compare(repository, NULL, NULL, NULL), "directory is NULL");
     FAILS(rdiff_regress(NULL, NULL, NULL), "the repository is NULL");
     FAILS(rdiff_remove_older_than(NULL, 0, NULL, NULL), "the repository is NULL");
+    FAILS(rdiff_source_open(NULL, NULL, NULL), "location is NULL");
+    FAILS(rdiff_source_open("/", NULL, NULL), "out is NULL");
+    FAILS(rdiff_backup_source(NULL, "/b", NULL, NULL), "the source is NULL");
+    FAILS(rdiff_compare_source(repository, NULL, NULL, NULL), "the source is NULL");
+    FAILS(rdiff_purge(NULL, "f", NULL, NULL), "the repository is NULL");
     CHECK(rdiff_sessions_count(NULL) == 0);
     CHECK(opened == NULL && entries == NULL && entry == NULL && file == NULL && read == 0);
     rdiff_repository_free(NULL);
@@ -67,6 +72,7 @@ static void null_arguments(rdiff_repository *repository)
     rdiff_file_close(NULL);
     rdiff_history_free(NULL);
     rdiff_changes_free(NULL);
+    rdiff_source_free(NULL);
 }
 
 static void errors(rdiff_repository *repository)
@@ -125,6 +131,14 @@ static void versions(rdiff_repository *repository, const char *source)
     CHECK(rdiff_verify(repository, NULL, &verify) == RDIFF_UNSUPPORTED_VERSION && verify.files == 0);
     state.version = 7;
     CHECK(rdiff_repository_state(repository, &state) == RDIFF_UNSUPPORTED_VERSION);
+    /* A program that was built with the first header has room for less. */
+    state.version = 1;
+    state.sessions = 77;
+    CHECK(rdiff_repository_state(repository, &state) == RDIFF_OK);
+    CHECK(state.version == 1 && state.kind == RDIFF_STATE_CLEAN && state.sessions == 77);
+    state.version = 2;
+    CHECK(rdiff_repository_state(repository, &state) == RDIFF_OK);
+    CHECK(state.version == 2 && state.sessions == 1 && state.in_use == 0 && state.increments_size == 0);
 }
 
 static void values(rdiff_repository *repository, const char *source)
@@ -177,6 +191,95 @@ static void values(rdiff_repository *repository, const char *source)
     CHECK(rdiff_entries_next(entries, &entry) == RDIFF_END);
     CHECK(rdiff_last_error() == NULL);
     rdiff_entries_free(entries);
+}
+
+static void sources(const char *source)
+{
+    rdiff_ssh_options ssh = RDIFF_SSH_OPTIONS_INIT;
+    const char *words[2] = { "false", NULL };
+    rdiff_source *opened = NULL;
+
+    CHECK(rdiff_source_open("/no/such/place", NULL, &opened) == RDIFF_IO);
+    CHECK(rdiff_source_open("-oProxyCommand=x::/srv", NULL, &opened) == RDIFF_INVALID_ARGUMENT);
+    ssh.command = words;
+    ssh.command_count = 2;
+    FAILS(rdiff_source_open("nobody@host::/srv", &ssh, &opened), "one of command is NULL");
+    ssh.command_count = 1;
+    CHECK(rdiff_source_open("nobody@host::/srv", &ssh, &opened) == RDIFF_REMOTE && opened == NULL);
+    ssh.flags = 1;
+    FAILS(rdiff_source_open("nobody@host::/srv", &ssh, &opened), "unknown flags 0x1");
+    ssh.version = 2;
+    CHECK(rdiff_source_open("nobody@host::/srv", &ssh, &opened) == RDIFF_UNSUPPORTED_VERSION);
+    CHECK(rdiff_source_open(source, NULL, &opened) == RDIFF_OK);
+    rdiff_source_free(opened);
+    rdiff_source_free(opened);
+    CHECK(rdiff_backup_source(opened, "/nowhere/repo", NULL, NULL) == RDIFF_INVALID_HANDLE);
+}
+
+/* What would be done is told, and nothing is done. */
+static void dry_runs(rdiff_repository *repository, const char *source, const char *path, const char *target)
+{
+    rdiff_backup_options backup = RDIFF_BACKUP_OPTIONS_INIT;
+    rdiff_backup_report backed = RDIFF_BACKUP_REPORT_INIT;
+    rdiff_restore_options restore = RDIFF_RESTORE_OPTIONS_INIT;
+    rdiff_restore_report restored = RDIFF_RESTORE_REPORT_INIT;
+    rdiff_regress_options regress = RDIFF_REGRESS_OPTIONS_INIT;
+    rdiff_regress_report regressed = RDIFF_REGRESS_REPORT_INIT;
+    rdiff_remove_options remove = RDIFF_REMOVE_OPTIONS_INIT;
+    rdiff_remove_report removed = RDIFF_REMOVE_REPORT_INIT;
+    rdiff_purge_options purge = RDIFF_PURGE_OPTIONS_INIT;
+    rdiff_purge_report purged = RDIFF_PURGE_REPORT_INIT;
+    rdiff_file *file = NULL;
+
+    backup.flags = RDIFF_BACKUP_DRY_RUN;
+    backup.time = 4000000000;
+    CHECK(rdiff_backup(source, path, &backup, &backed) == RDIFF_OK);
+    CHECK(backed.session == RDIFF_NO_SESSION && backed.new_files == 0 && backed.source_files == 2);
+    restore.flags = RDIFF_RESTORE_DRY_RUN;
+    CHECK(rdiff_restore(repository, target, &restore, &restored) == RDIFF_OK);
+    CHECK(restored.restored == 2 && rdiff_backup(target, path, &backup, NULL) == RDIFF_IO);
+    regress.flags = RDIFF_DRY_RUN;
+    CHECK(rdiff_regress(repository, &regress, &regressed) == RDIFF_OK);
+    CHECK(regressed.good == RDIFF_NO_SESSION);
+    remove.flags = RDIFF_DRY_RUN;
+    CHECK(rdiff_remove_older_than(repository, INT64_MAX, &remove, &removed) == RDIFF_OK);
+    CHECK(removed.sessions == 0);
+    purge.flags = RDIFF_DRY_RUN;
+    CHECK(rdiff_purge(repository, "f", &purge, &purged) == RDIFF_OK);
+    CHECK(purged.was_in_mirror == 1 && purged.records > 0);
+    purge.flags = 2;
+    FAILS(rdiff_purge(repository, "f", &purge, NULL), "unknown flags 0x2");
+    CHECK(rdiff_purge(repository, "", NULL, NULL) == RDIFF_INVALID_ARGUMENT);
+    CHECK(said("only what is in it"));
+    CHECK(rdiff_file_open(repository, RDIFF_NEWEST, "f", &file) == RDIFF_OK);
+    rdiff_file_close(file);
+}
+
+/* What differs between two sessions, and how; and a path that goes out of both. */
+static void changes_and_purge(rdiff_repository *repository, const char *source, const char *path)
+{
+    rdiff_backup_options backup = RDIFF_BACKUP_OPTIONS_INIT;
+    rdiff_changes *changes = NULL;
+    const rdiff_change *change = NULL;
+    rdiff_file *file = NULL;
+    char name[4096];
+    FILE *out;
+
+    snprintf(name, sizeof name, "%s/f", source);
+    out = fopen(name, "w");
+    CHECK(out && fputs("other", out) >= 0 && fclose(out) == 0);
+    backup.time = 4000000000;
+    CHECK(rdiff_backup(source, path, &backup, NULL) == RDIFF_OK);
+    CHECK(rdiff_changes_open(repository, 0, RDIFF_NEWEST, NULL, &changes) == RDIFF_OK);
+    do {
+        CHECK(rdiff_changes_next(changes, &change) == RDIFF_OK);
+    } while (strcmp(change->path, "f") != 0);
+    CHECK(change->version == 2 && change->kind == RDIFF_CHANGE_CHANGED);
+    CHECK(change->aspects & RDIFF_ASPECT_CONTENT && !(change->aspects & RDIFF_ASPECT_KIND));
+    CHECK(change->old_entry->size == 7 && change->new_entry->size == 5);
+    rdiff_changes_free(changes);
+    CHECK(rdiff_purge(repository, "f", NULL, NULL) == RDIFF_OK);
+    CHECK(rdiff_file_open(repository, 0, "f", &file) == RDIFF_NO_SUCH_PATH);
 }
 
 static void freed_handles(const char *path)
@@ -250,7 +353,7 @@ static void threads(rdiff_repository *repository)
 int main(int argc, char **argv)
 {
     rdiff_repository *repository = NULL;
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     CHECK(strlen(rdiff_version()) >= 5);
     CHECK(rdiff_backup(argv[1], argv[2], NULL, NULL) == RDIFF_OK);
@@ -261,7 +364,10 @@ int main(int argc, char **argv)
     versions(repository, argv[1]);
     values(repository, argv[1]);
     freed_handles(argv[2]);
+    sources(argv[1]);
+    dry_runs(repository, argv[1], argv[2], argv[3]);
     threads(repository);
+    changes_and_purge(repository, argv[1], argv[2]);
     CHECK(rdiff_verify(repository, NULL, NULL) == RDIFF_OK);
     CHECK(rdiff_open_handles() == 1);
     rdiff_repository_free(repository);

@@ -98,8 +98,20 @@ impl Programs {
     }
 }
 
-const EXAMPLES: [&str; 4] =
-    ["examples/backup_restore.c", "examples/browse.c", "examples/cat_version.c", "examples/progress.c"];
+const EXAMPLES: [&str; 5] = [
+    "examples/backup_restore.c",
+    "examples/browse.c",
+    "examples/cat_version.c",
+    "examples/progress.c",
+    "examples/remote.c",
+];
+
+/// Answers by SFTP as a host would, with no host between.
+fn sftp_server() -> &'static str {
+    const PLACES: [&str; 3] =
+        ["/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server"];
+    PLACES.into_iter().find(|place| Path::new(place).exists()).expect("OpenSSH's sftp-server")
+}
 
 /// Backs up, browses, reads an old version, stops a backup and undoes it.
 fn a_day_with_the_examples(way: Way) {
@@ -142,6 +154,25 @@ fn a_day_with_the_examples(way: Way) {
     let versions = programs.output("cat_version", &[&repo, Path::new("list"), Path::new("sub/text")]);
     assert_eq!(versions.lines().count(), 2, "{versions}");
 
+    // From another host (the root counts as changed in a first backup): the shell drops what ssh would be told, and becomes the server.
+    let location = format!("ann@host::{}", source.display());
+    let words = format!("exec {}", sftp_server());
+    let mut remote = programs.command("remote");
+    remote.arg(location).arg(place("pulled")).args(["sh", "-c", &words]);
+    let said = String::from_utf8(run(&mut remote).stdout).unwrap();
+    let bytes = fs::metadata(source.join("sub/text")).unwrap().len() + 1;
+    assert_eq!(
+        said,
+        format!(
+            "would back up 6 new and 1 changed paths, {bytes} bytes\nbacked up 7 paths; 0 problems\n7 paths \
+             compared, 0 differ\n"
+        )
+    );
+    assert_eq!(
+        fs::read(place("pulled").join("sub/text")).unwrap(),
+        fs::read(source.join("sub/text")).unwrap()
+    );
+
     std::thread::sleep(std::time::Duration::from_millis(1100));
     // More than one batch, so that there is a place to stop at.
     for i in 0..300 {
@@ -182,7 +213,7 @@ fn what_is_wrong_is_noticed(way: Way) {
     let source = dir.path().join("source");
     fs::create_dir(&source).unwrap();
     fs::write(source.join("f"), "content").unwrap();
-    let said = programs.output("misuse", &[&source, &dir.path().join("repo")]);
+    let said = programs.output("misuse", &[&source, &dir.path().join("repo"), &dir.path().join("nowhere")]);
     assert_eq!(said, "all was noticed\n");
 }
 

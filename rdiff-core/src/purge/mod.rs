@@ -198,13 +198,18 @@ impl PurgePlan {
             purge.all()?;
         }
         purge.tidy()?;
+        Ok(self.report())
+    }
+
+    /// What it would do, or has done.
+    pub fn report(&self) -> PurgeReport {
         let [others, _, metadata] = self.steps();
-        Ok(PurgeReport {
+        PurgeReport {
             records: self.side_files.iter().map(|f| f.records).sum(),
             rewritten: (others.len() + metadata.len()) as u64,
             increments: self.increments().count() as u64,
             was_in_mirror: !self.mirror.is_empty(),
-        })
+        }
     }
 
     /// What is written anew, in the order of steps 2 to 4.
@@ -218,6 +223,24 @@ impl PurgePlan {
             metadata().filter(is_wanted).map(|f| (f, Rewrite::Without)).collect(),
         ]
     }
+}
+
+/// Finds out what [`purge`] would do. Nothing is written, and no lock is taken.
+///
+/// ```
+/// # use rdiff_core::path::RepoPath;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// let would = rdiff_core::purge::preview(&repo, RepoPath::new(b"note")?)?;
+/// assert!(would.was_in_mirror && would.increments == 1);
+/// assert!(repo.path().join("note").exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`PurgePlan::new`].
+pub fn preview(repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<PurgeReport> {
+    PurgePlan::new(repo, path).map(|plan| plan.report())
 }
 
 /// Purges `path`.
