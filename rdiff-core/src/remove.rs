@@ -70,7 +70,7 @@ pub fn sessions_older_than(repo: &Repository, cut: SessionTime) -> Result<Vec<Se
 /// let newest = repo.sessions()?[1];
 /// let writer = Writer::new(repo.clone(), false)?;
 /// let report: RemoveReport = remove_older_than(&writer, newest, &Silent)?;
-/// println!("{} bytes are free again", report.bytes);
+/// println!("{} bytes are free again", report.bytes); // `(SystemTime::now() - age).into()` is a cut, too
 /// assert_eq!((report.sessions.len(), repo.sessions()?), (1, vec![newest]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -16,11 +16,16 @@
 //! assert_eq!(TimeSpec::parse("1D", now, &Zone::utc())?, TimeSpec::At(1_700_000_000));
 //! assert_eq!(TimeSpec::parse("2B", now, &Zone::utc())?, TimeSpec::SessionsBack(2));
 //! assert!(TimeSpec::parse("yesterday", now, &Zone::utc()).is_err());
+//!
+//! // As programs reckon them.
+//! let year = std::time::Duration::from_secs(365 * 86_400);
+//! assert!(SessionTime::from(std::time::SystemTime::now() - year) > session);
 //! # Ok::<(), BadTime>(())
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time of a session: whole seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -74,6 +79,17 @@ impl SessionTime {
             c.second,
             c.year
         )
+    }
+}
+
+impl From<SystemTime> for SessionTime {
+    /// The second that the instant lies in.
+    fn from(instant: SystemTime) -> Self {
+        let seconds = |d: Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
+        Self(match instant.duration_since(UNIX_EPOCH) {
+            Ok(since) => seconds(since),
+            Err(e) => -seconds(e.duration()) - i64::from(e.duration().subsec_nanos() > 0),
+        })
     }
 }
 
@@ -292,6 +308,12 @@ impl Default for TimeSpec {
     }
 }
 
+impl From<SystemTime> for TimeSpec {
+    fn from(instant: SystemTime) -> Self {
+        SessionTime::from(instant).into()
+    }
+}
+
 impl From<SessionTime> for TimeSpec {
     fn from(session: SessionTime) -> Self {
         TimeSpec::At(session.0)
@@ -416,6 +438,15 @@ mod tests {
     use proptest::prelude::*;
 
     const T: i64 = 1_700_000_000;
+
+    #[test]
+    fn an_instant_belongs_to_the_second_that_it_lies_in() {
+        let at = |ms: u64| UNIX_EPOCH + Duration::from_millis(ms);
+        let before = |ms: u64| UNIX_EPOCH - Duration::from_millis(ms);
+        let seconds =
+            [at(0), at(1999), before(0), before(1), before(1000), before(1001)].map(SessionTime::from);
+        assert_eq!(seconds.map(|t| t.0), [0, 1, 0, -1, -1, -2]);
+    }
 
     #[test]
     fn a_zone_west_with_odd_minutes_is_written_as_it_is_read() {

@@ -1043,7 +1043,8 @@ enum rdiff_status rdiff_repository_sessions_older_than(const struct rdiff_reposi
 
 // The session that a time means, as people write it: "now", "10D" (ten days ago), "4B" (four sessions back),
 // "2023-11-14", "2023-11-14T22:13:20+01:00", seconds since 1970. It is the newest session that is not later, or the oldest
-// of all. Local times are those of the machine's zone.
+// of all. Local times are those of the machine's zone. rdiff_remove_older_than with this session keeps what can be
+// restored for that time.
 enum rdiff_status rdiff_repository_find_session(const struct rdiff_repository *repository,
                                                 const char *time,
                                                 int64_t *session);

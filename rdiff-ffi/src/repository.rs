@@ -172,7 +172,8 @@ pub unsafe extern "C" fn rdiff_repository_sessions_older_than(
 
 /// The session that a time means, as people write it: "now", "10D" (ten days ago), "4B" (four sessions back),
 /// "2023-11-14", "2023-11-14T22:13:20+01:00", seconds since 1970. It is the newest session that is not later, or the oldest
-/// of all. Local times are those of the machine's zone.
+/// of all. Local times are those of the machine's zone. rdiff_remove_older_than with this session keeps what can be
+/// restored for that time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rdiff_repository_find_session(
     repository: *const rdiff_repository,

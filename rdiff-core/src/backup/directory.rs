@@ -16,15 +16,15 @@ use std::sync::Arc;
 /// ```
 /// use rdiff_core::backup::{BackupRequest, backup_directory};
 /// use rdiff_core::monitor::Silent;
-/// use rdiff_core::tree::select::{Rule, Sense};
+/// use rdiff_core::tree::select::Rule;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let dir = tempfile::tempdir()?;
 /// # let (home, target) = (dir.path().join("home"), dir.path().join("backup"));
 /// # std::fs::create_dir_all(home.join("cache"))?;
 /// # std::fs::write(home.join("letter"), "Dear")?;
-/// let no_cache = Rule::Glob { sense: Sense::Exclude, pattern: b"**/cache".to_vec() };
-/// let report = backup_directory(&home, &target, &BackupRequest::default(), &[no_cache], &Silent)?;
+/// let rules = [Rule::exclude("**/cache")];
+/// let report = backup_directory(&home, &target, &BackupRequest::default(), &rules, &Silent)?;
 /// assert_eq!(report.problems, 0);
 /// # assert!(target.join("letter").is_file() && !target.join("cache").exists());
 /// # Ok(())
@@ -54,8 +54,8 @@ pub fn backup_directory(
 /// ```
 /// # use rdiff_core::backup::select;
 /// # use rdiff_core::monitor::Silent;
-/// # use rdiff_core::tree::select::{Rule, Sense};
-/// let rules = [Rule::Glob { sense: Sense::Exclude, pattern: b"/home/*/.cache".to_vec() }];
+/// # use rdiff_core::tree::select::Rule;
+/// let rules = [Rule::exclude("/home/*/.cache")];
 /// let filter = select(&rules, "/home".as_ref(), 0, &Silent)?; // 0: any device
 /// // A rule that can match nothing below the source is an error.
 /// assert!(select(&rules, "/srv".as_ref(), 0, &Silent).is_err());

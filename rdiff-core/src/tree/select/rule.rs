@@ -118,6 +118,23 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Lets in what a glob matches: [`Rule::Glob`].
+    ///
+    /// ```
+    /// # use rdiff_core::tree::select::{Rule, Sense};
+    /// // Of /home only the letters. The first rule that decides wins.
+    /// let rules = [Rule::include("/home/*/letters"), Rule::exclude("/home/*")];
+    /// assert_eq!(rules[1], Rule::Glob { sense: Sense::Exclude, pattern: b"/home/*".to_vec() });
+    /// ```
+    pub fn include(pattern: impl Into<Vec<u8>>) -> Self {
+        Rule::Glob { sense: Sense::Include, pattern: pattern.into() }
+    }
+
+    /// Keeps out what a glob matches.
+    pub fn exclude(pattern: impl Into<Vec<u8>>) -> Self {
+        Rule::Glob { sense: Sense::Exclude, pattern: pattern.into() }
+    }
+
     /// The option's name without the sense, what is typed behind it, and the sense if it has one.
     fn parts(&self) -> (&'static str, Option<String>, Option<Sense>) {
         let text = |bytes: &[u8]| Some(String::from_utf8_lossy(bytes).into_owned());
