@@ -1,0 +1,259 @@
+//! What the failed session touched.
+
+use super::Undo;
+use super::increments::AtIncrements;
+use crate::entry::{Digest, Entry, Kind};
+use crate::error::{Doing, IoContext, Result};
+use crate::format::names::IncrementKind;
+use crate::merge::{AtPath, Pair};
+use crate::nest::Nest;
+use crate::path::RepoPath;
+use crate::repo::disk::{make_dirs, remove_all};
+use crate::repo::increments::Increment;
+use crate::repo::layout::{DATA, LONG_NAMES, StoredPath};
+use crate::repo::metadata::Recorded;
+use crate::tree::attrs::Applied;
+use crate::tree::{FileKind, Stat};
+use std::collections::{BTreeMap, HashMap};
+
+/// A path that the failed session touched, or may have touched.
+pub(super) struct Touched {
+    pub(super) entry: Entry,
+    pub(super) place: StoredPath,
+    /// What is there now.
+    pub(super) stat: Option<Stat>,
+    /// What the failed session kept of it.
+    pub(super) increments: Vec<Increment>,
+    /// The digest of its group, for a hard link.
+    pub(super) digest: Option<Digest>,
+    /// The first name of its group.
+    pub(super) link_to: Option<StoredPath>,
+}
+
+/// A directory that the failed session worked in, and the names in its mirror that are still to come.
+struct OpenDir {
+    place: StoredPath,
+    entry: Option<Entry>,
+    names: std::iter::Peekable<std::vec::IntoIter<SeenName>>,
+}
+
+/// A name in the mirror: as the source has it, and as it is stored.
+struct SeenName {
+    name: Vec<u8>,
+    stored: Box<[u8]>,
+}
+
+/// Goes through records and increments in path order, and finds what was touched.
+pub(super) struct Finder<'u> {
+    undo: &'u Undo,
+    nest: Nest<Option<OpenDir>>,
+    /// Directories that get their attributes back, the innermost first.
+    pub(super) dirs: Vec<Entry>,
+    links: HashMap<(u64, u64), (StoredPath, Option<Digest>)>,
+    /// Increments in `long_filename_data`, by number.
+    long: BTreeMap<Vec<u8>, Vec<Increment>>,
+    /// Increments to be removed at the end.
+    pub(super) increments: Vec<StoredPath>,
+    pub(super) restored: u64,
+}
+
+impl<'u> Finder<'u> {
+    /// `long` are increments in `long_filename_data`, by number.
+    pub(super) fn new(undo: &'u Undo, long: BTreeMap<Vec<u8>, Vec<Increment>>) -> Self {
+        Self {
+            undo,
+            nest: Nest::default(),
+            dirs: Vec::new(),
+            links: HashMap::new(),
+            long,
+            increments: Vec::new(),
+            restored: 0,
+        }
+    }
+
+    pub(super) fn look_at(&mut self, pair: Pair<Recorded, AtIncrements>) -> Result<Option<Touched>> {
+        let path = pair.path().to_owned();
+        while let Some((_, dir)) = self.nest.leave_for(path.as_path()) {
+            self.leave(dir)?;
+        }
+        let (record, mut increments) = match pair {
+            Pair::Left(record) => (Some(record.entry), Vec::new()),
+            Pair::Right((_, increments)) => (None, increments),
+            Pair::Both(record, (_, increments)) => (Some(record.entry), increments),
+        };
+        self.increments.extend(increments.iter().map(|i| i.place.clone()));
+        let Some(entry) = record else {
+            self.remove_new(path.as_path())?;
+            return Ok(None);
+        };
+        if let Some(crate::entry::LongName::Increments(n) | crate::entry::LongName::Mirror(n)) =
+            &entry.long_name
+        {
+            let long = self.long.remove(n).unwrap_or_default();
+            self.increments.extend(long.iter().map(|i| i.place.clone()));
+            increments.extend(long);
+        }
+        let place = self.undo.mirror(&entry);
+        let (digest, link_to) = self.group_of(&entry, &place);
+        let in_touched = self.passes_stranger(entry.path.as_path())?;
+        if increments.is_empty() && !in_touched {
+            if entry.is_dir() {
+                self.nest.enter(path, None);
+            }
+            return Ok(None);
+        }
+        let shown = self.undo.repo.path_of(&place);
+        let stat = self.undo.repo.root().find(place.as_bytes()).while_doing(Doing::Stat, &shown)?;
+        if entry.is_dir() {
+            self.enter_dir(entry, place, stat, !increments.is_empty())?;
+            return Ok(None);
+        }
+        // Without an increment only attributes can have been changed (by API 201).
+        if increments.is_empty() && stat.is_some_and(|s| attributes_agree(&entry, &s)) {
+            return Ok(None);
+        }
+        if stat.is_some_and(|s| s.is_dir()) {
+            remove_all(&*self.undo.disk, &place).while_doing(Doing::Remove, &shown)?;
+        }
+        Ok(Some(Touched { entry, place, stat, increments, digest, link_to }))
+    }
+
+    /// The digest of a file's group, and for a later name of it where the first is.
+    fn group_of(&mut self, entry: &Entry, place: &StoredPath) -> (Option<Digest>, Option<StoredPath>) {
+        let Some(file) = entry.file() else { return (None, None) };
+        let Some(link) = file.link else { return (file.digest, None) };
+        match self.links.get(&link.group()) {
+            Some((first, digest)) => (*digest, Some(first.clone())),
+            None => {
+                self.links.insert(link.group(), (place.clone(), file.digest));
+                (file.digest, None)
+            }
+        }
+    }
+
+    /// Is the path in a directory that was worked in? Then names before it in that directory that have no
+    /// record go: temporary files, and new ones whose increment has a name of its own.
+    fn passes_stranger(&mut self, path: RepoPath<'_>) -> Result<bool> {
+        let undo = self.undo;
+        let Some((at, Some(dir))) = self.nest.innermost() else { return Ok(false) };
+        if path.parent() != Some(at.as_path()) {
+            return Ok(false);
+        }
+        let known = path.name().unwrap_or_default();
+        let mut strangers = Vec::new();
+        while let Some(seen) = dir.names.next_if(|n| n.name[..] <= *known) {
+            if seen.name != known {
+                strangers.push(dir.place.listed(&seen.stored));
+            }
+        }
+        self.restored += strangers.len() as u64;
+        strangers.iter().try_for_each(|s| undo.remove_stranger(s))?;
+        Ok(true)
+    }
+
+    fn enter_dir(
+        &mut self,
+        entry: Entry,
+        place: StoredPath,
+        stat: Option<Stat>,
+        has_increment: bool,
+    ) -> Result<()> {
+        let undo = self.undo;
+        let shown = undo.repo.path_of(&place);
+        if !stat.is_some_and(|s| s.is_dir()) {
+            if stat.is_some() {
+                remove_all(&*undo.disk, &place).while_doing(Doing::Remove, &shown)?;
+            }
+            make_dirs(&*undo.disk, &place).while_doing(Doing::Create, &shown)?;
+        }
+        let path = entry.path.clone();
+        if !has_increment {
+            let agrees = stat.is_some_and(|s| s.is_dir() && attributes_agree(&entry, &s));
+            if !agrees {
+                self.dirs.push(entry);
+            }
+            self.nest.enter(path, None);
+            return Ok(());
+        }
+        let mut names = match undo.repo.root().list(place.as_bytes()) {
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                let open = Applied { mode: Some(0o700), ..Applied::default() };
+                undo.io(Doing::SetAttributes, &place, undo.disk.set_attributes(&place, &open))?;
+                undo.repo.root().list(place.as_bytes())
+            }
+            other => other,
+        }
+        .while_doing(Doing::List, &shown)?;
+        if path.is_root() {
+            names.retain(|n| **n != *DATA.as_bytes());
+        }
+        let quoting = undo.repo.layout().quoting();
+        let seen = |stored: Box<[u8]>| SeenName { name: quoting.unquote(&stored).into_owned(), stored };
+        let mut names: Vec<SeenName> = names.into_iter().map(seen).collect();
+        names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let names = names.into_iter().peekable();
+        self.nest.enter(path, Some(OpenDir { place, entry: Some(entry), names }));
+        Ok(())
+    }
+
+    fn leave(&mut self, dir: Option<OpenDir>) -> Result<()> {
+        let Some(dir) = dir else { return Ok(()) };
+        for seen in dir.names {
+            self.undo.remove_stranger(&dir.place.listed(&seen.stored))?;
+            self.restored += 1;
+        }
+        self.dirs.extend(dir.entry);
+        Ok(())
+    }
+
+    /// A path that the failed session made.
+    fn remove_new(&mut self, path: RepoPath<'_>) -> Result<()> {
+        let place = self.undo.repo.layout().mirror(path, None);
+        self.restored += 1;
+        self.undo.remove_stranger(&place)
+    }
+
+    /// Leaves the last directories, and removes what the failed session made under numbers.
+    pub(super) fn leave_all(&mut self) -> Result<()> {
+        while let Some((_, dir)) = self.nest.leave_at_end() {
+            self.leave(dir)?;
+        }
+        for (number, increments) in std::mem::take(&mut self.long) {
+            let is_new = increments.iter().all(|i| i.kind == IncrementKind::Missing);
+            if is_new {
+                self.undo.remove_stranger(&StoredPath::fixed(LONG_NAMES).listed(&number))?;
+            }
+            self.increments.extend(increments.into_iter().map(|i| i.place));
+        }
+        Ok(())
+    }
+}
+
+impl Undo {
+    pub(super) fn remove_stranger(&self, place: &StoredPath) -> Result<()> {
+        let removed = self.in_opened(place, || remove_all(&*self.disk, place));
+        self.io(Doing::Remove, place, removed)
+    }
+}
+
+pub(super) fn same_kind(kind: &Kind, stat: &Stat) -> bool {
+    match kind {
+        Kind::File(_) => stat.kind == FileKind::Regular,
+        Kind::Dir => stat.kind == FileKind::Directory,
+        Kind::Symlink(_) => stat.kind == FileKind::Symlink,
+        Kind::Fifo => stat.kind == FileKind::Fifo,
+        Kind::Socket => stat.kind == FileKind::Socket,
+        Kind::Device(d) => {
+            let kind = if d.block { FileKind::BlockDevice } else { FileKind::CharDevice };
+            stat.kind == kind && stat.rdev == (d.major, d.minor)
+        }
+    }
+}
+
+/// Do mirror and record agree in what a stat tells?
+pub(super) fn attributes_agree(entry: &Entry, stat: &Stat) -> bool {
+    same_kind(&entry.kind, stat)
+        && (matches!(entry.kind, Kind::Symlink(_)) || entry.attrs.mode == stat.mode)
+        && (!matches!(entry.kind, Kind::File(_) | Kind::Dir) || entry.attrs.mtime == Some(stat.mtime.0))
+        && entry.file().is_none_or(|f| f.size == stat.size)
+}

@@ -1,0 +1,163 @@
+//! Step 3: the old state of a path, rebuilt beside the mirror.
+
+use super::Undo;
+use super::batch::Fix;
+use super::finder::{Touched, same_kind};
+use crate::entry::{Digest, Entry, Kind};
+use crate::error::{Doing, Error, Result};
+use crate::format::names::IncrementKind;
+use crate::repo::increments::{Base, Chain};
+use crate::repo::layout::StoredPath;
+use crate::repo::put::{CopyError, Hasher, copy_sparse, make_special, read_full};
+use crate::tree::FileKind;
+use crate::tree::attrs::{Applied, Ownership};
+use crate::tree::caps::Capabilities;
+use std::sync::Arc;
+
+impl Undo {
+    pub(super) fn mirror(&self, entry: &Entry) -> StoredPath {
+        self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref())
+    }
+
+    pub(super) fn set_attributes(&self, entry: &Entry, ownership: &Ownership) -> Result<()> {
+        let place = self.mirror(entry);
+        let applied = self.applied(entry, ownership);
+        self.io(Doing::SetAttributes, &place, self.disk.set_attributes(&place, &applied))
+    }
+
+    fn applied<'e>(&self, entry: &'e Entry, ownership: &Ownership) -> Applied<'e> {
+        let mut applied = ownership.applied(entry, &Capabilities::full());
+        applied.mtime = applied.mtime.map(|(seconds, _)| (seconds, 0));
+        applied
+    }
+
+    /// Finds out what a touched path lacks, and rebuilds its old state in staging (step 3).
+    pub(super) fn rebuild(&self, touched: &Touched, buf: &mut [u8]) -> Result<Fix> {
+        let entry = &touched.entry;
+        let ownership = Ownership::new(Arc::clone(&self.names));
+        match &entry.kind {
+            Kind::Dir => Ok(Fix::Nothing),
+            Kind::File(_) => self.rebuild_file(touched, &ownership, buf),
+            kind => {
+                let same = touched.stat.is_some_and(|s| same_kind(kind, &s))
+                    && self.same_target(kind, &touched.place);
+                if same {
+                    return Ok(Fix::Attributes);
+                }
+                let staged = self.staged();
+                self.io(Doing::Create, &staged, make_special(&*self.disk, &staged, kind))?;
+                let applied = self.applied(entry, &ownership);
+                self.io(Doing::SetAttributes, &staged, self.disk.set_attributes(&staged, &applied))?;
+                Ok(Fix::Put(staged))
+            }
+        }
+    }
+
+    fn same_target(&self, kind: &Kind, place: &StoredPath) -> bool {
+        match kind {
+            Kind::Symlink(target) => self.repo.root().read_link(place.as_bytes()).is_ok_and(|t| t == *target),
+            _ => true,
+        }
+    }
+
+    fn rebuild_file(&self, touched: &Touched, ownership: &Ownership, buf: &mut [u8]) -> Result<Fix> {
+        let entry = &touched.entry;
+        if let Some(first) = &touched.link_to {
+            // They may be one file now, and not be any more when the first has been put back.
+            return Ok(Fix::Link(first.clone()));
+        }
+        let stat = touched.stat.filter(|s| s.kind == FileKind::Regular);
+        if let Some(stat) = stat.filter(|s| s.size == entry.size()) {
+            let same = match touched.digest {
+                Some(digest) => self.digest_of(&touched.place, buf)? == digest,
+                None => Some(stat.mtime.0) == entry.attrs.mtime,
+            };
+            // A file that other names share must not be changed under them.
+            let names = entry.file().and_then(|f| f.link).map_or(1, |link| link.count);
+            if same && stat.links <= names {
+                return Ok(Fix::Attributes);
+            }
+            if same {
+                return self.put_content(
+                    touched,
+                    &Chain { base: Base::Mirror(touched.place.clone()), deltas: Vec::new() },
+                    ownership,
+                    buf,
+                );
+            }
+        }
+        self.put_content(touched, &self.way_back(touched)?, ownership, buf)
+    }
+
+    /// Rebuilds a file in staging.
+    fn put_content(
+        &self,
+        touched: &Touched,
+        chain: &Chain,
+        ownership: &Ownership,
+        buf: &mut [u8],
+    ) -> Result<Fix> {
+        let entry = &touched.entry;
+        let mut content = self.repo.open_chain(entry, chain, self.good)?;
+        let staged = self.staged();
+        let mut file = self.io(Doing::Create, &staged, self.disk.create(&staged))?;
+        let wrong =
+            |why: String| Error::Rebuild { path: entry.path.clone(), at: self.good, source: why.into() };
+        let copied = copy_sparse(&mut content, &mut *file, entry.size(), buf).map_err(|e| match e {
+            CopyError::Write(source) => {
+                // On a full disk what is written of it is in the way of others.
+                self.disk.unlink(&staged).ok();
+                Error::Io { doing: Doing::Write, path: self.repo.path_of(&staged), source }
+            }
+            CopyError::Read(e) => wrong(e.to_string()),
+            CopyError::TooLong => wrong("there is more of it than its record says".to_owned()),
+        })?;
+        if touched.digest.is_some_and(|d| d != copied.digest) || copied.length != entry.size() {
+            return Err(wrong(
+                "what the increment leads to is not what was backed up (size or SHA-1 differ)".to_owned(),
+            ));
+        }
+        self.io(Doing::SetAttributes, &staged, file.set_attributes(&self.applied(entry, ownership)))?;
+        Ok(Fix::Put(staged))
+    }
+
+    /// What to read for the old content of a file that is not what it was.
+    fn way_back(&self, touched: &Touched) -> Result<Chain> {
+        let newest = touched.increments.last();
+        match newest.map(|i| i.kind) {
+            Some(IncrementKind::Snapshot) => {
+                let deltas = Vec::new();
+                Ok(Chain {
+                    base: Base::Snapshot(touched.increments[touched.increments.len() - 1].clone()),
+                    deltas,
+                })
+            }
+            Some(IncrementKind::Diff) => {
+                Ok(Chain { base: Base::Mirror(touched.place.clone()), deltas: touched.increments.clone() })
+            }
+            _ => Err(Error::Rebuild {
+                path: touched.entry.path.clone(),
+                at: self.good,
+                source: "the mirror file is not what was backed up, and there is no increment for it".into(),
+            }),
+        }
+    }
+
+    fn digest_of(&self, place: &StoredPath, buf: &mut [u8]) -> Result<Digest> {
+        let mut file = match self.repo.root().open_file(place.as_bytes()) {
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                let open = Applied { mode: Some(0o600), ..Applied::default() };
+                self.io(Doing::SetAttributes, place, self.disk.set_attributes(place, &open))?;
+                self.io(Doing::Open, place, self.repo.root().open_file(place.as_bytes()))?
+            }
+            other => self.io(Doing::Open, place, other)?,
+        };
+        let mut hasher = Hasher::default();
+        loop {
+            match self.io(Doing::Read, place, read_full(&mut file, buf))? {
+                0 => return Ok(hasher.finish()),
+                n => hasher.update(&buf[..n]),
+            }
+        }
+    }
+}
