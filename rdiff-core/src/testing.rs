@@ -81,6 +81,7 @@ type Inode = (u64, u64);
 /// A disk that counts the operations that change it, and fails as told.
 pub struct FaultyDisk {
     disk: RealDisk,
+    most_waiting: usize,
     state: Arc<Mutex<State>>,
 }
 
@@ -125,7 +126,14 @@ impl FaultyDisk {
             unsynced: BTreeMap::new(),
             attributes: BTreeMap::new(),
         };
-        Self { disk: RealDisk::new(root, false), state: Arc::new(Mutex::new(state)) }
+        let disk = RealDisk::new(root, false);
+        Self { disk, most_waiting: usize::MAX, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The same, where a barrier comes after so many changes.
+    #[must_use]
+    pub fn in_batches(self, most_waiting: usize) -> Self {
+        Self { most_waiting, ..self }
     }
 
     /// How many operations were asked for.
@@ -278,6 +286,10 @@ impl Disk for FaultyDisk {
             state.attributes.clear();
             state.forget(|_| true)
         })
+    }
+
+    fn most_waiting(&self) -> usize {
+        self.most_waiting
     }
 }
 

@@ -264,7 +264,7 @@ impl<'m> Recorder<'m> {
         if let Some((file, _)) = &mut self.files.index_diff {
             file.flow()?;
         }
-        if self.ops.len() >= BATCH || self.staged_bytes >= BATCH_BYTES {
+        if self.ops.len() >= BATCH.min(self.shared.disk.most_waiting()) || self.staged_bytes >= BATCH_BYTES {
             self.apply_batch()?;
         }
         Ok(())

@@ -39,7 +39,8 @@ impl<'u> Batch<'u> {
             self.bytes += touched.entry.size();
         }
         self.fixes.push((touched, fix));
-        if self.fixes.len() >= BATCH || self.bytes >= BATCH_BYTES { self.apply() } else { Ok(()) }
+        let most = BATCH.min(self.undo.disk.most_waiting());
+        if self.fixes.len() >= most || self.bytes >= BATCH_BYTES { self.apply() } else { Ok(()) }
     }
 
     /// Brings them into the mirror (step 4).

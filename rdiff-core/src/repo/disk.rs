@@ -144,6 +144,12 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// Those of the system.
     fn barrier(&self) -> io::Result<()>;
+
+    /// So many changes wait at most for one barrier, however many a job would gather. For tests, to whom few
+    /// paths are to be many batches. At least 1.
+    fn most_waiting(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// A special file to make.
