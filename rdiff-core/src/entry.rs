@@ -342,6 +342,15 @@ pub enum LongName {
     Mirror(#[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))] Vec<u8>),
 }
 
+impl LongName {
+    /// The name there: a number, in digits.
+    pub fn number(&self) -> &[u8] {
+        match self {
+            Self::Increments(number) | Self::Mirror(number) => number,
+        }
+    }
+}
+
 /// What our side index adds to a record: times below the second, the marks of an edit that put its size
 /// and time back, and names that metadata can't hold.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -63,6 +63,10 @@ pub(super) enum Rewrite {
 pub(super) struct Found {
     pub(super) records: u64,
     pub(super) long_names: BTreeSet<LongName>,
+    /// Numbers of names that are too long, of paths that stay.
+    pub(super) numbers_of_others: BTreeSet<Vec<u8>>,
+    /// Is there a record whose number can't be read?
+    pub(super) is_unsure: bool,
     /// Groups of hard links of which a purged name has the digest.
     pub(super) groups: BTreeSet<Group>,
     /// Does any diff of metadata speak of what is below the path?
@@ -75,6 +79,11 @@ pub(super) struct Filter<'a> {
     pub(super) path: RepoPath<'a>,
     pub(super) file: &'a DataFile,
     pub(super) kind: SideKind,
+}
+
+/// Can a record of metadata have the number of a name that is too long? Most can't, and need not be parsed.
+fn may_have_number(record: &[u8]) -> bool {
+    memchr::memmem::find(record, b"Alternate").is_some()
 }
 
 /// A record, line or entry as it stands. Nothing as path: one that can't be read.
@@ -91,6 +100,15 @@ impl Filter<'_> {
         let mut parser = RecordParser::default();
         self.pieces(|(path, text)| {
             if !self.is_purged(path.as_ref()) {
+                if self.kind == SideKind::Metadata && may_have_number(text) {
+                    match parser.parse(text) {
+                        Ok((_, entry)) => {
+                            let number = entry.and_then(|e| Some(e.long_name?.number().to_vec()));
+                            found.numbers_of_others.extend(number);
+                        }
+                        Err(_) => found.is_unsure = true,
+                    }
+                }
                 return Ok(());
             }
             found.records += 1;

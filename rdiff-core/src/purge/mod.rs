@@ -2,16 +2,18 @@
 //!
 //! | # | step | if the machine stops after it |
 //! |---|---|---|
-//! | 1 | increments of names that are too long go: only records know which they are | old versions of the path itself can't be read |
-//! | 2 | statistics, attributes, lists and side indexes are written anew without it | they lack the path, in some sessions |
-//! | 3 | diffs of metadata get the records that `ancestors` speaks of | nothing has changed |
-//! | 4 | metadata are written anew without the path, newest first, each durable before the next | newer sessions don't know the path, older ones do |
-//! | 5 | mirror and increments are moved to staging, each in one step | no session knows the path |
-//! | 6 | staging is emptied | done |
+//! | 1 | statistics, attributes, lists and side indexes are written anew without it | they lack the path, in some sessions |
+//! | 2 | diffs of metadata get the records that `ancestors` speaks of | nothing has changed |
+//! | 3 | metadata are written anew without the path, newest first, each durable before the next | newer sessions don't know the path, older ones restore it |
+//! | 4 | mirror and increments are moved to staging, each in one step, or deleted | no session knows the path |
+//! | 5 | staging is emptied | done |
 //!
 //! No other path is touched at any point, and the job done again finishes what was left. Metadata go newest
 //! first because older files lean on newer ones: the other way round a session would take the record of a newer
 //! one for its own. The other names of a hard-linked file take over what only its first name has; see `links`.
+//!
+//! Files of names that are too long stand under numbers that only records know. If the machine stops when the
+//! records are gone, the next purge finds these files as numbers that no record of any session names.
 
 mod ancestors;
 mod filter;
@@ -23,6 +25,7 @@ use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::Pool;
 use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
+use crate::repo::increments::IncrementDir;
 use crate::repo::layout::{DATA, LONG_NAMES, STAGING, StoredPath, TooLong};
 use crate::repo::lock::Writer;
 use crate::repo::metadata::Detail;
@@ -95,6 +98,8 @@ pub struct PurgePlan {
     increments: Vec<StoredPath>,
     increment_dir: Option<StoredPath>,
     long_increments: Vec<StoredPath>,
+    /// What a purge that was stopped left under numbers.
+    orphans: Vec<StoredPath>,
 }
 
 impl PurgePlan {
@@ -123,14 +128,15 @@ impl PurgePlan {
             increments: Vec::new(),
             increment_dir: None,
             long_increments: Vec::new(),
+            orphans: Vec::new(),
         };
         if !found.groups.is_empty() {
-            links::amend(repo, path, &Groups::new(found.groups), &mut plan.side_files)?;
+            links::amend(repo, path, &Groups::new(found.groups.clone()), &mut plan.side_files)?;
         }
         if found.is_deep {
             ancestors::complete(repo, path, &mut plan.side_files)?;
         }
-        plan.find_files(repo, &found.long_names)?;
+        plan.find_files(repo, &found)?;
         plan.parent = parent(repo, path, newest)?;
         Ok(plan)
     }
@@ -140,9 +146,10 @@ impl PurgePlan {
         &self.side_files
     }
 
-    /// The increments of the path itself, and of names below it that are too long to stand in their place.
+    /// The increments of the path itself, and of names below it that are too long to stand in their place; also
+    /// what a purge that was stopped left of those.
     pub fn increments(&self) -> impl Iterator<Item = &StoredPath> {
-        self.long_increments.iter().chain(&self.increments)
+        self.long_increments.iter().chain(&self.orphans).chain(&self.increments)
     }
 
     /// Is there no trace of the path at all?
@@ -153,7 +160,7 @@ impl PurgePlan {
             && self.side_files.iter().all(|f| f.records == 0)
     }
 
-    fn find_files(&mut self, repo: &Repository, long_names: &BTreeSet<LongName>) -> Result<()> {
+    fn find_files(&mut self, repo: &Repository, found: &Found) -> Result<()> {
         let (layout, path) = (repo.layout(), self.path.as_path());
         let exists = |place: &StoredPath| {
             let found = repo.root().find(place.as_bytes());
@@ -173,8 +180,10 @@ impl PurgePlan {
         }
         let long = StoredPath::fixed(LONG_NAMES);
         let mut in_long = repo.increments_in(&long)?;
-        for name in long_names {
-            let (LongName::Mirror(name) | LongName::Increments(name)) = name;
+        if !found.is_unsure && self.tells_of_all_sessions(repo)? {
+            self.find_orphans(repo, found, &in_long)?;
+        }
+        for name in found.long_names.iter().map(LongName::number) {
             self.long_increments
                 .extend(in_long.remove(name).unwrap_or_default().into_iter().map(|i| i.place));
             mirror.push(long.listed(name));
@@ -184,6 +193,33 @@ impl PurgePlan {
                 self.mirror.push(place);
             }
         }
+        Ok(())
+    }
+
+    /// Is there metadata of every session? Then a number that no record has belongs to nothing.
+    fn tells_of_all_sessions(&self, repo: &Repository) -> Result<bool> {
+        let metadata = self.side_files.iter().filter(|f| f.kind == SideKind::Metadata);
+        let told: BTreeSet<SessionTime> = metadata.map(|f| f.file.time).collect();
+        Ok(repo.sessions()?.iter().all(|t| told.contains(t)))
+    }
+
+    /// Finds what stands under numbers that no record has, in the mirror and as increments.
+    fn find_orphans(&mut self, repo: &Repository, found: &Found, in_long: &IncrementDir) -> Result<()> {
+        let long = StoredPath::fixed(LONG_NAMES);
+        let is_orphan = |name: &[u8]| {
+            !name.is_empty()
+                && name.iter().all(u8::is_ascii_digit)
+                && !found.numbers_of_others.contains(name)
+                && !found.long_names.iter().any(|n| n.number() == name)
+        };
+        let increments = in_long.iter().filter(|(number, _)| is_orphan(number));
+        self.orphans.extend(increments.flat_map(|(_, found)| found).map(|i| i.place.clone()));
+        let names = match repo.root().list(long.as_bytes()) {
+            Err(e) if crate::tree::is_absent(&e) => return Ok(()),
+            other => other.while_doing(Doing::List, repo.path_of(&long))?,
+        };
+        let mirror = names.iter().filter(|name| is_orphan(name));
+        self.orphans.extend(mirror.map(|name| long.listed(name)));
         Ok(())
     }
 
@@ -212,7 +248,7 @@ impl PurgePlan {
         }
     }
 
-    /// What is written anew, in the order of steps 2 to 4.
+    /// What is written anew, in the order of steps 1 to 3.
     fn steps(&self) -> [Vec<(&SidePlan, Rewrite)>; 3] {
         let is_wanted = |f: &&SidePlan| f.records > 0 || !f.amendments.is_empty();
         let metadata = || self.side_files.iter().rev().filter(|f| f.kind == SideKind::Metadata);
@@ -308,6 +344,8 @@ fn scan(repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<(Vec<SidePlan>, Fo
             above: Amendments::default(),
         });
         all.long_names.extend(found.long_names);
+        all.numbers_of_others.extend(found.numbers_of_others);
+        all.is_unsure |= found.is_unsure;
         all.groups.extend(found.groups);
         all.is_deep |= found.is_deep;
     }
@@ -326,9 +364,9 @@ impl Purge<'_> {
         let staging = StoredPath::fixed(STAGING);
         self.io(Doing::Remove, &staging, remove_all(&**self.disk, &staging))?;
         self.io(Doing::Create, &staging, make_dirs(&**self.disk, &staging))?;
-        self.unlink_all(&self.plan.long_increments)?;
         self.rewrite_side_files()?;
         self.move_away()?;
+        self.unlink_all(&self.plan.long_increments)?;
         self.unlink_all(&self.plan.increments)?;
         self.barrier()?;
         let path = self.plan.path.as_path();
@@ -336,7 +374,7 @@ impl Purge<'_> {
         Ok(())
     }
 
-    /// Step 6, and what another purge may have left undone.
+    /// Step 5, and what another purge may have left undone.
     fn tidy(&self) -> Result<()> {
         let staging = StoredPath::fixed(STAGING);
         self.io(Doing::Remove, &staging, remove_all(&**self.disk, &staging))?;
@@ -350,11 +388,11 @@ impl Purge<'_> {
         self.barrier()
     }
 
-    /// Steps 2 to 4.
+    /// Steps 1 to 3.
     fn rewrite_side_files(&self) -> Result<()> {
         let mut number = 0;
         for (step, files) in self.plan.steps().into_iter().enumerate() {
-            for batch in files.chunks(BATCH) {
+            for batch in files.chunks(BATCH.min(self.disk.most_waiting())) {
                 if self.monitor.cancelled() {
                     return Err(Error::Cancelled);
                 }
@@ -418,9 +456,9 @@ impl Purge<'_> {
         written.collect()
     }
 
-    /// Step 5, but for the increments of the path itself. The directory that it was in keeps its mode.
+    /// Step 4, but for the increments of the path itself. The directory that it was in keeps its mode.
     fn move_away(&self) -> Result<()> {
-        let from = self.plan.mirror.iter().chain(&self.plan.increment_dir);
+        let from = self.plan.mirror.iter().chain(&self.plan.increment_dir).chain(&self.plan.orphans);
         for (n, place) in from.enumerate() {
             let (disk, dir) = (&**self.disk, place.parent());
             let stat = self.io(Doing::Stat, &dir, disk.root().stat(dir.as_bytes()))?;
