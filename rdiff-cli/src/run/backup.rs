@@ -11,6 +11,7 @@ use crate::json::lines;
 use crate::progress::{Job, Terminal};
 use crate::{locate, report};
 use rdiff_core::backup::{BackupReport, BackupRequest, preview, refuse_own_source};
+use rdiff_core::error::Error;
 use rdiff_core::format::stats::human_size;
 use rdiff_core::path::{RepoPath, RepoPathBuf};
 use rdiff_core::repo::{MirrorState, Repository};
@@ -81,7 +82,13 @@ pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failu
     );
     drop(terminal);
     let was_no_room = matches!(&done, Err(e) if e.is_no_room());
-    done.or_fail(cx, Step::Run).inspect_err(|_| say_what_is_left(target, was_no_room, cx))
+    // What another process has in hand is no business of ours.
+    let was_locked = matches!(&done, Err(Error::Locked { .. }));
+    done.or_fail(cx, Step::Run).inspect_err(|_| {
+        if !was_locked {
+            say_what_is_left(target, was_no_room, cx);
+        }
+    })
 }
 
 /// In what state a backup that failed has left the repository.

@@ -421,8 +421,11 @@ fn open_target(target: &Path, request: &BackupRequest) -> Result<Arc<Root>> {
         Err(_) => {
             let mut builder = std::fs::DirBuilder::new();
             builder.mode(0o700).recursive(request.create_parents);
-            builder.create(target).while_doing(Doing::Create, target)?;
-            true
+            match builder.create(target) {
+                // Another process was quicker.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => target.is_dir(),
+                made => made.while_doing(Doing::Create, target).map(|()| true)?,
+            }
         }
     };
     if !is_dir && !request.force {
@@ -463,14 +466,21 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
     let shown = root.path();
     let separator = if request.compatible_times { TimeSeparator::Dash } else { TimeSeparator::Colon };
     let names = root.list(b"").while_doing(Doing::List, shown)?;
-    let has_data = names.iter().any(|n| **n == *DATA.as_bytes());
+    let mut has_data = names.iter().any(|n| **n == *DATA.as_bytes());
     if !has_data && !names.is_empty() && !request.force {
         return Err(not_a_repository(shown));
     }
     let data = StoredPath::fixed(DATA);
     if !has_data {
         // Durable before anything beside it: without it, what a power cut leaves looks like somebody else's.
-        let made = disk.mkdir(&data).and_then(|()| disk.sync(&StoredPath::root()));
+        let made = match disk.mkdir(&data) {
+            // Another process was quicker; which of them goes on, the lock decides.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                has_data = true;
+                Ok(())
+            }
+            made => made.and_then(|()| disk.sync(&StoredPath::root())),
+        };
         made.while_doing(Doing::Create, root.path_of(data.as_bytes()))?;
     }
     let open = || Repository::in_root(Arc::clone(root), request.zone.clone(), separator).map(Arc::new);
@@ -480,6 +490,11 @@ fn open_repository(disk: &Arc<dyn Disk>, request: &BackupRequest, monitor: &dyn 
     // Only now: who had the lock may have ended a session just before.
     let files = repo.data_files()?;
     let state = state_of(&files, shown)?;
+    if !has_sessions && state != MirrorState::Unfinished {
+        // It wrote how names are quoted, and `lock.yml` can be locked now.
+        drop(writer);
+        return open_repository(disk, request, monitor);
+    }
     let (previous, regressed) = match state {
         MirrorState::Clean(at) => (Some(at), None),
         MirrorState::Interrupted { good, failed } => {
