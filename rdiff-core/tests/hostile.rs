@@ -1,12 +1,13 @@
 //! Damaged and hostile repositories and targets: a clear error in one line, no panic, nothing written outside.
 
+#[path = "hostile/deep.rs"]
+mod deep;
 mod ours;
 mod support;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,6 @@ use rdiff_core::repo::Repository;
 use rdiff_core::repo::increments::{Base, Increments};
 use rdiff_core::repo::metadata::Detail;
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
-use rustix::fs::{CWD, Mode, OFlags};
 use support::check::check_repository;
 use support::manifest::{Ignore, Manifest, differences};
 use tempfile::TempDir;
@@ -385,53 +385,6 @@ fn metadata_of_any_length_are_read_in_little_memory() {
     assert_eq!(words[0].parse::<u64>().ok(), Some(records + 1), "{line}");
     let kilobytes: u64 = words[2].parse().expect("a number");
     assert!(kilobytes < 64 << 10, "{line}");
-}
-
-const DEEP: usize = 3000;
-
-/// Opens the directory `d/d/d/…` below `top`, so many levels deep.
-fn descend(top: &Path, depth: usize, make: bool) -> OwnedFd {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-    let mut at = rustix::fs::openat(CWD, top, flags, Mode::empty()).expect("a directory");
-    for level in 0..depth {
-        if make {
-            rustix::fs::mkdirat(&at, "d", Mode::RWXU).expect("a directory");
-        }
-        at = rustix::fs::openat(&at, "d", flags, Mode::empty())
-            .unwrap_or_else(|e| panic!("level {level}: {e}"));
-    }
-    at
-}
-
-fn write_at(dir: &OwnedFd, content: &str) {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-    let file = rustix::fs::openat(dir, "f", flags, Mode::RUSR | Mode::WUSR).expect("a file");
-    fs::File::from(file).write_all(content.as_bytes()).expect("a file");
-}
-
-fn read_at(dir: &OwnedFd) -> String {
-    let file = rustix::fs::openat(dir, "f", OFlags::RDONLY, Mode::empty()).expect("a file");
-    std::io::read_to_string(fs::File::from(file)).expect("text")
-}
-
-#[test]
-fn a_tree_of_any_depth_is_backed_up_and_restored() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let (source, repo, target) =
-        (dir.path().join("source"), dir.path().join("repo"), dir.path().join("target"));
-    fs::create_dir(&source).expect("a directory");
-    let deepest = descend(&source, DEEP, true);
-    for (at, content) in TIMES.iter().zip(["one", "two"]) {
-        write_at(&deepest, content);
-        ours::back_up(&source, &repo, *at);
-    }
-    for (at, content) in TIMES.iter().zip(["one", "two"]) {
-        ours::try_restore_over(&repo, *at, &target, &Problems::default()).expect("a restore");
-        assert_eq!(read_at(&descend(&target, DEEP, false)), content);
-    }
-    // Nothing in the standard library removes as deep a tree.
-    let kept = dir.keep();
-    assert!(Command::new("rm").arg("-rf").arg(kept).status().expect("rm").success());
 }
 
 #[test]
