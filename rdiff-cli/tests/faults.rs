@@ -437,6 +437,38 @@ fn a_signal_stops_a_job_and_the_next_run_goes_on() {
     scene.ours_under(&inject, &["restore", "disk/repo", "target"]).ends(&[1], &["stopped by SIGTERM"]);
 }
 
+/// Runs the program, slow in reading one file of 200 pieces, and given a signal by the last call before that. It must
+/// not read to the end.
+#[track_caller]
+fn stops_within(scene: &Scene, slow: &str, before: &str, words: &[&str]) {
+    let (slow, log) = (scene.text(slow), scene.text("strace.log"));
+    let delay = "inject=read,pread64:delay_exit=20000";
+    let signal = format!("inject={before}:signal=SIGTERM:when=1");
+    let trace = format!("trace=read,pread64,{before}");
+    let strace = ["-o", &log, "-P", &slow, "-e", &trace, "-e", delay, "-e", &signal];
+    scene.ours_under(&strace, words).ends(&[1], &["stopped by SIGTERM"]);
+    let log = fs::read_to_string(log).expect("a log");
+    let pieces = log.lines().filter(|line| line.contains("read(") || line.contains("pread64(")).count();
+    assert!(log.contains("SIGTERM") && pieces < 200, "{pieces} pieces were read");
+}
+
+#[test]
+fn a_signal_stops_a_job_in_the_midst_of_a_large_file() {
+    let mut scene = Scene::new();
+    scene.write("source/large", &vec![1; 200 * (256 << 10)]);
+    scene.time = 1000;
+    stops_within(
+        &scene,
+        "source/large",
+        "flistxattr",
+        &["--current-time", "1000", "backup", "source", "disk/repo"],
+    );
+    scene.backup().ends(&[0], &[]);
+    stops_within(&scene, "disk/repo/large", "statx", &["restore", "disk/repo", "target"]);
+    assert!(!scene.at("target/large").exists(), "a part of a file under its name");
+    scene.verifies();
+}
+
 #[test]
 fn a_repository_in_its_own_source_is_left_out_and_that_is_said_once() {
     let mut scene = Scene::new();

@@ -6,7 +6,7 @@
 use crate::entry::{Digest, Entry, File, Kind, Name};
 use crate::error::{Error, Problem, ProblemKind, Result};
 use crate::merge::{AtPath, Pair, merge_join};
-use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::increments::{Chain, FileContent, Increments, MOST_WAYS};
@@ -159,6 +159,18 @@ pub fn compare(
     request: &CompareRequest,
     filter: impl Filter,
     monitor: &dyn Monitor,
+    on_difference: impl FnMut(Difference),
+) -> Result<CompareReport> {
+    Stop::watched(monitor, |stop| compare_until(stop, repo, source, request, filter, monitor, on_difference))
+}
+
+fn compare_until(
+    stop: &Stop,
+    repo: &Arc<Repository>,
+    source: &Arc<dyn Source>,
+    request: &CompareRequest,
+    filter: impl Filter,
+    monitor: &dyn Monitor,
     mut on_difference: impl FnMut(Difference),
 ) -> Result<CompareReport> {
     let at = repo.session_at(request.at)?;
@@ -186,20 +198,24 @@ pub fn compare(
     let jobs = merge_join(entries, found)
         .filter_map(|pair| pair.and_then(|p| planner.borrow_mut().plan(p)).transpose());
     let chunks = Chunks::new(jobs, 256, 4 << 20, |job: &Job| job.weight(request.method));
-    let worker = Worker { repo: Arc::clone(repo), source: Arc::clone(source), recorded, at };
+    let worker =
+        Worker { repo: Arc::clone(repo), source: Arc::clone(source), recorded, at, stop: stop.clone() };
     let results = pool.map_ordered(chunks, 2 * workers, move |(jobs, error): (Vec<Job>, Option<Error>)| {
         let mut buffers = Buffers::default();
         (jobs.into_iter().map(|job| worker.run(job, &mut buffers)).collect::<Vec<_>>(), error)
     });
     let mut report = CompareReport::default();
     for (done, error) in results {
+        if stop.is_set() {
+            return Err(Error::Cancelled);
+        }
         for done in done {
             report.take(done?, monitor, &mut on_difference);
         }
         if let Some(e) = error {
             return Err(e);
         }
-        if monitor.cancelled() {
+        if stop.ask(monitor) {
             return Err(Error::Cancelled);
         }
     }
@@ -463,6 +479,7 @@ struct Worker {
     source: Arc<dyn Source>,
     recorded: Recording,
     at: SessionTime,
+    stop: Stop,
 }
 
 impl Worker {
@@ -538,16 +555,16 @@ impl Worker {
         let differs = match &both.data {
             Data::Unasked | Data::Digest(None) => false,
             Data::Digest(Some(Known { digest, .. })) => {
-                let mut file = self.source.open(both.path.as_path())?;
-                let (found, length) = hash(&mut file, &mut buffers.ours)?;
+                let file = self.source.open(both.path.as_path())?;
+                let (found, length) = hash(&mut self.stop.over(file), &mut buffers.ours)?;
                 *read += length;
                 found != *digest
             }
             Data::Content(chain, digest) => {
                 let content = self.content(&both.old, chain, *digest, buffers);
                 let mut equals = |content: io::Result<FileContent>, buffers: &mut Buffers| {
-                    let mut file = self.source.open(both.path.as_path())?;
-                    is_equal(&mut file, &mut content?, buffers, read)
+                    let file = self.source.open(both.path.as_path())?;
+                    is_equal(&mut self.stop.over(file), &mut content?, buffers, read)
                 };
                 match equals(content, buffers) {
                     Ok(true) => false,
@@ -575,7 +592,8 @@ impl Worker {
             ways = self.repo.ways_to(entry, self.at).ok().filter(|now| *now != ways)?;
             for chain in &ways {
                 let open = || self.repo.open_chain(entry, chain, self.at).ok();
-                let found = open().and_then(|mut content| hash(&mut content, &mut buffers.ours).ok());
+                let found =
+                    open().and_then(|content| hash(&mut self.stop.over(content), &mut buffers.ours).ok());
                 if found.is_some_and(|(found, _)| Some(found) == digest) {
                     return open();
                 }
@@ -597,7 +615,9 @@ impl Worker {
         let candidates = chain.candidates(&mirror, self.recorded.interrupted);
         if let (Some(digest), [_, other]) = (digest, &candidates[..]) {
             let is_right = |content: io::Result<FileContent>, buf: &mut [u8]| {
-                content.and_then(|mut c| hash(&mut c, buf)).is_ok_and(|(found, _)| found == digest)
+                content
+                    .and_then(|c| hash(&mut self.stop.over(c), buf))
+                    .is_ok_and(|(found, _)| found == digest)
             };
             if !is_right(open(chain), &mut buffers.ours) {
                 return open(other);

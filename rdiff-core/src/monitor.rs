@@ -42,10 +42,13 @@
 //! Silent.event(&Event::Note("nobody hears it"));
 //! ```
 
-use crate::error::Problem;
+use crate::error::{Error, Problem, Result};
 use crate::path::RepoPath;
 use crate::time::SessionTime;
-use std::sync::Mutex;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Watches a job. All methods may be called from several threads.
 pub trait Monitor: Sync + Send {
@@ -57,7 +60,8 @@ pub trait Monitor: Sync + Send {
         let _ = (counter, by);
     }
 
-    /// Asked between paths: should the job stop?
+    /// Should the job stop? Asked between paths, and some times a second by a thread that does nothing else, so
+    /// that a job stops in the midst of a large file too.
     fn cancelled(&self) -> bool {
         false
     }
@@ -126,6 +130,89 @@ pub enum Counter {
     Increments,
     Problems,
     Barriers,
+}
+
+/// Whether a job is to stop, for the loops of its workers: they have no monitor.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// How long a monitor may have said that the job is to stop before its workers know.
+    const EVERY: Duration = Duration::from_millis(100);
+
+    /// Runs a job, and meanwhile asks the monitor whether it is to stop. What the job fails with after that is
+    /// [`Error::Cancelled`], but for a full disk: there is something to be done about that.
+    pub(crate) fn watched<T>(monitor: &dyn Monitor, job: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let (stop, is_over) = (Self::default(), AtomicBool::new(false));
+        let done = std::thread::scope(|scope| {
+            let watch = || {
+                while !is_over.load(Ordering::Acquire) && !stop.ask(monitor) {
+                    std::thread::park_timeout(Self::EVERY);
+                }
+            };
+            // Where there can't be another thread, the job is asked between paths alone.
+            let watcher = std::thread::Builder::new().name("watch".to_owned()).spawn_scoped(scope, watch);
+            let over = Over { is_over: &is_over, watcher: watcher.as_ref().ok().map(|w| w.thread()) };
+            let done = job(&stop);
+            drop(over);
+            done
+        });
+        match done {
+            Err(e) if stop.is_set() && !e.is_no_room() => Err(Error::Cancelled),
+            done => done,
+        }
+    }
+
+    /// Is the job to stop, as far as is known?
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// The same, asking the monitor.
+    pub(crate) fn ask(&self, monitor: &dyn Monitor) -> bool {
+        if !self.is_set() && monitor.cancelled() {
+            self.0.store(true, Ordering::Release);
+        }
+        self.is_set()
+    }
+
+    /// An error if the job is to stop.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.is_set() { Err(io::Error::other("the job was stopped")) } else { Ok(()) }
+    }
+
+    /// A reader that fails when the job is to stop.
+    pub(crate) fn over<R>(&self, reader: R) -> Stoppable<'_, R> {
+        Stoppable { reader, stop: self }
+    }
+}
+
+/// Tells the watcher that the job is over, also when that panics.
+struct Over<'a> {
+    is_over: &'a AtomicBool,
+    watcher: Option<&'a std::thread::Thread>,
+}
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+        if let Some(watcher) = self.watcher {
+            watcher.unpark();
+        }
+    }
+}
+
+/// What [`Stop::over`] returns.
+pub(crate) struct Stoppable<'s, R> {
+    pub(crate) reader: R,
+    pub(crate) stop: &'s Stop,
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stop.check()?;
+        self.reader.read(buf)
+    }
 }
 
 /// Says nothing.

@@ -22,7 +22,7 @@ use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::index::IndexWriter;
 use crate::format::names::IncrementKind;
 use crate::merge::merge_join;
-use crate::monitor::{Event, Monitor, Phase};
+use crate::monitor::{Event, Monitor, Phase, Stop};
 use crate::path::RepoPath;
 use crate::pool::{Chunks, Pool};
 use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
@@ -118,6 +118,10 @@ pub fn undo_newest(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressRepo
 /// # Errors
 /// As [`regress`].
 pub(crate) fn undo_failed(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressReport> {
+    Stop::watched(monitor, |stop| undo_until(stop, writer, monitor))
+}
+
+fn undo_until(stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<RegressReport> {
     let repo = Arc::clone(writer.repo());
     let files = repo.data_files()?;
     let MirrorState::Interrupted { good, failed } = state_of(&files, repo.path())? else {
@@ -132,6 +136,7 @@ pub(crate) fn undo_failed(writer: &Writer, monitor: &dyn Monitor) -> Result<Regr
         good,
         failed,
         next_staged: AtomicU64::new(0),
+        stop: stop.clone(),
     };
     let undo = Arc::new(undo);
     undo.clear_staging()?;
@@ -151,6 +156,7 @@ struct Undo {
     good: SessionTime,
     failed: SessionTime,
     next_staged: AtomicU64,
+    stop: Stop,
 }
 
 impl Undo {
@@ -275,7 +281,7 @@ impl Undo {
             if let Some(e) = error {
                 return Err(e);
             }
-            if monitor.cancelled() {
+            if self.stop.ask(monitor) {
                 return Err(Error::Cancelled);
             }
         }

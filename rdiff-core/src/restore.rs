@@ -16,7 +16,7 @@ pub use wanted::stat_of;
 use crate::entry::{Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::merge::{AtPath, merge_join};
-use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::nest::Nest;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
@@ -143,6 +143,17 @@ pub fn restore(
     filter: impl Filter + Clone + 'static,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
+    Stop::watched(monitor, |stop| restore_until(stop, repo, target, request, filter, monitor))
+}
+
+fn restore_until(
+    stop: &Stop,
+    repo: &Arc<Repository>,
+    target: &Path,
+    request: &RestoreRequest,
+    filter: impl Filter + Clone + 'static,
+    monitor: &dyn Monitor,
+) -> Result<RestoreReport> {
     let at = repo.session_at(request.at)?;
     let mut entries = repo.metadata_at(at, request.subtree.as_path(), Detail::All)?.peekable();
     let first = match entries.peek() {
@@ -177,6 +188,7 @@ pub fn restore(
         caps: Capabilities { acls: request.acls, xattrs: request.xattrs, ..Capabilities::full() },
         at,
         interrupted,
+        stop: stop.clone(),
         never_drop_acls: request.never_drop_acls,
     };
     let worker = Arc::new(worker);
@@ -213,13 +225,16 @@ pub fn restore(
         copied_links: 0,
     };
     for (done, error) in results {
+        if stop.is_set() {
+            return Err(Error::Cancelled);
+        }
         for done in done {
             finisher.finish(done?)?;
         }
         if let Some(e) = error {
             return Err(e);
         }
-        if monitor.cancelled() {
+        if stop.ask(monitor) {
             return Err(Error::Cancelled);
         }
     }

@@ -9,7 +9,7 @@ use crate::delta;
 use crate::entry::{Digest, Entry};
 use crate::error::{Error, Result, chain as in_words};
 use crate::format::names::IncrementKind;
-use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::path::RepoPathBuf;
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::history::{Damaged, Lifeline, Timeline};
@@ -168,6 +168,15 @@ pub fn verify(
     request: &VerifyRequest,
     monitor: &dyn Monitor,
 ) -> Result<VerifyReport> {
+    Stop::watched(monitor, |stop| verify_until(stop, repo, request, monitor))
+}
+
+fn verify_until(
+    stop: &Stop,
+    repo: &Arc<Repository>,
+    request: &VerifyRequest,
+    monitor: &dyn Monitor,
+) -> Result<VerifyReport> {
     let interrupted = match repo.state()? {
         MirrorState::Interrupted { good, .. } => Some(good),
         _ => None,
@@ -182,7 +191,12 @@ pub fn verify(
     };
     let mut run = Run {
         repo,
-        worker: Arc::new(Worker { repo: Arc::clone(repo), interrupted, in_memory: request.in_memory }),
+        worker: Arc::new(Worker {
+            repo: Arc::clone(repo),
+            interrupted,
+            in_memory: request.in_memory,
+            stop: stop.clone(),
+        }),
         pool: Arc::new(Pool::new(workers)),
         monitor,
         report: VerifyReport::default(),
@@ -273,13 +287,16 @@ impl Run<'_> {
                 (jobs.into_iter().map(|job| worker.run(&job, &mut buf)).collect::<Vec<_>>(), error)
             });
         for (tallies, error) in results {
+            if self.worker.stop.is_set() {
+                return Err(Error::Cancelled);
+            }
             for tally in tallies {
                 self.report.take(tally, self.monitor);
             }
             if let Some(e) = error {
                 return Err(e);
             }
-            if self.monitor.cancelled() {
+            if self.worker.stop.ask(self.monitor) {
                 return Err(Error::Cancelled);
             }
         }
@@ -513,6 +530,7 @@ struct Worker {
     /// The last good session, if the one after it failed.
     interrupted: Option<SessionTime>,
     in_memory: u64,
+    stop: Stop,
 }
 
 impl Worker {
@@ -540,8 +558,8 @@ impl Worker {
                 None => {}
                 Some(Err(why)) => found = Rebuilt { content: Err(why.clone()), files: Vec::new() },
                 Some(Ok(chain)) => {
-                    found = self.of_candidates(version, chain, |mut content| {
-                        hash(&mut content, buf).map(|found| (found, found))
+                    found = self.of_candidates(version, chain, |content| {
+                        hash(&mut self.stop.over(content), buf).map(|found| (found, found))
                     });
                     tally.bytes += found.content.as_ref().map_or(0, |(_, length)| *length);
                 }

@@ -15,7 +15,7 @@ use crate::entry::Entry;
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::stats::SessionStatistics;
 use crate::merge::{AtPath, merge_join};
-use crate::monitor::{Event, Monitor};
+use crate::monitor::{Event, Monitor, Stop};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::disk::{Disk, RealDisk, remove_all};
@@ -195,6 +195,7 @@ pub(in crate::backup) struct Shared {
     ownership: Ownership,
     caps: Capabilities,
     options: Options,
+    stop: Stop,
 }
 
 /// Backs up `source` to the repository at `target`, which is made if it isn't there.
@@ -252,7 +253,9 @@ pub(crate) fn backup_on(
     started: std::time::SystemTime,
 ) -> Result<BackupReport> {
     let opened = open_repository(&disk, request, monitor)?;
-    let done = run(source, guard, Arc::clone(&disk), &opened, request, filter, monitor, started);
+    let done = Stop::watched(monitor, |stop| {
+        run(stop, source, guard, Arc::clone(&disk), &opened, request, filter, monitor, started)
+    });
     if let Err(e) = &done
         && (matches!(e, Error::SourceVanished { .. }) || e.is_no_room())
     {
@@ -274,6 +277,7 @@ fn take_back((repo, writer, ..): &Opened, disk: &dyn Disk, request: &BackupReque
 /// Writes the session. All workers have ended when this returns.
 #[expect(clippy::too_many_arguments, reason = "what a caller gave, and the repository opened for it")]
 fn run(
+    stop: &Stop,
     source: Arc<dyn Source>,
     guard: &dyn SourceGuard,
     disk: Arc<dyn Disk>,
@@ -311,6 +315,7 @@ fn run(
         ownership,
         caps,
         options: options.clone(),
+        stop: stop.clone(),
     });
 
     let left_out = LeftOut::default();
@@ -360,13 +365,17 @@ fn run(
         },
     );
     for (staged, error) in results {
+        // What workers could not do because of it is no problem of a path.
+        if stop.is_set() {
+            return Err(Error::Cancelled);
+        }
         for (planned, outcome) in staged {
             recorder.take(planned, outcome?)?;
         }
         if let Some(e) = error {
             return Err(e);
         }
-        if monitor.cancelled() {
+        if stop.ask(monitor) {
             return Err(Error::Cancelled);
         }
     }

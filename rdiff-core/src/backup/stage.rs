@@ -335,7 +335,8 @@ impl Shared {
         let Some(old) = old.filter(|o| o.entry.file().is_some_and(|f| f.size == read.size)) else {
             return Ok(false);
         };
-        let Some((mut file, _)) = self.old_content(&old.entry)? else { return Ok(false) };
+        let Some((file, _)) = self.old_content(&old.entry)? else { return Ok(false) };
+        let mut file = self.stop.over(file);
         tools.old.resize(BUFFER, 0);
         let mut hasher = Hasher::default();
         loop {
@@ -373,7 +374,7 @@ impl Shared {
                 let (mut file, place) = self.create_new(new)?;
                 let shown = place.clone().unwrap_or_else(|| self.mirror(new));
                 let old_place = old.map_or_else(|| self.mirror(new), |o| self.mirror(&o.entry));
-                let (mut mirror, _) = self.open_mirror(&old_place)?;
+                let mut mirror = self.stop.over(self.open_mirror(&old_place)?.0);
                 tools.old.resize(BUFFER, 0);
                 let copied = crate::repo::put::copy_sparse(&mut mirror, &mut *file, u64::MAX, &mut tools.old);
                 self.session.io(
@@ -612,7 +613,8 @@ impl Shared {
         let place = self.increment_place(entry, IncrementKind::Snapshot, gzipped);
         let file = self.retry_over(&place, || self.disk.create(&place))?;
         let mut sink = Sink::new(file, gzipped, entry.size());
-        if let Some((mut old, _)) = self.old_content(entry)? {
+        if let Some((old, _)) = self.old_content(entry)? {
+            let mut old = self.stop.over(old);
             tools.old.resize(BUFFER, 0);
             loop {
                 let n =
@@ -673,6 +675,7 @@ impl Shared {
             Content::Written { file, scan, .. } => {
                 let basis = self.session.io(Doing::Read, &self.mirror(entry), file.reader())?;
                 let len = self.session.io(Doing::Stat, &self.mirror(entry), basis.metadata())?.len();
+                let (basis, old) = (self.stop.over(basis), self.stop.over(old));
                 match scan {
                     Some(scan) => encoder.encode_with(scan.clone(), &basis, len, &old, old_len, sink),
                     None => encoder.encode(&basis, len, &old, old_len, sink),
@@ -700,6 +703,7 @@ struct LargeCopy<'a> {
 
 impl LargeCopy<'_> {
     fn take(&mut self, bytes: &[u8], old_buf: &mut [u8]) -> Result<(), StageError> {
+        self.shared.stop.check().map_err(|e| StageError::Source(ProblemKind::Update, e))?;
         self.hasher.update(bytes);
         let mut equal = false;
         if let Some((mirror, scan)) = &mut self.mirror {
@@ -733,8 +737,8 @@ impl LargeCopy<'_> {
             let mut at = 0;
             while at < self.offset {
                 let n = buf.len().min((self.offset - at) as usize);
-                let n =
-                    self.shared.session.io(Doing::Read, &shown, read_at_full(mirror, &mut buf[..n], at))?;
+                let n = self.shared.stop.check().and_then(|()| read_at_full(mirror, &mut buf[..n], at));
+                let n = self.shared.session.io(Doing::Read, &shown, n)?;
                 if n == 0 {
                     break;
                 }

@@ -72,6 +72,7 @@ mod matching;
 mod search;
 mod window;
 
+use crate::monitor::Stoppable;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -108,6 +109,13 @@ pub trait ReadAt {
     /// # Errors
     /// Whatever the file says. `Interrupted` is tried again by the callers in this module.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl<R: ReadAt> ReadAt for Stoppable<'_, R> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.stop.check()?;
+        self.reader.read_at(buf, offset)
+    }
 }
 
 impl ReadAt for File {

@@ -98,7 +98,7 @@ impl Undo {
         buf: &mut [u8],
     ) -> Result<Fix> {
         let entry = &touched.entry;
-        let mut content = self.repo.open_chain(entry, chain, self.good)?;
+        let mut content = self.stop.over(self.repo.open_chain(entry, chain, self.good)?);
         let staged = self.staged();
         let mut file = self.io(Doing::Create, &staged, self.disk.create(&staged))?;
         let wrong =
@@ -144,7 +144,7 @@ impl Undo {
     }
 
     fn digest_of(&self, place: &StoredPath, buf: &mut [u8]) -> Result<Digest> {
-        let mut file = match self.repo.root().open_file(place.as_bytes()) {
+        let file = match self.repo.root().open_file(place.as_bytes()) {
             Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
                 let open = Applied { mode: Some(0o600), ..Applied::default() };
                 self.io(Doing::SetAttributes, place, self.disk.set_attributes(place, &open))?;
@@ -152,7 +152,7 @@ impl Undo {
             }
             other => self.io(Doing::Open, place, other)?,
         };
-        let mut hasher = Hasher::default();
+        let (mut file, mut hasher) = (self.stop.over(file), Hasher::default());
         loop {
             match self.io(Doing::Read, place, read_full(&mut file, buf))? {
                 0 => return Ok(hasher.finish()),

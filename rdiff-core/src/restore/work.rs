@@ -3,6 +3,7 @@
 use super::plan::{Job, Work};
 use crate::entry::{Digest, Entry};
 use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Refusal, Result};
+use crate::monitor::Stop;
 use crate::repo::Repository;
 use crate::repo::disk::Disk;
 use crate::repo::increments::{Base, Chain, Increments, MOST_WAYS};
@@ -41,6 +42,7 @@ pub(super) struct Worker {
     /// The last good session, if the one after it failed: its increments may be there without need.
     pub(super) interrupted: Option<SessionTime>,
     pub(super) never_drop_acls: bool,
+    pub(super) stop: Stop,
 }
 
 impl Worker {
@@ -96,7 +98,8 @@ impl Worker {
 
     /// Has the file in the target this content already?
     pub(super) fn is_content(&self, place: &StoredPath, digest: Digest, tools: &mut Tools) -> bool {
-        let Ok(mut file) = self.disk.root().open_file(place.as_bytes()) else { return false };
+        let Ok(file) = self.disk.root().open_file(place.as_bytes()) else { return false };
+        let mut file = self.stop.over(file);
         let mut hasher = Hasher::default();
         loop {
             match read_full(&mut file, &mut tools.buf) {
@@ -154,7 +157,8 @@ impl Worker {
         let root = self.disk.root();
         let from = root.path_of(first.as_bytes());
         let shown = root.path_of(job.place.as_bytes());
-        let mut content = root.open_file(first.as_bytes()).while_doing(Doing::Open, &from)?;
+        let content = root.open_file(first.as_bytes()).while_doing(Doing::Open, &from)?;
+        let mut content = self.stop.over(content);
         let mut file = self.disk.create(&job.place).while_doing(Doing::Create, &shown)?;
         match copy_sparse(&mut content, &mut *file, u64::MAX, &mut Tools::default().buf) {
             Err(CopyError::Read(e)) => Err(e).while_doing(Doing::Read, &from)?,
@@ -175,7 +179,7 @@ impl Worker {
     ) -> Result<Option<Problem>> {
         let entry = &job.entry;
         let mut content = match self.repo.open_chain(entry, chain, self.at) {
-            Ok(content) => content,
+            Ok(content) => self.stop.over(content),
             Err(e) => return Ok(Some(problem(ProblemKind::List, entry, crate::error::chain(&e)))),
         };
         let shown = self.disk.root().path_of(job.place.as_bytes());
