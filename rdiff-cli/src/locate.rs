@@ -32,8 +32,9 @@ pub enum LocateError {
 
 /// What may be meant by a path in no repository.
 fn no_repository(path: &Path) -> String {
+    let is_here = matches!(Location::parse(path.as_os_str()), Ok(Location::Local(_)));
     match path.try_exists() {
-        Ok(false) => "there is nothing of that name here".to_owned(),
+        Ok(false) if is_here => "there is nothing of that name here".to_owned(),
         _ => "one is a directory with rdiff-backup-data in it, which the first backup makes".to_owned(),
     }
 }

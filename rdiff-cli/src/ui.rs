@@ -187,7 +187,8 @@ impl Ui {
         names.insert(0, (path.display().to_string(), name.to_owned()));
     }
 
-    fn named<'m>(&self, message: &'m str) -> Cow<'m, str> {
+    /// A text in which paths have their other names.
+    pub(crate) fn named<'m>(&self, message: &'m str) -> Cow<'m, str> {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         names.iter().fold(Cow::Borrowed(message), |text, (path, name)| {
             if text.contains(path) { Cow::Owned(text.replace(path, name)) } else { text }

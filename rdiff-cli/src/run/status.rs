@@ -19,7 +19,8 @@ pub(crate) fn status(args: &action::Status, cx: &Context<'_>) -> Outcome {
     let trouble = trouble(&found, oldest, cx);
     cx.result(&result(&found, &trouble, oldest, cx));
     if cx.json().is_none() {
-        cx.print(text(&found, &trouble, &repo, cx))?;
+        let text = text(&found, &trouble, &repo, cx);
+        cx.print(cx.ui.named(&text).as_bytes())?;
     }
     Ok(trouble.iter().fold(Exit::OK, |exit, (bit, _)| exit | *bit))
 }
@@ -96,7 +97,7 @@ fn result(
         "mirror_size": found.last.as_ref().map(|s| s.source_file_size as u64),
         "increments_size": found.increments_size,
         "statistics": found.last.as_ref().map(statistics),
-        "trouble": trouble.iter().map(|(_, text)| text).collect::<Vec<_>>(),
+        "trouble": trouble.iter().map(|(_, text)| cx.ui.named(text)).collect::<Vec<_>>(),
     })
 }
 

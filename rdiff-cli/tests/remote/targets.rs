@@ -58,6 +58,38 @@ fn a_restore_to_another_host_goes_through_a_mount_made_for_it() {
 }
 
 #[test]
+fn a_repository_on_another_host_is_looked_at_as_one_here() {
+    let lab = Lab::new();
+    let repo = repository(&lab, "repo");
+    let hello = repo.join("hello");
+    let looks: [(&[&str], &camino::Utf8Path, i32); 8] = [
+        (&["status"], &repo, 0),
+        (&["status", "--max-age", "1D"], &repo, 2),
+        (&["history"], &hello, 0),
+        (&["history", "--all"], &repo.join("sub/deep"), 0),
+        (&["diff"], &hello, 8),
+        (&["diff", "--patch", "--at", "1B"], &repo, 8),
+        (&["diff", "--at", "1B", "--to", "1B"], &repo, 0),
+        (&["history"], &repo.join("never"), 1),
+    ];
+    for (words, path, code) in looks {
+        let (here, there) = (path.to_string(), host(path));
+        let local = types(&lab, &[words, &[&here]].concat(), code);
+        let remote = types(&lab, &[words, &[&there]].concat(), code);
+        let plain = |said: &str| said.replace(&host(&repo), "REPO").replace(repo.as_str(), "REPO");
+        // The age is that of the moment.
+        let lines =
+            |said: &str| plain(said).lines().filter(|l| !l.contains(" ago")).collect::<Vec<_>>().join("\n");
+        assert_eq!(lines(&remote), lines(&local), "{words:?}");
+    }
+    let said = types(&lab, &["--json", "diff", &host(&hello)], 8);
+    let other = types(&lab, &["status", &host(&lab.path("src"))], 1);
+    assert!(other.contains("one is a directory with rdiff-backup-data in it"), "{other}");
+    assert!(said.contains(r#""path":"hello""#) && said.contains("+hello again"), "{said}");
+    assert!(lab.mounts().is_empty(), "{:?}", lab.mounts());
+}
+
+#[test]
 fn a_repository_on_another_host_is_read_and_not_written() {
     let lab = Lab::new();
     let (repo, src) = (repository(&lab, "repo"), lab.path("src"));
