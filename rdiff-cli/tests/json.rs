@@ -32,7 +32,8 @@ impl Said {
 #[track_caller]
 fn run(dir: &Path, line: &str, code: i32) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdiff-backup"));
-    let done = command.args(line.split(' ')).current_dir(dir).env("TZ", "UTC").output().unwrap();
+    let done =
+        command.args(line.split(' ')).current_dir(dir).env("TZ", "UTC").env("HOME", dir).output().unwrap();
     let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(code), "{line}: {stderr}");
     let text = String::from_utf8(done.stdout).expect("UTF-8");
@@ -79,6 +80,7 @@ fn a_backup_tells_what_it_did() {
 #[test]
 fn every_action_speaks_json_and_every_field_is_documented() {
     let (dir, mut all) = two_sessions();
+    fs::create_dir(dir.path().join("jobs")).unwrap();
     let stats = "r/rdiff-backup-data/session_statistics.2023-11-14T22:13:20Z.data";
     for (line, code) in [
         ("list files r", 0),
@@ -104,6 +106,17 @@ fn every_action_speaks_json_and_every_field_is_documented() {
         ("list files nowhere", 1),
         ("--api-version 300 info", 1),
         ("backup s", 2),
+        ("job --jobs-dir jobs add web s --repo jr --older-than 1Y", 0),
+        ("--dry-run job --jobs-dir jobs run web", 0),
+        ("job --jobs-dir jobs run --all", 0),
+        ("job --jobs-dir jobs list", 0),
+        ("job --jobs-dir jobs status", 0),
+        ("job --jobs-dir jobs schedule web --daily 02:00", 0),
+        ("--dry-run job --jobs-dir jobs restore web --to jout", 0),
+        ("job --jobs-dir jobs restore web --to jout", 0),
+        ("doctor --jobs-dir jobs web", 2),
+        ("job --jobs-dir jobs remove web", 0),
+        ("setup host:/srv --jobs-dir jobs --dry-run", 0),
     ] {
         all.push(run(dir.path(), &format!("--json {line}"), code));
     }
@@ -113,6 +126,9 @@ fn every_action_speaks_json_and_every_field_is_documented() {
     all.push(run(dir.path(), "--json verify r", 2));
     all.push(run(dir.path(), "--json remove increments --older-than 1B r", 2));
     all.push(run(dir.path(), "--json remove increments --older-than now r", 0));
+    let tried: BTreeSet<&str> = all.iter().filter_map(|said| said.lines[0]["action"].as_str()).collect();
+    let untried: Vec<String> = actions().into_iter().filter(|name| !tried.contains(&**name)).collect();
+    assert!(untried.is_empty(), "not tried: {untried:?}");
     let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/json.md")).unwrap();
     let mut words = BTreeSet::new();
     for line in all.iter().flat_map(|said| &said.lines) {
@@ -124,6 +140,17 @@ fn every_action_speaks_json_and_every_field_is_documented() {
     for kind in ["file", "change", "increment", "difference", "bad_file", "version", "message"] {
         assert!(all.iter().any(|said| !said.of(kind).is_empty()), "nothing said {kind}");
     }
+}
+
+/// The words of each action that there is.
+fn actions() -> Vec<String> {
+    let mut names = Vec::new();
+    for action in rdiff_cli::args::command().get_subcommands() {
+        let tasks: Vec<_> = action.get_subcommands().collect();
+        names.extend(tasks.iter().map(|task| format!("{} {}", action.get_name(), task.get_name())));
+        names.extend(tasks.is_empty().then(|| action.get_name().to_owned()));
+    }
+    names
 }
 
 fn collect_fields(value: &Value, words: &mut BTreeSet<String>) {
