@@ -106,25 +106,19 @@ fn literal(byte: u8) -> String {
     }
 }
 
-/// Bytes as the original prints them in its messages, for example `b'src/a'`.
+/// Bytes as messages show them, in one line: `'src/a'`, with `\n` for a newline and `\xff` for what is no text.
 pub(super) struct Quoted<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quote = if self.0.contains(&b'\'') && !self.0.contains(&b'"') { '"' } else { '\'' };
-        write!(f, "b{quote}")?;
-        for &byte in self.0 {
-            match byte {
-                b'\\' => f.write_str(r"\\")?,
-                b'\n' => f.write_str(r"\n")?,
-                b'\r' => f.write_str(r"\r")?,
-                b'\t' => f.write_str(r"\t")?,
-                b' '..=b'~' if char::from(byte) == quote => write!(f, r"\{quote}")?,
-                b' '..=b'~' => write!(f, "{}", char::from(byte))?,
-                _ => write!(f, r"\x{byte:02x}")?,
+        f.write_str("'")?;
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
             }
+            chunk.invalid().iter().try_for_each(|byte| write!(f, r"\x{byte:02x}"))?;
         }
-        write!(f, "{quote}")
+        f.write_str("'")
     }
 }
 
@@ -134,13 +128,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn bytes_are_quoted_as_the_original_does() {
+    fn bytes_are_shown_in_one_line() {
         for (bytes, text) in [
-            (&b"src/a"[..], "b'src/a'"),
-            (b"", "b''"),
-            (b"sr'c/x", "b\"sr'c/x\""),
-            (b"sr'\"c", r#"b'sr\'"c'"#),
-            (b"a\\b\n\t\r\x00\xff", r"b'a\\b\n\t\r\x00\xff'"),
+            (&b"src/a"[..], "'src/a'"),
+            (b"", "''"),
+            ("sr'c/é*".as_bytes(), "'sr'c/é*'"),
+            (b"a\\b\n\t\r\x00\xff", r"'a\b\n\t\r\u{0}\xff'"),
         ] {
             assert_eq!(Quoted(bytes).to_string(), text);
         }

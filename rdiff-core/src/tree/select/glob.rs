@@ -46,11 +46,6 @@ pub(super) fn is_glob(text: &[u8]) -> bool {
     text.iter().any(|b| b"*?[\\".contains(b)) || without_marker(text).is_some()
 }
 
-/// What the original names when the glob cannot match: without `ignorecase:`, cut after the first `**`.
-pub(super) fn shown(text: &[u8]) -> &[u8] {
-    until_double_star(without_marker(text).unwrap_or(text))
-}
-
 impl Glob {
     /// Compiles a glob as typed.
     pub(super) fn new(text: &[u8]) -> Result<Self, GlobError> {
@@ -233,6 +228,5 @@ mod tests {
         assert_eq!(Glob::new(b"s/[z-a]").unwrap_err(), GlobError::BackwardRange(b'z', b'a'));
         assert!(Glob::new(b"//*").is_err());
         assert!(Glob::new(b"s/**//x").is_ok());
-        assert_eq!(shown(b"ignorecase:s/**/x"), b"s/**");
     }
 }

@@ -71,7 +71,7 @@ const DATA_DIRECTORY: &[u8] = b"rdiff-backup-data";
 /// How many lines off the source are warned about, for each list.
 const MAX_WARNINGS: usize = 5;
 
-/// Something odd in the rules that does not stop the job. The text is the original's.
+/// Something odd in the rules that does not stop the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -91,55 +91,49 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::OffSource { line, list, base } => write!(
-                f,
-                "File specification '{}' in filelist {list} doesn't start with correct prefix {}. Ignoring.",
-                Quoted(line),
-                Quoted(base)
-            ),
-            Warning::NoMoreWarnings => f.write_str("Future prefix errors will not be logged"),
+            Warning::OffSource { line, list, base } => {
+                write!(f, "{} in {list} is not in the source {}, and is ignored", Quoted(line), Quoted(base))
+            }
+            Warning::NoMoreWarnings => {
+                f.write_str("more lines that are not in the source are ignored without a word")
+            }
         }
     }
 }
 
-/// Why rules cannot be used. The texts of the first four are the original's.
+/// Why rules cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelectError {
     /// The last rule can only include, which is the default anyway.
     #[error(
-        "Last selection expression {rule}\nonly specifies that files be included.  Because the default is to\n\
-         include all files, the expression is redundant.  Exiting because this\nprobably isn't what you meant"
+        "the last rule, {rule}, only includes, but what no rule excludes is taken anyway; put --exclude '**' behind \
+         it to take nothing else"
     )]
     LastOnlyIncludes {
-        /// What the original calls the rule.
+        /// The rule as an option, and of a list its line.
         rule: String,
     },
     /// A path or glob that does not reach the source.
     #[error(
-        "The file specification '{}'\ncannot match any files in the base directory '{}'.\nUseful file \
-         specifications begin with the base directory or some\npattern (such as '**') which matches the base \
-         directory",
+        "{} matches nothing in {base}; a path or pattern begins with that, as typed, or with '**'",
         Quoted(spec),
-        Quoted(base)
+        base = Quoted(base)
     )]
     CannotMatch {
-        /// The path, or the part of the glob that tells where it can match.
+        /// The path or glob.
         spec: Vec<u8>,
         /// The source.
         base: Vec<u8>,
     },
     /// `//` in a glob, before its first `**`.
-    #[error(
-        "Fatal Error while processing expression 'Consecutive '/'s found in globbing string {}'",
-        String::from_utf8_lossy(glob)
-    )]
+    #[error("the glob {} has two slashes in a row, so it matches nothing; write one", Quoted(glob))]
     ConsecutiveSlashes {
-        /// The glob up to its first `**`.
+        /// The glob.
         glob: Vec<u8>,
     },
     /// A size of 0.
-    #[error("Max and min file size must be a positive integer and not '{size}'")]
+    #[error("--max-file-size and --min-file-size want bytes, from 1 on, and not '{size}'")]
     FileSize {
         /// The size.
         size: u64,
@@ -153,7 +147,7 @@ pub enum SelectError {
         why: String,
     },
     /// A bad regular expression.
-    #[error("Failed compiling regular expression {}: {why}", String::from_utf8_lossy(pattern))]
+    #[error("the regular expression {} cannot be used: {why}", Quoted(pattern))]
     Regexp {
         /// As typed.
         pattern: Vec<u8>,
@@ -231,7 +225,7 @@ impl Selection {
         }
         let Builder { base, steps, warnings } = builder;
         if let Some(last) = steps.last().filter(|step| !step.can_exclude()) {
-            return Err(SelectError::LastOnlyIncludes { rule: last.original_name(rules) });
+            return Err(SelectError::LastOnlyIncludes { rule: last.name(rules) });
         }
         let rules = rules.iter().map(ToString::to_string).collect();
         Ok((Self { base, steps, rules }, warnings))
@@ -373,31 +367,10 @@ impl Step {
         self.sense == Sense::Exclude || list_excludes
     }
 
-    /// What the original calls an including condition, when it complains that it is the last.
-    fn original_name(&self, rules: &[Rule]) -> String {
-        match rules.get(self.rule) {
-            Some(Rule::Glob { pattern, .. }) => format!("Command-line include glob: {}", Quoted(pattern)),
-            Some(Rule::GlobbingFilelist { list, .. }) => {
-                let line = list.lines().find(|&(number, _)| Some(number) == self.line);
-                let glob = line.map_or(&b""[..], |(_, line)| line.strip_prefix(b"+ ").unwrap_or(line));
-                format!("Command-line include glob: {}", Quoted(glob))
-            }
-            Some(Rule::Regexp { pattern, .. }) => {
-                format!("Regular expression: {}", String::from_utf8_lossy(pattern))
-            }
-            Some(Rule::Filelist { list, .. }) => format!("Filelist: {}", list.name),
-            Some(Rule::SpecialFiles(_)) => "include special files".into(),
-            Some(Rule::SymbolicLinks(_)) => "include symbolic links".into(),
-            Some(Rule::DeviceFiles(_)) => "include device files".into(),
-            Some(Rule::Fifos(_)) => "include fifo files".into(),
-            Some(Rule::Sockets(_)) => "include socket files".into(),
-            Some(Rule::OtherFilesystems(_)) => "Match other filesystems".into(),
-            Some(Rule::IfPresent { name, .. }) => {
-                format!("Presence file: {}", String::from_utf8_lossy(name))
-            }
-            Some(rule) => rule.to_string(),
-            None => String::new(),
-        }
+    /// What to call it: the rule as an option, and of a list the line.
+    fn name(&self, rules: &[Rule]) -> String {
+        let rule = rules.get(self.rule).map(ToString::to_string).unwrap_or_default();
+        self.line.map_or_else(|| rule.clone(), |line| format!("{rule} (line {line})"))
     }
 }
 
@@ -441,13 +414,11 @@ impl Builder {
             return Ok(Test::Path(self.below_base(text).ok_or_else(|| cannot_match(text))?));
         }
         let glob = Glob::new(text).map_err(|e| match e {
-            GlobError::ConsecutiveSlashes => {
-                SelectError::ConsecutiveSlashes { glob: glob::shown(text).into() }
-            }
+            GlobError::ConsecutiveSlashes => SelectError::ConsecutiveSlashes { glob: text.into() },
             _ => SelectError::Glob { glob: text.into(), why: e.to_string() },
         })?;
         match glob.matches(&self.base) {
-            GlobMatch::No => Err(cannot_match(glob::shown(text))),
+            GlobMatch::No => Err(cannot_match(text)),
             _ => Ok(Test::Glob(Box::new(glob))),
         }
     }
