@@ -90,7 +90,14 @@ pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
     }
     let action = read_action(&m).map_err(|e| match e {
         Bad::Count(e, first) => {
-            let tip = first.filter(|word| !Path::new(word).exists()).and_then(|word| hint::on_action(&word));
+            let tip = match first {
+                Some(word) if !Path::new(&word).exists() => hint::on_action(&word),
+                Some(_) => None,
+                None => Some(
+                    "'rdiff-backup --help' lists the actions, and 'rdiff-backup ACTION --help' explains one"
+                        .to_owned(),
+                ),
+            };
             let tip = tip.map(|tip| format!("\n\n  tip: {tip}")).unwrap_or_default();
             command().error(ErrorKind::WrongNumberOfValues, format!("{e}{tip}"))
         }

@@ -268,9 +268,8 @@ impl Context<'_> {
 
     /// Reads a time.
     pub(crate) fn time(&self, text: &str) -> Result<TimeSpec, Failure> {
-        TimeSpec::parse(text, self.now, &self.ui.zone).map_err(|e: BadTime| {
-            self.refuse(Step::Setup, &format!("Time string '{text}' couldn't be parsed: {e}"))
-        })
+        TimeSpec::parse(text, self.now, &self.ui.zone)
+            .map_err(|e: BadTime| self.refuse(Step::Setup, &e.to_string()))
     }
 
     /// How times are written in the names of files.

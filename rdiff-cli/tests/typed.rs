@@ -42,12 +42,15 @@ fn home() -> tempfile::TempDir {
 }
 
 /// What is typed, how that ends, and what the user reads.
-const SLIPS: [(&str, i32, &str); 46] = [
+const SLIPS: [(&str, i32, &str); 49] = [
     ("bakcup s r", 2, "did you mean 'rdiff-backup backup'?"),
     ("backp s", 1, "did you mean 'rdiff-backup backup'?"),
     ("verfy r", 1, "did you mean 'rdiff-backup verify'?"),
     ("increments r", 1, "did you mean 'rdiff-backup list increments'?"),
     ("list-files r", 1, "did you mean 'rdiff-backup list files'?"),
+    ("--force", 2, "'rdiff-backup --help' lists the actions"),
+    ("restore --at 100B r new", 0, "no session is as old as 100B; the oldest is taken"),
+    ("history r/never", 1, "`rdiff-backup list files --at TIME` lists the paths of a time"),
     ("help", 2, "did you mean 'rdiff-backup --help'?"),
     ("help backup", 2, "did you mean 'rdiff-backup --help'?"),
     ("version", 2, "did you mean 'rdiff-backup --version'?"),

@@ -197,9 +197,12 @@ impl Error {
             Error::NoRoom { .. } => Some(
                 "make room there, remove old increments, or call with --no-space-check to try it all the same",
             ),
-            Error::Corrupt { .. } | Error::Rebuild { .. } => {
+            Error::Corrupt { .. } | Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
                 Some("`rdiff-backup verify --all` names all that is damaged")
             }
+            Error::NoSuchSession { .. } => Some("`rdiff-backup list increments` lists those there are"),
+            Error::NoSuchPath { .. } => Some("`rdiff-backup list files --at TIME` lists the paths of a time"),
+            Error::NotARepository { .. } => Some("give a directory that a backup was written to"),
             _ => None,
         }
     }

@@ -243,10 +243,34 @@ impl Case {
 
     fn regexp(&mut self) -> Vec<u8> {
         const PIECES: [&str; 28] = [
-            "a$", "b", "^src/a", "/a/", r"\.b", "[aA]b", "(?i)A$", "a|b", "/b/?$", "(?!.*b)a", "^[^/]*/a",
-            r"l\Z", "(?s)n.l", r"(a).*\1", "t$", "é$", r"\W$", "(?<=/)a$", "(^|/)x y",
-            r"(?P<n>[ab])/(?P=n)", "(?i:A)b", "a{,1}b$", r"(?#a)[^\W\d]$", r"\x61$", r"/\141\Z", "(?x) b  $ # x",
-            "(?(", "(",
+            "a$",
+            "b",
+            "^src/a",
+            "/a/",
+            r"\.b",
+            "[aA]b",
+            "(?i)A$",
+            "a|b",
+            "/b/?$",
+            "(?!.*b)a",
+            "^[^/]*/a",
+            r"l\Z",
+            "(?s)n.l",
+            r"(a).*\1",
+            "t$",
+            "é$",
+            r"\W$",
+            "(?<=/)a$",
+            "(^|/)x y",
+            r"(?P<n>[ab])/(?P=n)",
+            "(?i:A)b",
+            "a{,1}b$",
+            r"(?#a)[^\W\d]$",
+            r"\x61$",
+            r"/\141\Z",
+            "(?x) b  $ # x",
+            "(?(",
+            "(",
         ];
         let pieces = if self.random.one_in(5) { &PIECES[..] } else { &PIECES[..26] };
         self.random.pick(pieces).into()

@@ -24,7 +24,9 @@ pub(crate) enum Stop {
 
 impl<E: Error + 'static> From<E> for Stop {
     fn from(e: E) -> Self {
-        Stop::Fatal(chain(&e))
+        let known = (&e as &(dyn Error + 'static)).downcast_ref::<rdiff_core::error::Error>();
+        let way_out = known.and_then(rdiff_core::error::Error::way_out);
+        Stop::Fatal(way_out.map_or_else(|| chain(&e), |way_out| format!("{}; {way_out}", chain(&e))))
     }
 }
 

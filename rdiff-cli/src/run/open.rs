@@ -111,9 +111,13 @@ impl Context<'_> {
         let sessions = repo.sessions().or_fail(self, Step::Setup)?;
         let none =
             || Error::NoSuchSession { repository: repo.path().to_path_buf(), asked: Some(time.to_owned()) };
-        if let (TimeSpec::At(at), Some(oldest)) = (&asked, sessions.first())
-            && *at < oldest.0
-        {
+        let is_older = |oldest: SessionTime| match &asked {
+            TimeSpec::At(at) => *at < oldest.0,
+            TimeSpec::SessionsBack(count) => {
+                usize::try_from(*count).is_ok_and(|count| count >= sessions.len())
+            }
+        };
+        if let Some(oldest) = sessions.first().copied().filter(|&oldest| is_older(oldest)) {
             let oldest = oldest.asctime(&self.ui.zone);
             self.ui
                 .warning(&format!("no session is as old as {time}; the oldest is taken, that of {oldest}"));

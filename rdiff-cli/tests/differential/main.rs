@@ -10,6 +10,7 @@ mod intended;
 mod newer;
 mod programs;
 mod world;
+mod writing;
 
 use cases::{Case, cases};
 use intended::Because;

@@ -59,7 +59,7 @@ pub enum Refusal {
         repository: PathBuf,
     },
     /// The root can't be purged, only what is in it.
-    #[error("{} itself can't be purged, only what is in it", repository.display())]
+    #[error("{} itself can't be purged, only what is in it; to be rid of all, remove that directory", repository.display())]
     PurgeOfRoot {
         /// Which repository.
         repository: PathBuf,

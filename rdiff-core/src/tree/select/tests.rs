@@ -156,10 +156,7 @@ fn lines_off_the_source_are_warned_about_five_times() {
     let (selection, warnings) = Selection::build(&[Rule::Filelist { sense: Exclude, list }], b"src").unwrap();
     let texts: Vec<_> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), 6);
-    assert_eq!(
-        texts[0],
-        "'x' in list is not in the source 'src', and is ignored"
-    );
+    assert_eq!(texts[0], "'x' in list is not in the source 'src', and is ignored");
     assert_eq!(texts[5], "more lines that are not in the source are ignored without a word");
     assert_eq!(selection.decide(&candidate("a", Regular)).verdict, OUT);
 }
