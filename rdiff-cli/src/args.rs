@@ -5,7 +5,7 @@
 mod abbreviate;
 pub mod additions;
 pub mod groups;
-mod help;
+pub(crate) mod help;
 pub(crate) mod hint;
 mod inspect;
 mod jobs;

@@ -5,6 +5,7 @@ use crate::action::{
     RestrictMode, Restriction, Verify,
 };
 use crate::args::groups::{self, flag, option, os, text};
+use crate::args::help;
 use crate::args::hint::{self, Grammar};
 use crate::args::{backup_of, base_command, matches, places, regress_of, restore_of, selection};
 use clap::error::ErrorKind;
@@ -52,6 +53,7 @@ pub fn command() -> Command {
     let restrict = ["restrict", "restrict-read-only", "restrict-update-only"];
     base_command()
         .about("The older command line; for the current one call rdiff-backup --help")
+        .after_help(help::of_older())
         .args(restrict.map(|name| option(name, "DIR", "Serve nothing outside this directory")))
         .arg(flag("ssh-no-compression", "Let ssh not compress"))
         .args(groups::creation_args())

@@ -57,7 +57,7 @@ fn explain(arg: Arg) -> Arg {
 }
 
 /// How a time is written.
-pub(super) const TIMES: &str = "\
+const TIMES: &str = "\
 Times:
   now                          the newest session
   3D, 1h30m, 2W                so long ago, of s m h D W M Y (30 and 365 days)
@@ -68,18 +68,28 @@ Times:
 A time means the last session that is not after it; before all of them, the first.";
 
 /// How selection options work together.
-pub(super) const SELECTION: &str = "\
+const SELECTION: &str = "\
 How files are selected:
-  The options are tried in their order for each path; the first that matches decides, and what none matches is taken.
-  A GLOB begins like the directory that is backed up (or restored to): * and ? stop at a slash, ** does not, [a-z] is
-  one of these, ignorecase:GLOB doesn't tell A from a. --include of a file takes the directories above it, but not
-  what else is in them: leave the rest out with a last --exclude '**'.";
+  The options are tried in their order for each path; the first that matches decides, and what
+  none matches is taken. A GLOB begins like the directory that is backed up (or restored to):
+  * and ? stop at a slash, ** does not, [a-z] is one of these, ignorecase:GLOB doesn't tell A
+  from a. --include of a file takes the directories above it, but not what else is in them:
+  leave the rest out with a last --exclude '**'.";
+
+/// For the older command line.
+pub(crate) fn of_older() -> String {
+    let examples = "Examples:\n  rdiff-backup /home /backup/home\n  rdiff-backup -l /backup/home\n  \
+                    rdiff-backup -r 3D /backup/home/ann /tmp/ann\n  \
+                    rdiff-backup --remove-older-than 1Y --force /backup/home";
+    [examples, TIMES, SELECTION].join("\n\n")
+}
 
 /// What holds for all actions.
 pub(super) const GENERAL: &str = "\
-Places are local directories, or [USER@]HOST::PATH for a source on another host. REPOSITORY/PATH is a part of a repository,
-also one that isn't there any more. Options of all actions stand before the action, its own behind it. They can be abbreviated; @FILE stands for the lines of
-FILE, each an argument. The older command line (rdiff-backup -h) works as well.
+Places are local directories, or [USER@]HOST::PATH for a source on another host.
+REPOSITORY/PATH is a part of a repository, also one that isn't there any more. Options of all
+actions stand before the action, its own behind it. They can be abbreviated; @FILE stands for
+the lines of FILE, each an argument. The older command line (rdiff-backup -h) works as well.
 
 Examples:
   rdiff-backup backup /home /backup/home
@@ -90,14 +100,17 @@ Examples:
 
 Exit codes:
   0                            all is well
-  1                            the action failed, or the command line is wrong
-  2                            a warning: nothing to remove, a repair was needed, a digest is wrong
+  1                            the action failed
+  2                            a warning: nothing to remove, a repair was needed, a digest is wrong;
+                               or the command line can't be read
   4                            some files failed, the rest is done
-  8                            differences were found (compare, with --api-version 201)
+  8                            differences were found (diff; compare with --api-version 201)
+  16                           the source is gone, and the repository as it was (comes with 1)
 Codes of several kinds add up.
 
 Environment:
   RDIFF_BACKUP_VERBOSITY       the default of -v
+  RDIFF_BACKUP_API_VERSION     the default of --api-version, as 'default: 201'
   TMPDIR                       directory for temporary files
   TZ                           the zone in which times are shown and written
   NO_COLOR                     no colours";
