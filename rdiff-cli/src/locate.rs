@@ -24,7 +24,7 @@ pub enum LocateError {
     NotInRepository(PathBuf),
     #[error("Source path {} does not exist{}", .0.display(), meant(.0))]
     Missing(PathBuf),
-    #[error("Source path {} is not a directory; give the one that it is in", .0.display())]
+    #[error("Source path {} is not a directory; {}", .0.display(), meant_by_file(.0))]
     NotADirectory(PathBuf),
     #[error("Source directory '{}' doesn't have a sub-directory 'rdiff-backup-data'; give {}", .0.display(), root_of(.0))]
     NoData(PathBuf),
@@ -37,6 +37,14 @@ fn no_repository(path: &Path) -> String {
         Ok(false) if is_here => "there is nothing of that name here".to_owned(),
         _ => "one is a directory with rdiff-backup-data in it, which the first backup makes".to_owned(),
     }
+}
+
+/// What may be meant by a file where a directory is wanted. Older versions restored an increment file that was the source.
+fn meant_by_file(path: &Path) -> String {
+    if path.iter().any(|part| part == DATA) {
+        return format!("what it holds comes back with 'rdiff-backup restore {} TARGET'", path.display());
+    }
+    "give the one that it is in".to_owned()
 }
 
 /// The repository that somebody meant who gave a directory in it.

@@ -42,7 +42,7 @@ fn home() -> tempfile::TempDir {
 }
 
 /// What is typed, how that ends, and what the user reads.
-const SLIPS: [(&str, i32, &str); 49] = [
+const SLIPS: [(&str, i32, &str); 52] = [
     ("bakcup s r", 2, "did you mean 'rdiff-backup backup'?"),
     ("backp s", 1, "did you mean 'rdiff-backup backup'?"),
     ("verfy r", 1, "did you mean 'rdiff-backup verify'?"),
@@ -51,6 +51,9 @@ const SLIPS: [(&str, i32, &str); 49] = [
     ("--force", 2, "'rdiff-backup --help' lists the actions"),
     ("restore --at 100B r new", 0, "no session is as old as 100B; the oldest is taken"),
     ("history r/never", 1, "`rdiff-backup list files --at TIME` lists the paths of a time"),
+    ("restore --at -1D r new", 2, "a time in the past is written without '-'"),
+    ("--new home r", 2, "'rdiff-backup --help' lists the actions"),
+    ("r/rdiff-backup-data/backup.log new", 1, "comes back with 'rdiff-backup restore r/"),
     ("help", 2, "did you mean 'rdiff-backup --help'?"),
     ("help backup", 2, "did you mean 'rdiff-backup --help'?"),
     ("version", 2, "did you mean 'rdiff-backup --version'?"),

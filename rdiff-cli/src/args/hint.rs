@@ -10,6 +10,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Which command line was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,19 +31,29 @@ const OLDER: [(&str, &str); 6] = [
 
 /// The error with a better tip, if there is one.
 pub(crate) fn improve(mut error: Error, words: &[OsString], grammar: Grammar) -> Error {
-    let tip = match (error.kind(), text(&error, ContextKind::InvalidArg)) {
-        (ErrorKind::UnknownArgument, Some(option)) if option.starts_with('-') => {
+    let tip = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let Some(option) = text(&error, ContextKind::InvalidArg).filter(|o| o.starts_with('-')) else {
+                return error;
+            };
             let is_misspelt = error.get(ContextKind::SuggestedArg).is_some();
-            on_option(&option, words, grammar).or_else(|| (!is_misspelt).then(|| on_dash(&option, words))?)
+            let tip = on_option(&option, words, grammar);
+            if tip.is_none() && is_misspelt {
+                return error;
+            }
+            tip.or_else(|| on_dash(&option, words))
         }
-        (ErrorKind::UnknownArgument, _) => None,
-        (ErrorKind::InvalidSubcommand, _) => text(&error, ContextKind::InvalidSubcommand)
-            .and_then(|word| on_task(&word, words).or_else(|| on_action(word.as_ref()))),
-        _ => None,
+        ErrorKind::InvalidSubcommand => {
+            let word = text(&error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let tip = on_task(&word, words).or_else(|| on_action(word.as_ref()));
+            tip.or_else(|| Some("'rdiff-backup --help' lists the actions".to_owned()))
+        }
+        _ => return error,
     };
+    for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::Suggested] {
+        error.remove(kind);
+    }
     if let Some(tip) = tip {
-        error.remove(ContextKind::SuggestedArg);
-        error.remove(ContextKind::SuggestedSubcommand);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
     }
     error
@@ -106,7 +117,13 @@ fn has(command: &Command, option: &str) -> bool {
 /// Perhaps it is no option at all.
 fn on_dash(option: &str, words: &[OsString]) -> Option<String> {
     let word = words.iter().find(|word| word.as_bytes().starts_with(option.as_bytes()))?;
-    Some(format!("a path that begins with '-' is written './{}'", word.display()))
+    match option.as_bytes() {
+        [b'-', b'0'..=b'9', ..] => {
+            Some("a time in the past is written without '-': 1D is a day ago".to_owned())
+        }
+        [b'-', b'-', ..] if !Path::new(word).exists() => None,
+        _ => Some(format!("a path that begins with '-' is written './{}'", word.display())),
+    }
 }
 
 /// The task of an action was left out.
