@@ -77,7 +77,7 @@ fn a_restore_to_this_machine_of_an_old_time() {
         ("job restore web --path ../x --to new", "below the source"),
         ("job restore web --path gone --to new", "was not there at"),
         ("job restore nosuch --to new", "there is no job 'nosuch'"),
-        ("job restore web --at soon --to new", "couldn't be parsed"),
+        ("job restore web --at soon --to new", "bad time string"),
     ] {
         let text = person.line(line).with(1);
         assert!(text.contains(says) && !person.home.join("new").exists(), "{text}");
