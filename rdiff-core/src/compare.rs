@@ -9,10 +9,10 @@ use crate::merge::{AtPath, Pair, merge_join};
 use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
+use crate::repo::Repository;
 use crate::repo::increments::{Chain, FileContent, Increments, MOST_WAYS};
 use crate::repo::metadata::{Detail, Recorded};
 use crate::repo::put::{BUFFER, Hasher, read_full};
-use crate::repo::{MirrorState, Repository};
 use crate::time::{SessionTime, TimeSpec};
 use crate::tree::attrs::entry_of;
 use crate::tree::source::Source;
@@ -267,10 +267,7 @@ impl Recording {
         Ok(Self {
             xattrs: has(b"extended_attributes", "extended attributes"),
             acls: has(b"access_control_lists", "access control lists"),
-            interrupted: match repo.state()? {
-                MirrorState::Interrupted { good, .. } => Some(good),
-                _ => None,
-            },
+            interrupted: repo.failed_after()?,
         })
     }
 }

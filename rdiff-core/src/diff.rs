@@ -1,16 +1,13 @@
-//! One path, or one tree, at two sessions: what differs, and the contents themselves.
+//! One path, or one tree, at two sessions: what differs. The contents are opened by [`read`](crate::read).
 
-use crate::compare::Groups;
-use crate::entry::{Digest, Entry, Kind};
-use crate::error::{Doing, Error, IoContext, Result};
+use crate::entry::{Entry, Kind};
+use crate::error::Result;
 use crate::list::{Change, ChangeKind, differs};
 use crate::merge::{Pair, merge_join};
 use crate::path::RepoPath;
 use crate::pool::ahead;
-use crate::repo::increments::{FileContent, Increments};
+use crate::repo::Repository;
 use crate::repo::metadata::{Detail, Stream};
-use crate::repo::put::{BUFFER, Hasher, read_full};
-use crate::repo::{MirrorState, Repository};
 use crate::time::SessionTime;
 
 /// What can differ between two states of a path.
@@ -153,75 +150,10 @@ pub fn changes(
     Ok(Box::new(changes))
 }
 
-/// Opens the content that a regular file had at a session, to be read once from the front. Nothing is written
-/// to the repository or the target of anything.
-///
-/// ```
-/// # use rdiff_core::diff::content_at;
-/// # use rdiff_core::path::RepoPath;
-/// # let dir = tempfile::tempdir()?;
-/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
-/// let oldest = repo.sessions()?[0];
-/// let content = content_at(&repo, RepoPath::new(b"note")?, oldest)?;
-/// assert_eq!(std::io::read_to_string(content)?, "first");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-/// [`Error::NoSuchPath`] if it was not there; [`Error::NotAFile`] if it was no regular file;
-/// [`Error::Rebuild`], [`Error::Corrupt`], [`Error::Io`].
-pub fn content_at(repo: &Repository, path: RepoPath<'_>, at: SessionTime) -> Result<FileContent> {
-    let entry = entry_at(repo, path, at)?;
-    let entry = entry.ok_or_else(|| Error::NoSuchPath { path: path.to_owned(), at })?;
-    if entry.file().is_none() {
-        return Err(Error::NotAFile { path: path.to_owned(), at });
-    }
-    let chain = Increments::new(repo).chain(&entry, at)?;
-    let mirror = repo.layout().mirror(path, entry.long_name.as_ref());
-    let failed_after = match repo.state()? {
-        MirrorState::Interrupted { good, .. } => Some(good),
-        _ => None,
-    };
-    // Where a failed session left two ways to rebuild it, the digest decides.
-    if let [first, other] = &chain.candidates(&mirror, failed_after)[..] {
-        let digest = digest_at(repo, &entry, at)?;
-        let found = repo.open_chain(&entry, first, at).and_then(|content| digest_of(content, &entry));
-        let is_right = digest.is_none_or(|digest| found.is_ok_and(|found| found == digest));
-        return repo.open_chain(&entry, if is_right { first } else { other }, at);
-    }
-    repo.open_chain(&entry, &chain, at)
-}
-
-fn digest_of(mut content: FileContent, entry: &Entry) -> Result<Digest> {
-    let (mut hasher, mut buf) = (Hasher::default(), vec![0; BUFFER]);
-    loop {
-        match read_full(&mut content, &mut buf).while_doing(Doing::Read, entry.path.as_path().as_os_str())? {
-            0 => return Ok(hasher.finish()),
-            n => hasher.update(&buf[..n]),
-        }
-    }
-}
-
-/// The recorded digest of a file, or of the first of its group of hard links.
-fn digest_at(repo: &Repository, entry: &Entry, at: SessionTime) -> Result<Option<Digest>> {
-    let Some(file) = entry.file().filter(|f| f.digest.is_none() && f.link.is_some()) else {
-        return Ok(entry.file().and_then(|f| f.digest));
-    };
-    let mut groups = Groups::default();
-    for recorded in repo.metadata_at(at, RepoPath::ROOT, Detail::Records)? {
-        let recorded = recorded?.entry;
-        let digest = recorded.file().and_then(|f| groups.digest(f));
-        if recorded.path == entry.path {
-            return Ok(digest);
-        }
-    }
-    Ok(file.digest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Attrs, File};
+    use crate::entry::{Attrs, Digest, File};
     use crate::path::RepoPathBuf;
 
     #[test]

@@ -7,10 +7,10 @@ use crate::compare::Groups;
 use crate::entry::{Digest, Entry};
 use crate::error::{Error, Result};
 use crate::path::RepoPath;
-use crate::repo::increments::{FileContent, Increments, Listed};
+use crate::repo::Repository;
+use crate::repo::increments::{Chain, FileContent, Increments, Listed};
 use crate::repo::metadata::{Detail, Stream};
 use crate::repo::put::{BUFFER, Hasher, read_full};
-use crate::repo::{MirrorState, Repository};
 use crate::time::{SessionTime, TimeSpec};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -53,10 +53,7 @@ impl SessionReader {
     /// [`Error::NoSuchSession`] if none is good; [`Error::Io`].
     pub fn new(repo: Arc<Repository>, at: impl Into<TimeSpec>) -> Result<Self> {
         let at = repo.session_at(at)?;
-        let interrupted = match repo.state()? {
-            MirrorState::Interrupted { good, .. } => Some(good),
-            _ => None,
-        };
+        let interrupted = repo.failed_after()?;
         Ok(Self { repo, at, interrupted, listed: Listed::default(), groups: Groups::default() })
     }
 
@@ -101,31 +98,39 @@ impl SessionReader {
         let Some(file) = entry.file() else {
             return Err(Error::NotAFile { path: entry.path.clone(), at: self.at });
         };
-        let digest = self.groups.digest(file);
+        let mut digest = self.groups.digest(file);
         let mut increments = Increments::going_on(&self.repo, std::mem::take(&mut self.listed));
         let chain = increments.chain(entry, self.at);
         self.listed = increments.into_listed();
         let chain = chain?;
         let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
         let candidates = chain.candidates(&mirror, self.interrupted);
-        let open = |chain| {
+        if candidates.len() > 1 && digest.is_none() {
+            digest = self.digest_of_group(entry)?;
+        }
+        let open = |chain: &Chain| {
             let content = self.repo.open_chain(entry, chain, self.at)?;
-            Ok(FileReader {
-                content,
-                expected: entry.size(),
-                digest,
-                read: 0,
-                hasher: Some(Hasher::default()),
-            })
+            let hasher = Some(Hasher::default());
+            Ok(FileReader { content, expected: entry.size(), digest, read: 0, hasher })
         };
-        // Where the last session failed, more than one chain can be meant. Only the content tells.
-        let (last, others) = candidates.split_last().unwrap_or((&chain, &[]));
-        for chain in others {
-            if open(chain).is_ok_and(FileReader::ends_well) {
-                return open(chain);
+        match &candidates[..] {
+            // Where the last session failed, one of two chains can be meant. Only the content tells.
+            [first, other] if !open(first).is_ok_and(FileReader::ends_well) => open(other),
+            _ => open(&chain),
+        }
+    }
+
+    /// The digest of the group of hard links that a file is in, from the record of its first name.
+    fn digest_of_group(&self, entry: &Entry) -> Result<Option<Digest>> {
+        let mut groups = Groups::default();
+        for recorded in self.repo.metadata_at(self.at, RepoPath::ROOT, Detail::Records)? {
+            let recorded = recorded?.entry;
+            let digest = recorded.file().and_then(|f| groups.digest(f));
+            if recorded.path == entry.path {
+                return Ok(digest);
             }
         }
-        open(last)
+        Ok(None)
     }
 }
 

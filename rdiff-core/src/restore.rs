@@ -15,7 +15,7 @@ pub use wanted::stat_of;
 
 use crate::entry::{Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Result};
-use crate::merge::{AtPath, merge_join};
+use crate::merge::merge_join;
 use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::nest::Nest;
 use crate::path::{RepoPath, RepoPathBuf};
@@ -23,8 +23,6 @@ use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::disk::{Disk, RealDisk};
 use crate::repo::increments::Increments;
 use crate::repo::layout::StoredPath;
-use crate::repo::metadata::Detail;
-use crate::repo::{MirrorState, Repository};
 use crate::time::TimeSpec;
 use crate::tree::attrs::{Mapping, Names, Ownership};
 use crate::tree::caps::Capabilities;
@@ -35,7 +33,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use target::{Target, refuse_without_acls};
-use wanted::Filtered;
+use wanted::{Filtered, records_of};
 use work::{Done, Tools, Worker, can_not_be_linked};
 
 /// What to restore, and how.
@@ -155,12 +153,7 @@ fn restore_until(
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
     let at = repo.session_at(request.at)?;
-    let mut entries = repo.metadata_at(at, request.subtree.as_path(), Detail::All)?.peekable();
-    let first = match entries.peek() {
-        Some(Ok(first)) if first.path() == request.subtree.as_path() => first.entry.clone(),
-        Some(Err(_)) => return Err(entries.next().and_then(Result::err).unwrap_or(Error::Cancelled)),
-        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at }),
-    };
+    let (first, entries) = records_of(repo, at, request.subtree.as_path())?;
     let target = Target::prepare(target, &first, request)?;
     let workers = match request.workers {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
@@ -177,10 +170,7 @@ fn restore_until(
     ownership.numeric = request.numeric_ids;
     ownership.user_map = request.user_map.clone();
     ownership.group_map = request.group_map.clone();
-    let interrupted = match repo.state()? {
-        MirrorState::Interrupted { good, .. } => Some(good),
-        _ => None,
-    };
+    let interrupted = repo.failed_after()?;
     let worker = Worker {
         repo: Arc::clone(repo),
         disk: Arc::clone(&disk),

@@ -12,12 +12,12 @@ use crate::format::names::IncrementKind;
 use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::path::RepoPathBuf;
 use crate::pool::{Chunks, Pool, ahead};
+use crate::repo::Repository;
 use crate::repo::history::{Damaged, Lifeline, Timeline};
 use crate::repo::increments::{Chain, Increment, Increments, MOST_WAYS, read_out};
 use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Detail;
 use crate::repo::put::{BUFFER, digest_of};
-use crate::repo::{MirrorState, Repository};
 use crate::time::{SessionTime, TimeSpec};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -177,10 +177,7 @@ fn verify_until(
     request: &VerifyRequest,
     monitor: &dyn Monitor,
 ) -> Result<VerifyReport> {
-    let interrupted = match repo.state()? {
-        MirrorState::Interrupted { good, .. } => Some(good),
-        _ => None,
-    };
+    let interrupted = repo.failed_after()?;
     let sessions = repo.sessions()?;
     if sessions.is_empty() {
         return Err(Error::NoSuchSession { repository: repo.path().to_path_buf(), asked: None });

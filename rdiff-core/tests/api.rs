@@ -4,7 +4,7 @@
 
 use rdiff_core::backup::{BackupReport, BackupRequest, backup_directory};
 use rdiff_core::compare::{CompareReport, CompareRequest};
-use rdiff_core::diff::{changes, content_at};
+use rdiff_core::diff::changes;
 use rdiff_core::entry::Entry;
 use rdiff_core::error::{Error, Problem, Refusal, chain};
 use rdiff_core::list::{ChangeKind, Step, changed_since, history};
@@ -327,7 +327,7 @@ fn a_refusal_says_in_its_fields_what_it_is_about() {
     let only = undo_newest(&writer, &Silent);
     let Err(Error::Refused(Refusal::NothingBefore { repository })) = &only else { panic!("{only:?}") };
     assert_eq!(repository, target);
-    let no_file = content_at(&repo, path("dir").as_path(), SessionTime(FIRST)).map(|_| ());
+    let no_file = open_file(&repo, path("dir").as_path(), SessionTime(FIRST)).map(|_| ());
     assert!(matches!(&no_file, Err(Error::NotAFile { path: p, .. }) if *p == path("dir")), "{no_file:?}");
 }
 

@@ -8,11 +8,12 @@ use crate::exit::Exit;
 use crate::json::lines::InTree;
 use crate::report;
 use crate::style::Style;
-use rdiff_core::diff::{Aspect, aspects, changes, content_at, entry_at};
+use rdiff_core::diff::{Aspect, aspects, changes, entry_at};
 use rdiff_core::entry::{Entry, Kind};
 use rdiff_core::error::{Doing, Error, IoContext};
 use rdiff_core::list::{Change, ChangeKind};
 use rdiff_core::path::RepoPath;
+use rdiff_core::read::open_file;
 use rdiff_core::time::SessionTime;
 use serde::Serialize;
 use serde_json::json;
@@ -203,7 +204,7 @@ fn text_of(
     let mut text = Vec::new();
     match entry.map(|e| &e.kind) {
         Some(Kind::File(_)) => {
-            let content = content_at(&sides.place.repo, path, at).or_fail(cx, Step::Run)?;
+            let content = open_file(&sides.place.repo, path, at).or_fail(cx, Step::Run)?;
             let read = content.take(MOST + 1).read_to_end(&mut text);
             read.while_doing(Doing::Read, path.as_os_str()).or_fail(cx, Step::Run)?;
         }

@@ -31,7 +31,7 @@
 
 use super::gz::Content;
 use super::layout::{LONG_NAMES, StoredPath};
-use super::{MirrorState, Repository};
+use super::put::digest_of;
 use crate::delta::{ComposeLimits, Composer, DeltaError, Plan, PlanReader, ReadAt};
 use crate::entry::{Entry, LongName};
 use crate::error::{Doing, Error, IoContext, Result};
@@ -187,10 +187,7 @@ impl Repository {
     /// # Errors
     /// As [`Increments::chain`].
     pub(crate) fn ways_to(&self, entry: &Entry, time: SessionTime) -> Result<Vec<Chain>> {
-        let interrupted = match self.state()? {
-            MirrorState::Interrupted { good, .. } => Some(good),
-            _ => None,
-        };
+        let interrupted = self.failed_after()?;
         let mirror = self.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
         Ok(Increments::new(self).chain(entry, time)?.candidates(&mirror, interrupted))
     }

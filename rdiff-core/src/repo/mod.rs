@@ -223,6 +223,17 @@ impl Repository {
         state_of(&self.data_files()?, self.path())
     }
 
+    /// The last good session, if the one after it failed: what that one wrote may be there without need.
+    ///
+    /// # Errors
+    /// As [`Repository::state`].
+    pub(crate) fn failed_after(&self) -> Result<Option<SessionTime>> {
+        match self.state()? {
+            MirrorState::Interrupted { good, .. } => Ok(Some(good)),
+            _ => Ok(None),
+        }
+    }
+
     /// All sessions that can be restored, in ascending order.
     ///
     /// # Errors

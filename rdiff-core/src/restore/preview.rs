@@ -2,17 +2,17 @@
 
 use super::plan::same_kind;
 use super::target::{in_the_way, is_not_a_directory, is_not_empty, walk};
-use super::wanted::Filtered;
+use super::wanted::{Filtered, records_of};
 use super::{RestoreReport, RestoreRequest};
 use crate::compare::{Groups, hash};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Result};
-use crate::merge::{AtPath, Pair, merge_join};
+use crate::merge::{Pair, merge_join};
 use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Pool, ahead};
 use crate::repo::Repository;
-use crate::repo::metadata::{Detail, Recorded, Stream};
+use crate::repo::metadata::{Recorded, Stream};
 use crate::repo::put::BUFFER;
 use crate::tree::attrs::Names;
 use crate::tree::walk::{Filter, Found, What};
@@ -46,12 +46,7 @@ pub fn preview(
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
     let at = repo.session_at(request.at)?;
-    let mut entries = repo.metadata_at(at, request.subtree.as_path(), Detail::All)?.peekable();
-    let first = match entries.peek() {
-        Some(Ok(first)) if first.path() == request.subtree.as_path() => first.entry.clone(),
-        Some(Err(_)) => return Err(entries.next().and_then(Result::err).unwrap_or(Error::Cancelled)),
-        _ => return Err(Error::NoSuchPath { path: request.subtree.clone(), at }),
-    };
+    let (first, entries) = records_of(repo, at, request.subtree.as_path())?;
     let there = There::look(target, &first, request)?;
     let found = there.walk(&request.subtree, filter.clone())?;
     let entries = Filtered::new(ahead(entries, 256, 4), filter, request.subtree.clone());

@@ -1,12 +1,29 @@
 //! What of a session is restored: the records that a filter wants, with the directories above them.
 
 use crate::entry::{Entry, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::merge::AtPath;
-use crate::path::RepoPathBuf;
-use crate::repo::metadata::Recorded;
+use crate::path::{RepoPath, RepoPathBuf};
+use crate::repo::Repository;
+use crate::repo::metadata::{Detail, Recorded};
+use crate::time::SessionTime;
 use crate::tree::walk::{Filter, Wanted};
 use crate::tree::{FileKind, Stat};
+
+/// What was at `subtree` at a session, and all records of it and below it.
+///
+/// # Errors
+/// [`Error::NoSuchPath`] if it was not there; as [`Repository::metadata_at`].
+pub(super) fn records_of(
+    repo: &Repository,
+    at: SessionTime,
+    subtree: RepoPath<'_>,
+) -> Result<(Entry, impl Iterator<Item = Result<Recorded>> + Send + use<>)> {
+    let mut records = repo.metadata_at(at, subtree, Detail::All)?;
+    let first = records.next().transpose()?.filter(|first| first.path() == subtree);
+    let first = first.ok_or_else(|| Error::NoSuchPath { path: subtree.to_owned(), at })?;
+    Ok((first.entry.clone(), std::iter::once(Ok(first)).chain(records)))
+}
 
 /// Records that a filter wants. Directories that it wants only with something in them wait for that.
 pub(super) struct Filtered<I, F> {
