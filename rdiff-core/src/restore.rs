@@ -243,6 +243,7 @@ fn restore_until(
         (refused.owners(), "owners", ""),
         (refused.modes(), "permissions", ""),
         (finisher.copied_links, "hard links", ", which are copies now"),
+        (refused.times(), "times", ", which are now the nearest that it takes"),
     ];
     for (paths, what, then) in untaken.into_iter().filter(|(paths, ..)| *paths > 0) {
         let shown = target.root.path().display();

@@ -9,18 +9,23 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::process::Command;
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use rdiff_core::monitor::{Event, Monitor, Silent};
 use ours::Problems;
 use rdiff_core::path::RepoPath;
 use rdiff_core::repo::Repository;
 use rdiff_core::repo::increments::{Base, Increments};
+use rdiff_core::restore::{RestoreRequest, restore};
 use rdiff_core::repo::metadata::Detail;
+use rdiff_core::tree::walk::Everything;
+use rdiff_core::verify::{VerifyRequest, verify};
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
 use support::check::check_repository;
 use support::manifest::{Ignore, Manifest, differences};
@@ -214,10 +219,11 @@ fn records_that_lead_out_of_the_tree_are_refused() {
 
 #[test]
 fn records_out_of_order_and_nonsense_are_refused() {
-    let changes: [fn(Vec<u8>) -> Vec<u8>; 5] = [
+    let changes: [fn(Vec<u8>) -> Vec<u8>; 6] = [
         |text| [&text[..], b"File a\n  Type reg\n  Size 0\n"].concat(),
         |text| [&text[..], b"File zz\n  Type reg\n  Size 99999999999999999999999\n"].concat(),
         |text| [&text[..], b"File zz\n  Type whatever\n"].concat(),
+        |text| [&text[..], b"File zz\n  Type reg\n  Size 1\n  Permissions 65535\n"].concat(),
         |text| [&text[..], b"File zz\n  Type reg\n  Size -1\n"].concat(),
         |text| [&text[..], b"File zz\n"].concat(),
     ];
@@ -228,6 +234,41 @@ fn records_out_of_order_and_nonsense_are_refused() {
         victim.assert_says(&[&name_of(&path)]);
     }
 }
+/// Keeps the warnings of a job.
+#[derive(Default)]
+struct Warnings(Mutex<Vec<String>>);
+
+impl Monitor for Warnings {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Warning(text) = event {
+            self.0.lock().expect("no test panics here").push((*text).to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_time_that_the_target_has_no_room_for_is_said() {
+    let victim = Victim::new();
+    edit_gz(&victim.newest_metadata(), |text| {
+        let text = String::from_utf8(text).expect("plain names");
+        let (before, of_f) = text.split_once("File f\n").expect("the record of f");
+        let (start, rest) = of_f.split_once("ModTime ").expect("its time");
+        let (_, rest) = rest.split_once('\n').expect("the end of the line");
+        format!("{before}File f\n{start}ModTime {}\n{rest}", i64::MAX).into_bytes()
+    });
+    let (target, warnings) = (victim.at("target"), Warnings::default());
+    let repo = Arc::new(Repository::open(&victim.repo()).expect("a repository"));
+    let request = RestoreRequest::new(SessionTime(TIMES[2]));
+    restore(&repo, &target, &request, Everything, &warnings).expect("a restore");
+    let was_set = fs::symlink_metadata(target.join("f")).expect("the file").mtime() == i64::MAX;
+    let said = warnings.0.into_inner().expect("no test panics here");
+    assert_eq!(
+        said.iter().any(|text| text.contains("did not take the times of 1 paths")),
+        !was_set,
+        "{said:?}"
+    );
+}
+
 
 #[test]
 fn a_record_without_end_is_not_read_to_its_end() {

@@ -145,7 +145,10 @@ impl RecordParser {
             b"Gid" => attrs.gid = small()?,
             b"Uname" => attrs.uname = shared(&mut self.uname, value),
             b"Gname" => attrs.gname = shared(&mut self.gname, value),
-            b"Permissions" => attrs.mode = small()? & 0o7777,
+            b"Permissions" => match small()? {
+                mode @ ..=0o7777 => attrs.mode = mode,
+                _ => return Err(bad(name, value)),
+            },
             b"AlternateMirrorName" => f.long_name = Some(LongName::Mirror(plain_name(name, value)?)),
             b"AlternateIncrementName" => f.long_name = Some(LongName::Increments(plain_name(name, value)?)),
             _ => {
@@ -195,7 +198,7 @@ fn natural(text: &[u8]) -> Option<u64> {
 
 fn integer(text: &[u8]) -> Option<i64> {
     match text.strip_prefix(b"-") {
-        Some(rest) => i64::try_from(natural(rest)?).ok().map(|n| -n),
+        Some(rest) => 0i64.checked_sub_unsigned(natural(rest)?),
         None => i64::try_from(natural(text)?).ok(),
     }
 }
@@ -357,6 +360,9 @@ mod tests {
             b"File a\n  Type dev\n  DeviceNum c 1\n",
             b"File a\n  Type dir\n  AlternateMirrorName ../../etc\n",
             b"File a\n  Type reg\n  Size 1\n  SHA1Digest zz\n",
+            b"File a\n  Type dir\n  Permissions 4096\n",
+            b"File a\n  Type dir\n  ModTime 9223372036854775808\n",
+            b"File a\n  Type dir\n  ModTime -9223372036854775809\n",
         ] {
             assert!(parse(text).is_err(), "{}", String::from_utf8_lossy(text));
         }
@@ -384,8 +390,8 @@ mod tests {
         ];
         let path =
             proptest::collection::vec(1u8.., 0..30).prop_filter_map("a path", |b| RepoPathBuf::new(b).ok());
-        let attrs =
-            (-9_000_000_000i64..9_000_000_000, any::<u32>(), any::<u32>(), name(), name(), 0..0o10000u32);
+        let mtime = prop_oneof![Just(i64::MIN), any::<i64>(), -9_000_000_000i64..9_000_000_000];
+        let attrs = (mtime, any::<u32>(), any::<u32>(), name(), name(), 0..0o10000u32);
         (path, kind, attrs).prop_map(|(path, kind, (mtime, uid, gid, uname, gname, mode))| {
             let timed = !matches!(kind, Kind::Symlink(_) | Kind::Device(_));
             Entry::new(path, kind, Attrs { mtime: timed.then_some(mtime), uid, gid, uname, gname, mode })

@@ -392,6 +392,7 @@ impl RealDisk {
         }
         if let Some(mtime) = attributes.mtime.filter(|&mtime| mtime != there.mtime) {
             rustix::fs::utimensat(&*parent, name, &timestamps(mtime), AtFlags::SYMLINK_NOFOLLOW)?;
+            self.refused.time(mtime.0, || stat_fd(handle))?;
         }
         Ok(())
     }

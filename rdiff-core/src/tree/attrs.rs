@@ -482,6 +482,7 @@ impl Applied<'_> {
             && there.is_none_or(|stat| stat.mtime != mtime)
         {
             rustix::fs::futimens(fd, &timestamps(mtime))?;
+            refused.time(mtime.0, || super::stat_fd(fd))?;
         }
         Ok(())
     }
@@ -522,12 +523,13 @@ pub(crate) fn without_set_id(mode: u32) -> u32 {
     mode & 0o1777
 }
 
-/// Counts the paths whose owner or mode a file system has no room for: FAT, a share that squashes owners. Their
-/// records have them all the same.
+/// Counts the paths whose owner, mode or time a file system has no room for: FAT, a share that squashes owners, years
+/// after 2446 on ext4. Their records have them all the same.
 #[derive(Debug, Default)]
 pub struct Refused {
     owners: AtomicU64,
     modes: AtomicU64,
+    times: AtomicU64,
 }
 
 impl Refused {
@@ -539,6 +541,21 @@ impl Refused {
     /// Paths that did not get their permission bits.
     pub fn modes(&self) -> u64 {
         self.modes.load(Ordering::Relaxed)
+    }
+
+    /// Paths that did not get their time: the system sets the nearest that there is room for, and calls that success.
+    pub fn times(&self) -> u64 {
+        self.times.load(Ordering::Relaxed)
+    }
+
+    /// Looks at the time that was set, if not every file system has room for it.
+    pub(crate) fn time(&self, wanted: i64, there: impl FnOnce() -> io::Result<Stat>) -> io::Result<()> {
+        const EVERYWHERE: std::ops::RangeInclusive<i64> = 315_532_800..=i32::MAX as i64;
+        // FAT keeps every other second.
+        if !EVERYWHERE.contains(&wanted) && there()?.mtime.0.abs_diff(wanted) > 2 {
+            self.times.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Was the owner set? Counted if not.
