@@ -20,6 +20,7 @@ use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::nest::Nest;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
+use crate::repo::Repository;
 use crate::repo::disk::{Disk, RealDisk};
 use crate::repo::increments::Increments;
 use crate::repo::layout::StoredPath;
@@ -242,8 +243,8 @@ fn restore_until(
     let untaken = [
         (refused.owners(), "owners", ""),
         (refused.modes(), "permissions", ""),
-        (finisher.copied_links, "hard links", ", which are copies now"),
         (refused.times(), "times", ", which are now the nearest that it takes"),
+        (finisher.copied_links, "hard links", ", which are copies now"),
     ];
     for (paths, what, then) in untaken.into_iter().filter(|(paths, ..)| *paths > 0) {
         let shown = target.root.path().display();

@@ -5,28 +5,26 @@ mod deep;
 mod ours;
 mod support;
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use rdiff_core::monitor::{Event, Monitor, Silent};
 use ours::Problems;
+use rdiff_core::monitor::{Event, Monitor, Silent};
 use rdiff_core::path::RepoPath;
 use rdiff_core::repo::Repository;
 use rdiff_core::repo::increments::{Base, Increments};
-use rdiff_core::restore::{RestoreRequest, restore};
 use rdiff_core::repo::metadata::Detail;
+use rdiff_core::restore::{RestoreRequest, restore};
+use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
 use rdiff_core::tree::walk::Everything;
 use rdiff_core::verify::{VerifyRequest, verify};
-use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
 use support::check::check_repository;
 use support::manifest::{Ignore, Manifest, differences};
 use tempfile::TempDir;
@@ -223,8 +221,8 @@ fn records_out_of_order_and_nonsense_are_refused() {
         |text| [&text[..], b"File a\n  Type reg\n  Size 0\n"].concat(),
         |text| [&text[..], b"File zz\n  Type reg\n  Size 99999999999999999999999\n"].concat(),
         |text| [&text[..], b"File zz\n  Type whatever\n"].concat(),
-        |text| [&text[..], b"File zz\n  Type reg\n  Size 1\n  Permissions 65535\n"].concat(),
         |text| [&text[..], b"File zz\n  Type reg\n  Size -1\n"].concat(),
+        |text| [&text[..], b"File zz\n  Type reg\n  Size 1\n  Permissions 65535\n"].concat(),
         |text| [&text[..], b"File zz\n"].concat(),
     ];
     for change in changes {
@@ -234,6 +232,7 @@ fn records_out_of_order_and_nonsense_are_refused() {
         victim.assert_says(&[&name_of(&path)]);
     }
 }
+
 /// Keeps the warnings of a job.
 #[derive(Default)]
 struct Warnings(Mutex<Vec<String>>);
@@ -268,7 +267,6 @@ fn a_time_that_the_target_has_no_room_for_is_said() {
         "{said:?}"
     );
 }
-
 
 #[test]
 fn a_record_without_end_is_not_read_to_its_end() {
@@ -356,6 +354,25 @@ fn planted_links_lead_nowhere() {
         symlink(victim.at(to), &path).expect("a link");
         // Some can be put right by the way; what matters is that nothing happens outside.
         victim.try_all();
+    }
+}
+
+#[test]
+fn a_link_in_place_of_what_did_not_change_is_found_by_verify() {
+    for (place, names) in [("f", &["f"][..]), ("d", &["d/g", "d/sub/h"])] {
+        let victim = Victim::new();
+        let path = victim.repo().join(place);
+        fs::rename(&path, victim.at("moved")).expect("a rename");
+        symlink(victim.at("source").join(place), &path).expect("a link");
+        // The same content lies behind the link, and the source is what it was: the backup doesn't look.
+        ours::back_up(&victim.at("source"), &victim.repo(), TIMES[2] + 100);
+        let repo = Arc::new(Repository::open(&victim.repo()).expect("a repository"));
+        let request =
+            VerifyRequest { at: Some(SessionTime(TIMES[2] + 100).into()), ..VerifyRequest::default() };
+        let report = verify(&repo, &request, &Silent).expect("a verification");
+        let mut bad: Vec<_> = report.bad.iter().map(|bad| bad.path.to_string()).collect();
+        bad.sort();
+        assert_eq!(bad, names);
     }
 }
 
@@ -464,7 +481,39 @@ fn names_like_those_of_increments_are_names_like_others() {
         ours::restore_all(&repo, *at, &target);
         assert_eq!(differences(manifest, &Manifest::scan(&target), Ignore::default()), [""; 0]);
     }
-    // The increment of a file, beside a directory of its name.
-    let increments = Manifest::scan(&repo.join("rdiff-backup-data/increments"));
-    assert!(increments.records.keys().any(|k| Path::new(OsStr::from_bytes(k)).starts_with(names[0])));
+    // The increment of a file, in a directory that has such a name itself.
+    assert!(repo.join("rdiff-backup-data/increments").join(names[0]).is_dir());
+}
+
+#[test]
+fn a_file_whose_increments_contradict_its_record_does_not_keep_others_from_coming_back() {
+    let victim = Victim::new();
+    let of_h = victim.data("increments/d/sub");
+    let (first, second) = (SessionTime(TIMES[0]), SessionTime(TIMES[1]));
+    let name = |at: SessionTime, end| format!("h.{}.{end}", at.format(&Zone::utc(), TimeSeparator::Colon));
+    fs::remove_file(of_h.join(name(first, "diff.gz"))).expect("the increment of h");
+    fs::rename(of_h.join(name(second, "diff.gz")), of_h.join(name(second, "missing"))).expect("its next one");
+    let (target, problems) = (victim.at("target"), Problems::default());
+    let report = ours::try_restore(&victim.repo(), TIMES[0], b"", &target, &problems).expect("a restore");
+    assert_eq!(problems.heads(), ["ListError d/sub/h"]);
+    assert_eq!((report.problems, report.restored), (1, 7));
+    assert!(!target.join("d/sub/h").exists());
+    let content = |name| fs::read(target.join(name)).expect("a file");
+    assert_eq!(content("d/g"), content("f"));
+}
+
+#[test]
+fn an_empty_file_comes_back_from_its_record_alone() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (source, repo) = (dir.path().join("source"), dir.path().join("repo"));
+    fs::create_dir(&source).expect("a directory");
+    fs::write(source.join("empty"), "").expect("a file");
+    fs::write(source.join("stays"), "as it is").expect("a file");
+    ours::back_up(&source, &repo, TIMES[0]);
+    fs::remove_file(source.join("empty")).expect("a removal");
+    ours::back_up(&source, &repo, TIMES[1]);
+    let increments = repo.join("rdiff-backup-data/increments");
+    fs::remove_dir_all(&increments).expect("the loss of all increments");
+    ours::restore_all(&repo, TIMES[0], &dir.path().join("target"));
+    assert_eq!(fs::read(dir.path().join("target/empty")).expect("the file"), b"");
 }

@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::Repository;
 use super::gz::Content;
 use super::layout::{LONG_NAMES, StoredPath};
 use super::put::digest_of;
@@ -193,6 +194,11 @@ impl Repository {
     }
 }
 
+/// Does the record alone tell the content?
+pub(crate) fn is_surely_empty(entry: &Entry) -> bool {
+    entry.file().is_some_and(|f| f.size == 0 && f.digest.is_none_or(|digest| digest == digest_of(b"")))
+}
+
 /// How often a reader asks anew what leads to a content, while a writer is at work.
 pub(crate) const MOST_WAYS: usize = 20;
 
@@ -247,11 +253,15 @@ const IN_MEMORY: u64 = 8 << 20;
 const MOST_RANGES: usize = 4 << 20;
 
 impl Repository {
-    /// Opens the content that a chain leads to. `size` is what the record says; no more is given.
+    /// Opens the content that a chain leads to. A file that was recorded as empty needs nothing for that, and comes
+    /// back also where its increment was lost.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Rebuild`] for a damaged delta or snapshot.
     pub fn open_chain(&self, entry: &Entry, chain: &Chain, time: SessionTime) -> Result<FileContent> {
+        if is_surely_empty(entry) {
+            return Ok(FileContent::Empty);
+        }
         self.open_chain_and(entry, chain, time, |_, _| Ok(()))
     }
 
@@ -416,6 +426,8 @@ impl ReadAt for BaseFile {
 
 /// The content of a file at a session, to be read once from the front.
 pub enum FileContent {
+    /// There is none to be read.
+    Empty,
     /// It stands somewhere as it is.
     Whole(Content),
     /// It is put together from a base and deltas.
@@ -425,6 +437,7 @@ pub enum FileContent {
 impl Read for FileContent {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
+            FileContent::Empty => Ok(0),
             FileContent::Whole(content) => content.read(buf),
             FileContent::Composed(composed) => composed.read(buf),
         }

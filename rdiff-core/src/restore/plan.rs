@@ -7,7 +7,7 @@ use crate::merge::Pair;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::repo::Repository;
 use crate::repo::disk::{Disk, remove_all};
-use crate::repo::increments::{Base, Chain, Increments};
+use crate::repo::increments::{Base, Chain, Increments, is_surely_empty};
 use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Recorded;
 use crate::time::SessionTime;
@@ -29,6 +29,8 @@ pub(super) enum Work {
     /// A file to be rebuilt. `there` is the regular file that stands in its place. A chain that is shortened
     /// begins at a later session that had the same content.
     Content { chain: Chain, is_shortened: bool, there: Option<Stat>, digest: Option<Digest> },
+    /// A file of which nothing in the repository leads to the content, and why.
+    Lost(String),
     /// A second name of a file restored before, which has this digest.
     Link { to: StoredPath, there: bool, digest: Option<Digest> },
     /// A link or special file.
@@ -129,11 +131,15 @@ impl Planner<'_> {
         }
         // The way is shorter from a later session with the same content; if that is damaged, the long one is left.
         let from = same_until.unwrap_or(self.at).max(self.at);
-        let chain = if self.newest == Some(from) {
+        let chain = if self.newest == Some(from) || is_surely_empty(entry) {
             let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
             Chain { base: Base::Mirror(mirror), deltas: Vec::new() }
         } else {
-            self.increments.chain(entry, from)?
+            match self.increments.chain(entry, from) {
+                Ok(chain) => chain,
+                // One file's damage must not keep the others from coming back.
+                Err(e) => return Ok(Work::Lost(crate::error::chain(&e))),
+            }
         };
         // A file with several names in the target must not be changed under the others, unless these are its own.
         let is_group = |stat: &Stat| {

@@ -56,6 +56,7 @@ impl Worker {
         let mut unchanged = false;
         let problem = match &job.work {
             Work::Directory | Work::Link { .. } => None,
+            Work::Lost(why) => Some(problem(ProblemKind::List, &job.entry, why)),
             Work::Attributes => {
                 unchanged = true;
                 self.set_attributes(&job)?;
