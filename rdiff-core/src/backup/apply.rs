@@ -4,7 +4,7 @@
 use super::plan::{LinkRole, Planned};
 use super::stage::{Changed, Outcome, Place};
 use super::{BackupRequest, Shared};
-use crate::entry::{Acl, Digest, Entry, Kind, Precise, Xattrs};
+use crate::entry::{Acl, Digest, Entry, Kind, OwnerNames, Precise, Xattrs};
 use crate::error::{Doing, Problem, ProblemKind, Result};
 use crate::format::attrs::{write_absent, write_record};
 use crate::format::index::IndexWriter;
@@ -295,8 +295,22 @@ impl<'m> Recorder<'m> {
     /// Records an unchanged path word for word.
     fn keep(&mut self, old: &Recorded, newer: Option<&Entry>) -> Result<()> {
         let entry = &old.entry;
-        self.files.metadata.text().extend_from_slice(&old.raw);
-        let precise = newer.map_or(entry.precise.as_ref(), |n| n.precise.as_ref());
+        let names = OwnerNames::unwritable(&entry.attrs);
+        // The original writes names that it can't read again: its own record of such a path is no use to it.
+        if names.is_some() && !same_record(old, entry) {
+            write_record(entry, self.files.metadata.text());
+            if let Some(diff) = &mut self.files.diff {
+                diff.text().extend_from_slice(&old.raw);
+            }
+        } else {
+            self.files.metadata.text().extend_from_slice(&old.raw);
+        }
+        let only_names = names.map(|names| Precise {
+            mtime: (entry.attrs.mtime.unwrap_or_default(), 0),
+            unchanged_while: None,
+            names: Some(names),
+        });
+        let precise = newer.map_or(entry.precise.as_ref(), |n| n.precise.as_ref()).or(only_names.as_ref());
         self.record_side(entry, precise);
         self.index_diff(entry.path.as_path(), entry.precise.as_ref(), precise);
         self.met_link(entry);
