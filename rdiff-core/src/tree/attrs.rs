@@ -34,75 +34,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use super::names::Names;
 use super::{FileKind, Stat};
 use crate::entry::{Acl, AclEntry, AclTag, Attrs, Device, Entry, File, Kind, Link, Name, Qualifier, Xattrs};
 use crate::path::RepoPathBuf;
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Names of users and groups of this machine, each asked for once.
-#[derive(Default)]
-pub struct Names {
-    users: Mutex<HashMap<u32, Option<Name>>>,
-    groups: Mutex<HashMap<u32, Option<Name>>>,
-    user_ids: Mutex<HashMap<Vec<u8>, Option<u32>>>,
-    group_ids: Mutex<HashMap<Vec<u8>, Option<u32>>>,
-}
-
-fn remember<K: std::hash::Hash + Eq, V: Clone>(
-    map: &Mutex<HashMap<K, V>>,
-    key: K,
-    ask: impl FnOnce(&K) -> V,
-) -> V {
-    let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(value) = map.get(&key) {
-        return value.clone();
-    }
-    let value = ask(&key);
-    map.insert(key, value.clone());
-    value
-}
-
-fn text(name: &[u8]) -> Option<&str> {
-    std::str::from_utf8(name).ok()
-}
-
-impl Names {
-    /// The name of a user.
-    pub fn user(&self, uid: u32) -> Option<Name> {
-        remember(&self.users, uid, |&uid| {
-            let user = nix::unistd::User::from_uid(uid.into()).ok()??;
-            Some(Name::from(user.name.into_bytes()))
-        })
-    }
-
-    /// The name of a group.
-    pub fn group(&self, gid: u32) -> Option<Name> {
-        remember(&self.groups, gid, |&gid| {
-            let group = nix::unistd::Group::from_gid(gid.into()).ok()??;
-            Some(Name::from(group.name.into_bytes()))
-        })
-    }
-
-    /// The number of a user.
-    pub fn user_id(&self, name: &[u8]) -> Option<u32> {
-        remember(&self.user_ids, name.to_vec(), |name| {
-            Some(nix::unistd::User::from_name(text(name)?).ok()??.uid.as_raw())
-        })
-    }
-
-    /// The number of a group.
-    pub fn group_id(&self, name: &[u8]) -> Option<u32> {
-        remember(&self.group_ids, name.to_vec(), |name| {
-            Some(nix::unistd::Group::from_name(text(name)?).ok()??.gid.as_raw())
-        })
-    }
-}
 
 /// The entry that a stat describes, but for a link's target and a file's digest.
 pub fn entry_of(

@@ -22,6 +22,7 @@
 pub mod attrs;
 pub mod caps;
 pub mod local;
+mod names;
 pub mod select;
 pub mod source;
 pub mod walk;
