@@ -82,7 +82,17 @@ impl<'a> RepoPath<'a> {
         if bytes[0] == b'/' {
             return Err(PathError::Absolute);
         }
-        bytes.split(|&b| b == b'/').try_for_each(check_component)?;
+        if memchr::memchr(0, bytes).is_some() {
+            return Err(PathError::Nul);
+        }
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'/', bytes).chain([bytes.len()]) {
+            match &bytes[start..end] {
+                b"" => return Err(PathError::Empty),
+                b"." | b".." => return Err(PathError::Dots),
+                _ => start = end + 1,
+            }
+        }
         Ok(Self(bytes))
     }
 
@@ -164,14 +174,19 @@ impl Ord for RepoPath<'_> {
 
 /// The order of paths, for bytes that may be none.
 pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
-    match a.iter().zip(b).position(|(a, b)| a != b) {
-        None => a.len().cmp(&b.len()),
-        Some(i) => match (a[i], b[i]) {
-            (b'/', _) => Ordering::Less,
-            (_, b'/') => Ordering::Greater,
-            (a, b) => a.cmp(&b),
-        },
+    let shared = shared_length(a, b);
+    match (a.get(shared), b.get(shared)) {
+        (None, _) | (_, None) => a.len().cmp(&b.len()),
+        (Some(b'/'), _) => Ordering::Less,
+        (_, Some(b'/')) => Ordering::Greater,
+        (a, b) => a.cmp(&b),
     }
+}
+
+/// How many bytes two paths begin with in common. Neighbours share most of theirs: eight at a time.
+pub(crate) fn shared_length(a: &[u8], b: &[u8]) -> usize {
+    let words = a.chunks_exact(8).zip(b.chunks_exact(8)).take_while(|(a, b)| a == b).count();
+    8 * words + a[8 * words..].iter().zip(&b[8 * words..]).take_while(|(a, b)| a == b).count()
 }
 
 impl PartialOrd for RepoPath<'_> {
@@ -206,6 +221,12 @@ impl RepoPathBuf {
         let bytes = bytes.into();
         RepoPath::new(&bytes)?;
         Ok(Self(bytes))
+    }
+
+    /// Becomes another path, in the same memory.
+    pub fn assign(&mut self, path: RepoPath<'_>) {
+        self.0.clear();
+        self.0.extend_from_slice(path.0);
     }
 
     /// Borrows it.

@@ -132,7 +132,19 @@ impl Zone {
 
     /// The machine's zone: `$TZ`, else `/etc/localtime`, else universal time.
     pub fn system() -> Self {
-        Self(jiff::tz::TimeZone::try_system().unwrap_or(jiff::tz::TimeZone::UTC))
+        let zone = Self::of_machine().or_else(|| jiff::tz::TimeZone::try_system().ok());
+        Self(zone.unwrap_or(jiff::tz::TimeZone::UTC))
+    }
+
+    /// The zone that `/etc/localtime` links to, where `$TZ` says nothing. The library would list all zones of the
+    /// machine first, which is most of the time that a short run takes.
+    fn of_machine() -> Option<jiff::tz::TimeZone> {
+        if std::env::var_os("TZ").is_some() {
+            return None;
+        }
+        let file = std::fs::canonicalize("/etc/localtime").ok()?;
+        let (_, name) = file.to_str()?.split_once("/zoneinfo/")?;
+        jiff::tz::TimeZone::tzif(name, &std::fs::read(&file).ok()?).ok()
     }
 
     /// The zone of a name such as `Europe/Berlin`, or nothing if the machine doesn't know it.

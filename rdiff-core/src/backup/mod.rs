@@ -299,8 +299,6 @@ fn run(
     }
     let mut options = options(request, &started)?;
     options.hard_links = request.hard_links && caps.hard_links;
-    let session = Session::begin(writer, Arc::clone(repo), time, previous)?;
-    monitor.event(&Event::SessionStarted { time, previous });
     let mut ownership = Ownership::new(Arc::new(Names::default()));
     ownership.numeric = request.numeric_ids;
     ownership.user_map = request.user_map.clone();
@@ -308,6 +306,17 @@ fn run(
     let next_long_name = next_long_name(repo)?;
     let readers = if request.workers == 0 { source.traits().readers } else { request.workers };
     let pool = Arc::new(Pool::new(readers));
+    let left_out = LeftOut::default();
+    let filter = NotTheRepository { inner: filter, repo: repo_id, left_out: Arc::clone(&left_out) };
+    // Source and records are read ahead from here on, while the disk is busy with the marker.
+    let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
+    let old: Stream<Recorded> = match previous {
+        Some(t) => Box::new(ahead(repo.metadata_at(t, RepoPath::ROOT, Detail::All)?, 256, 4)),
+        None => Box::new(std::iter::empty()),
+    };
+    let (found, old) = refuse_empty_source(found, old, &*source, request)?;
+    let session = Session::begin(writer, Arc::clone(repo), time, previous)?;
+    monitor.event(&Event::SessionStarted { time, previous });
     let shared = Arc::new(Shared {
         source: Arc::clone(&source),
         session,
@@ -317,15 +326,6 @@ fn run(
         options: options.clone(),
         stop: stop.clone(),
     });
-
-    let left_out = LeftOut::default();
-    let filter = NotTheRepository { inner: filter, repo: repo_id, left_out: Arc::clone(&left_out) };
-    let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
-    let old: Stream<Recorded> = match previous {
-        Some(t) => Box::new(ahead(repo.metadata_at(t, RepoPath::ROOT, Detail::All)?, 256, 4)),
-        None => Box::new(std::iter::empty()),
-    };
-    let (found, old) = refuse_empty_source(found, old, &*source, request)?;
     let mut planner = Planner::new(source, previous, repo.layout().clone(), options, next_long_name);
     let shared_planner = RefCell::new(&mut planner);
     let mut recorder = Recorder::new(Arc::clone(&shared), Arc::clone(&pool), request, monitor)?;

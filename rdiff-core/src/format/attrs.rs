@@ -26,7 +26,7 @@ use super::quote::{quote_record, unquote_record};
 use super::record::lines;
 use crate::entry::{Acl, Attrs, Device, Digest, Entry, File, Kind, Link, LongName, Name, Xattrs};
 use crate::error::FormatError;
-use crate::path::RepoPathBuf;
+use crate::path::{RepoPath, RepoPathBuf};
 use std::sync::Arc;
 
 /// Reads records. It keeps the names it saw last, since neighbours mostly share their owner.
@@ -41,21 +41,55 @@ pub struct RecordParser {
 /// # Errors
 /// [`FormatError::Path`] for paths that could lead out of the tree.
 pub fn path_of(record: &[u8]) -> Result<RepoPathBuf, FormatError> {
+    let mut path = RepoPathBuf::default();
+    read_path(record, &mut path)?;
+    Ok(path)
+}
+
+/// [`path_of`] into a path whose memory is used again.
+///
+/// # Errors
+/// As [`path_of`].
+pub(crate) fn read_path(record: &[u8], path: &mut RepoPathBuf) -> Result<(), FormatError> {
     let line = lines(record).next().unwrap_or_default();
     let quoted = line.strip_prefix(super::record::METADATA_MARKER).unwrap_or_default();
-    path_from(quoted, unquote_record(quoted).into_owned())
+    path.assign(checked_path(quoted, &unquote_record(quoted))?);
+    Ok(())
+}
+
+/// What of a record says which content a file has: its size, its digest, its name in `long_filename_data`. Nothing
+/// unless it is a file with a digest.
+pub(crate) fn content_of(record: &[u8]) -> Option<[&[u8]; 3]> {
+    let mut content: [&[u8]; 3] = [b""; 3];
+    let mut is_file = false;
+    for line in lines(record).skip(1) {
+        let text = line.trim_ascii_start();
+        let Some(blank) = memchr::memchr(b' ', text) else { continue };
+        match &text[..blank] {
+            b"Type" => is_file = &text[blank..] == b" reg",
+            b"Size" => content[0] = &text[blank..],
+            b"SHA1Digest" => content[1] = &text[blank..],
+            b"AlternateMirrorName" | b"AlternateIncrementName" => content[2] = text,
+            _ => {}
+        }
+    }
+    (is_file && content[1].len() == 41).then_some(content)
 }
 
 /// Checks a path as it stands in a side file; `.` is the root.
 pub(super) fn path_from(quoted: &[u8], unquoted: Vec<u8>) -> Result<RepoPathBuf, FormatError> {
+    checked_path(quoted, &unquoted).map(RepoPath::to_owned)
+}
+
+fn checked_path<'a>(quoted: &[u8], unquoted: &'a [u8]) -> Result<RepoPath<'a>, FormatError> {
     if quoted == b"." {
-        return Ok(RepoPathBuf::default());
+        return Ok(RepoPath::ROOT);
     }
     let shown = || String::from_utf8_lossy(quoted).into_owned();
     if unquoted.is_empty() {
         return Err(FormatError::Path { path: shown(), source: crate::path::PathError::Empty });
     }
-    RepoPathBuf::new(unquoted).map_err(|source| FormatError::Path { path: shown(), source })
+    RepoPath::new(unquoted).map_err(|source| FormatError::Path { path: shown(), source })
 }
 
 /// The fields of one record as they stand.
@@ -81,6 +115,14 @@ impl RecordParser {
     /// isn't known, a name in `long_filename_data` with a slash.
     pub fn parse(&mut self, record: &[u8]) -> Result<(RepoPathBuf, Option<Entry>), FormatError> {
         let path = path_of(record)?;
+        Ok((path.clone(), self.entry(path, record)?))
+    }
+
+    /// Reads one record whose path was read before.
+    ///
+    /// # Errors
+    /// As [`RecordParser::parse`].
+    pub fn entry(&mut self, path: RepoPathBuf, record: &[u8]) -> Result<Option<Entry>, FormatError> {
         let mut attrs = Attrs::default();
         let mut f = Fields::default();
         for line in lines(record).skip(1) {
@@ -97,12 +139,12 @@ impl RecordParser {
             Some(b"fifo") => Kind::Fifo,
             Some(b"sock") => Kind::Socket,
             Some(b"dev") => Kind::Device(f.device.ok_or(FormatError::Missing("DeviceNum"))?),
-            Some(b"None") => return Ok((path, None)),
+            Some(b"None") => return Ok(None),
             Some(other) => return Err(bad(b"Type", other)),
             None => return Err(FormatError::Missing("Type")),
         };
-        let entry = Entry {
-            path: path.clone(),
+        Ok(Some(Entry {
+            path,
             kind,
             attrs,
             xattrs: Xattrs::default(),
@@ -110,8 +152,7 @@ impl RecordParser {
             long_name: f.long_name,
             unknown: f.unknown,
             precise: None,
-        };
-        Ok((path, Some(entry)))
+        }))
     }
 
     fn field<'a>(

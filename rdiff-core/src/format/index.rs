@@ -62,7 +62,7 @@ impl IndexWriter {
     /// Appends one entry; nothing stands for a path that this session knew nothing of.
     pub fn entry(&mut self, path: RepoPath<'_>, precise: Option<&Precise>, out: &mut Vec<u8>) {
         let bytes = path.as_bytes();
-        let shared = bytes.iter().zip(&self.last).take_while(|(a, b)| a == b).count();
+        let shared = crate::path::shared_length(bytes, &self.last);
         unsigned(shared as u64, out);
         unsigned((bytes.len() - shared) as u64, out);
         out.extend_from_slice(&bytes[shared..]);

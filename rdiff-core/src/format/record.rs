@@ -42,11 +42,14 @@ pub struct RecordReader<R> {
     input: R,
     marker: &'static [u8],
     buf: Vec<u8>,
+    /// The record last read, in `buf`.
+    record: std::ops::Range<usize>,
+    /// Where what wasn't read yet begins and ends.
     start: usize,
     end: usize,
     at_end: bool,
-    line: u64,
-    lines_of_last: u64,
+    /// Lines that are no longer in `buf`.
+    lines_before: u64,
 }
 
 const READ: usize = 256 << 10;
@@ -54,12 +57,13 @@ const READ: usize = 256 << 10;
 impl<R: Read> RecordReader<R> {
     /// Reads records that begin with `marker`. Lines before the first are passed over.
     pub fn new(input: R, marker: &'static [u8]) -> Self {
-        Self { input, marker, buf: Vec::new(), start: 0, end: 0, at_end: false, line: 1, lines_of_last: 0 }
+        let (buf, record) = (Vec::new(), 0..0);
+        Self { input, marker, buf, record, start: 0, end: 0, at_end: false, lines_before: 0 }
     }
 
-    /// The line on which the record last returned begins, counted from 1.
+    /// The line on which the record last read begins, counted from 1.
     pub fn line(&self) -> u64 {
-        self.line
+        1 + self.lines_before + count_lines(&self.buf[..self.record.start])
     }
 
     /// The next record, from its marker to before the next one, or nothing at the end.
@@ -67,16 +71,27 @@ impl<R: Read> RecordReader<R> {
     /// # Errors
     /// When the input fails, or a record is longer than [`MAX_RECORD`].
     pub fn next_record(&mut self) -> Result<Option<&[u8]>, RecordError> {
-        self.line += self.lines_of_last;
-        self.lines_of_last = 0;
+        Ok(if self.advance()? { Some(self.record()) } else { None })
+    }
+
+    /// Moves to the next record, and says whether there is one.
+    ///
+    /// # Errors
+    /// As [`RecordReader::next_record`].
+    pub fn advance(&mut self) -> Result<bool, RecordError> {
+        self.record = self.start..self.start;
         if !self.find_first()? {
-            return Ok(None);
+            return Ok(false);
         }
         let length = self.find_end()?;
-        let record = self.start..self.start + length;
+        self.record = self.start..self.start + length;
         self.start += length;
-        self.lines_of_last = memchr::memchr_iter(b'\n', &self.buf[record.clone()]).count() as u64;
-        Ok(Some(&self.buf[record]))
+        Ok(true)
+    }
+
+    /// The record last read.
+    pub fn record(&self) -> &[u8] {
+        &self.buf[self.record.clone()]
     }
 
     /// Moves to the next line that begins with the marker.
@@ -92,7 +107,7 @@ impl<R: Read> RecordReader<R> {
             match memchr::memchr(b'\n', rest) {
                 Some(i) => {
                     self.start += i + 1;
-                    self.line += 1;
+                    self.record = self.start..self.start;
                 }
                 None if self.at_end => return Ok(false),
                 None if rest.len() > MAX_RECORD => return Err(FormatError::TooLong(MAX_RECORD).into()),
@@ -129,6 +144,8 @@ impl<R: Read> RecordReader<R> {
 
     fn fill(&mut self) -> io::Result<()> {
         if self.start > 0 {
+            self.lines_before += count_lines(&self.buf[..self.start]);
+            self.record = 0..0;
             self.buf.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
@@ -148,10 +165,19 @@ impl<R: Read> RecordReader<R> {
     }
 }
 
-/// The lines of a record after its first, without their newline.
+fn count_lines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
+}
+
+/// The lines of a record, without their newline.
 pub fn lines(record: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let record = record.strip_suffix(b"\n").unwrap_or(record);
-    record.split(|&b| b == b'\n')
+    let mut rest = Some(record.strip_suffix(b"\n").unwrap_or(record));
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr(b'\n', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
 }
 
 #[cfg(test)]

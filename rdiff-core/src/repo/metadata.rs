@@ -15,22 +15,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::gz::Content;
 use super::increments::MOST_WAYS;
+use super::layers::{Layer, Layers};
 use super::{DataFile, Repository};
 use crate::entry::{Acl, Entry, Precise, Xattrs};
 use crate::error::{Doing, Error, FormatError, Result};
 use crate::format::attrs::{RecordParser, path_of};
 use crate::format::index::IndexReader;
 use crate::format::names::IncrementKind;
-use crate::format::record::{ATTRIBUTE_MARKER, METADATA_MARKER, RecordError, RecordReader};
+use crate::format::record::{ATTRIBUTE_MARKER, RecordError, RecordReader};
 use crate::format::{acls, xattrs};
 use crate::merge::{AtPath, InOrder};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::time::SessionTime;
 use std::io;
 use std::iter::Peekable;
-use std::path::PathBuf;
 
 /// An entry with its record word for word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,22 +93,8 @@ impl Repository {
             repository: self.path().to_path_buf(),
             asked: Some(format!("{time} (no mirror_metadata for it is left)")),
         })?;
-        let streams = chain.iter().map(|f| self.records_from(f, subtree)).collect::<Result<Vec<_>>>()?;
-        let mut streams: Vec<_> =
-            streams.into_iter().zip(&chain).map(|(s, file)| (file.time, s.peekable())).collect();
-        if let (Some(file), Some((_, snapshot))) = (chain.last(), streams.last_mut())
-            && snapshot.peek().is_none()
-        {
-            // Taken at its word, it would make all that there is new.
-            let source = FormatError::Other("a snapshot without any record".to_owned());
-            return Err(Error::Corrupt { file: self.path_of(&file.place), line: None, source });
-        }
-        let merged = Oldest { streams };
-        let records = merged.filter_map(|item| match item {
-            Ok(Versioned { now: Some(recorded), .. }) => Some(Ok(*recorded)),
-            Ok(_) => None,
-            Err(e) => Some(Err(e)),
-        });
+        let layers = chain.iter().map(|f| self.layer(f, subtree)).collect::<Result<Vec<_>>>()?;
+        let records = Layers::new(layers, detail == Detail::All)?;
         let below = subtree.to_owned();
         let records = records
             .skip_while({
@@ -129,32 +114,23 @@ impl Repository {
         Ok(Box::new(joined))
     }
 
-    pub(crate) fn records(&self, file: &DataFile) -> Result<InOrder<Stream<Versioned>>> {
+    pub(crate) fn records(&self, file: &DataFile) -> Result<Records> {
         self.records_from(file, RepoPath::ROOT)
     }
 
     /// Records of a file, all that are at or behind `from`, and as few before as can be told.
-    pub(super) fn records_from(
-        &self,
-        file: &DataFile,
-        from: RepoPath<'_>,
-    ) -> Result<InOrder<Stream<Versioned>>> {
+    pub(super) fn records_from(&self, file: &DataFile, from: RepoPath<'_>) -> Result<Records> {
+        Ok(Records { layer: self.layer(file, from)?, parser: RecordParser::default(), ended: false })
+    }
+
+    fn layer(&self, file: &DataFile, from: RepoPath<'_>) -> Result<Layer> {
         let is_behind = |text: &[u8]| Some(path_of(text).ok()?.as_path() > from);
         let (content, moved) = if from.is_root() {
             (self.open_side_file(&file.place)?, false)
         } else {
             self.open_side_file_at(&file.place, is_behind)?
         };
-        let path = self.path_of(&file.place);
-        let name = path.display().to_string();
-        let records = Records {
-            reader: RecordReader::new(content, METADATA_MARKER),
-            parser: RecordParser::default(),
-            path,
-            moved,
-            ended: false,
-        };
-        Ok(InOrder::new(Box::new(records) as Stream<Versioned>, name))
+        Ok(Layer::new(file.time, content, self.path_of(&file.place), moved))
     }
 
     pub(super) fn xattrs_at(
@@ -220,7 +196,7 @@ impl Repository {
                 let now = precise.map(Box::new);
                 Some(Ok(IndexEntry { path, now }))
             });
-            streams.push((at, (Box::new(entries) as Stream<IndexEntry>).peekable()));
+            streams.push((Box::new(entries) as Stream<IndexEntry>).peekable());
             match base.map(SessionTime) {
                 None => break,
                 Some(newer) if newer > at => at = newer,
@@ -277,41 +253,22 @@ impl AtPath for IndexEntry {
     }
 }
 
-/// An entry of a file of a chain, of which newer ones can tell more.
-trait Layered: AtPath {
-    /// Notes that it stands in the file of session `at`.
-    fn met(&mut self, _at: SessionTime) {}
-
-    /// Does the newer file say of the content that it is the same?
-    fn has_content_of(&self, _newer: &Self) -> bool {
-        false
-    }
-}
-
-impl Layered for IndexEntry {}
-
-impl Layered for Versioned {
-    fn met(&mut self, at: SessionTime) {
-        if let Some(now) = self.now.as_mut().filter(|n| n.entry.file().is_some_and(|f| f.digest.is_some())) {
-            now.same_until = Some(at);
-        }
-    }
-
-    fn has_content_of(&self, newer: &Self) -> bool {
-        let (Some(old), Some(new)) = (&self.now, &newer.now) else { return false };
-        let (Some(a), Some(b)) = (old.entry.file(), new.entry.file()) else { return false };
-        let same = a.digest.is_some() && a.digest == b.digest && a.size == b.size;
-        same && old.entry.long_name == new.entry.long_name
-    }
-}
-
-struct Records {
-    reader: RecordReader<Content>,
+/// The records of one file of metadata.
+pub(crate) struct Records {
+    layer: Layer,
     parser: RecordParser,
-    path: PathBuf,
-    /// Was anything passed over, so that lines can't be counted?
-    moved: bool,
     ended: bool,
+}
+
+impl Records {
+    fn read(&mut self) -> Result<Option<Versioned>> {
+        let Some(path) = self.layer.advance()? else { return Ok(None) };
+        let path = path.to_owned();
+        let entry = self.layer.checked(self.parser.entry(path.clone(), self.layer.record()))?;
+        let raw = || self.layer.record().to_vec();
+        let now = entry.map(|entry| Box::new(Recorded { entry, raw: raw(), same_until: None }));
+        Ok(Some(Versioned { path, now }))
+    }
 }
 
 impl Iterator for Records {
@@ -321,20 +278,9 @@ impl Iterator for Records {
         if self.ended {
             return None;
         }
-        let parsed = match self.reader.next_record() {
-            Ok(None) => return None,
-            Ok(Some(raw)) => match self.parser.parse(raw) {
-                Ok((path, entry)) => {
-                    let raw = || raw.to_vec();
-                    let now = entry.map(|entry| Box::new(Recorded { entry, raw: raw(), same_until: None }));
-                    Ok(Versioned { path, now })
-                }
-                Err(e) => Err(RecordError::Format(e)),
-            },
-            Err(e) => Err(e),
-        };
-        self.ended = parsed.is_err();
-        Some(parsed.map_err(|e| in_file(e, &self.path, (!self.moved).then(|| self.reader.line()))))
+        let read = self.read();
+        self.ended = read.is_err();
+        read.transpose()
     }
 }
 
@@ -362,22 +308,21 @@ pub(crate) fn until_error<T>(stream: impl Iterator<Item = Result<T>>) -> impl It
 
 /// Joins the files of a chain, the oldest first: for each path the oldest that mentions it is right.
 struct Oldest<I: Iterator> {
-    /// With the session of each.
-    streams: Vec<(SessionTime, Peekable<I>)>,
+    streams: Vec<Peekable<I>>,
 }
 
-impl<T: Layered, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
+impl<T: AtPath, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut winner: Option<usize> = None;
         for i in 0..self.streams.len() {
             let (before, from_here) = self.streams.split_at_mut(i);
-            match from_here[0].1.peek() {
+            match from_here[0].peek() {
                 None => {}
-                Some(Err(_)) => return from_here[0].1.next(),
+                Some(Err(_)) => return from_here[0].next(),
                 Some(Ok(item)) => {
-                    let smaller = match winner.and_then(|w| before[w].1.peek()) {
+                    let smaller = match winner.and_then(|w| before[w].peek()) {
                         Some(Ok(best)) => item.path() < best.path(),
                         _ => true,
                     };
@@ -388,19 +333,10 @@ impl<T: Layered, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
             }
         }
         let winner = winner?;
-        let (at, stream) = &mut self.streams[winner];
-        let mut item = stream.next()?;
-        if let Ok(item) = &mut item {
-            item.met(*at);
-            let mut same = true;
-            for (at, stream) in &mut self.streams[winner + 1..] {
-                let of_path = |other: &Result<T>| matches!(other, Ok(o) if o.path() == item.path());
-                if let Some(Ok(newer)) = stream.next_if(of_path) {
-                    same = same && item.has_content_of(&newer);
-                    if same {
-                        item.met(*at);
-                    }
-                }
+        let item = self.streams[winner].next()?;
+        if let Ok(item) = &item {
+            for stream in &mut self.streams[winner + 1..] {
+                stream.next_if(|other| matches!(other, Ok(o) if o.path() == item.path()));
             }
         }
         Some(item)

@@ -4,6 +4,7 @@ pub mod disk;
 pub mod gz;
 pub mod history;
 pub mod increments;
+mod layers;
 pub mod layout;
 pub mod lock;
 pub mod metadata;
