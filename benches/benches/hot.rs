@@ -9,7 +9,7 @@ use rdiff_core::format::attrs::{RecordParser, write_record};
 use rdiff_core::format::index::{IndexReader, IndexWriter};
 use rdiff_core::format::record::{METADATA_MARKER, RecordReader};
 use rdiff_core::path::RepoPathBuf;
-use rdiff_core::repo::gz::compress;
+use rdiff_core::repo::pieces::compress;
 use rdiff_core::repo::put::digest_of;
 
 const FILES: u64 = 1000;

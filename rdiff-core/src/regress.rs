@@ -195,8 +195,9 @@ impl Undo {
             let mut snapshot =
                 SideFile::new(Arc::clone(&self.disk), Arc::clone(pool), plain, Some(gzipped.clone()));
             for record in records {
-                snapshot.text().extend_from_slice(&record?.raw);
-                snapshot.flow()?;
+                let record = record?;
+                snapshot.text().extend_from_slice(&record.raw);
+                snapshot.flow(record.entry.path.as_path())?;
             }
             let written = snapshot.finish()?;
             let is_gzipped = written == gzipped;
@@ -212,7 +213,7 @@ impl Undo {
             for entry in self.repo.index_at(files, self.good, RepoPath::ROOT)? {
                 let (path, precise) = entry?;
                 entries.entry(path.as_path(), Some(&precise), snapshot.text());
-                snapshot.flow()?;
+                snapshot.flow(path.as_path())?;
             }
             let written = snapshot.finish()?;
             self.keep(&written, "source_index", false)?;

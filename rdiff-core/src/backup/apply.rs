@@ -22,6 +22,7 @@ use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use crate::repo::gz::SideFile;
 use crate::repo::layout::{LONG_NAMES, StoredPath};
 use crate::repo::metadata::Recorded;
+use crate::repo::pieces::KeptPieces;
 use crate::repo::{DataFile, Repository};
 use crate::tree::attrs::Applied;
 use crate::tree::source::SourceGuard;
@@ -149,6 +150,7 @@ impl<'m> Recorder<'m> {
         shared: Arc<Shared>,
         pool: Arc<Pool>,
         request: &BackupRequest,
+        kept: Arc<KeptPieces>,
         monitor: &'m dyn Monitor,
     ) -> Result<Self> {
         let session = &shared.session;
@@ -183,7 +185,7 @@ impl<'m> Recorder<'m> {
             file_statistics_head(separator, statistics.text());
         }
         let files = SideFiles {
-            metadata: file("mirror_metadata", now, snapshot, true),
+            metadata: file("mirror_metadata", now, snapshot, true).with_kept(kept),
             diff: diff_of.map(|t| file("mirror_metadata", t, diff, true)),
             xattrs: (request.xattrs && traits.xattrs)
                 .then(|| file("extended_attributes", now, snapshot, true)),
@@ -235,7 +237,7 @@ impl<'m> Recorder<'m> {
                     self.keep(old, None)?;
                 }
                 if with_all_below {
-                    self.held = Some(planned.path);
+                    self.held = Some(planned.path.clone());
                 }
             }
             Outcome::Changed(changed) => self.change(&planned.path, old, *changed)?,
@@ -249,8 +251,9 @@ impl<'m> Recorder<'m> {
             },
         }
         self.monitor.count(Counter::Paths, 1);
+        let path = planned.path.as_path();
         for file in [&mut self.files.metadata, &mut self.files.index] {
-            file.flow()?;
+            file.flow(path)?;
         }
         let more = [
             &mut self.files.diff,
@@ -259,10 +262,10 @@ impl<'m> Recorder<'m> {
             &mut self.files.file_statistics,
         ];
         for file in more.into_iter().flatten() {
-            file.flow()?;
+            file.flow(path)?;
         }
         if let Some((file, _)) = &mut self.files.index_diff {
-            file.flow()?;
+            file.flow(path)?;
         }
         if self.ops.len() >= BATCH.min(self.shared.disk.most_waiting()) || self.staged_bytes >= BATCH_BYTES {
             self.apply_batch()?;
@@ -785,7 +788,7 @@ impl<'m> Recorder<'m> {
         if self.error_log.is_empty() {
             write("error_log", false, b"")?;
         } else {
-            let packed = crate::repo::gz::compress(&self.error_log, 6).unwrap_or_default();
+            let packed = crate::repo::pieces::compress(&self.error_log, 6).unwrap_or_default();
             write("error_log", true, &packed)?;
         }
         let mut statistics = self.statistics;

@@ -21,7 +21,7 @@ use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::disk::{Disk, RealDisk, remove_all};
 use crate::repo::layout::{DATA, LONG_NAMES, StoredPath};
 use crate::repo::lock::Writer;
-use crate::repo::metadata::{Detail, Recorded, Stream};
+use crate::repo::metadata::{Recorded, Stream};
 use crate::repo::session::Session;
 use crate::repo::{MirrorState, Repository, read_small, state_of};
 use crate::time::{SessionTime, TimeSeparator, Zone};
@@ -310,8 +310,9 @@ fn run(
     let filter = NotTheRepository { inner: filter, repo: repo_id, left_out: Arc::clone(&left_out) };
     // Source and records are read ahead from here on, while the disk is busy with the marker.
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
+    let kept = Arc::default();
     let old: Stream<Recorded> = match previous {
-        Some(t) => Box::new(ahead(repo.metadata_at(t, RepoPath::ROOT, Detail::All)?, 256, 4)),
+        Some(t) => Box::new(ahead(repo.metadata_keeping(t, &kept)?, 256, 4)),
         None => Box::new(std::iter::empty()),
     };
     let (found, old) = refuse_empty_source(found, old, &*source, request)?;
@@ -328,7 +329,7 @@ fn run(
     });
     let mut planner = Planner::new(source, previous, repo.layout().clone(), options, next_long_name);
     let shared_planner = RefCell::new(&mut planner);
-    let mut recorder = Recorder::new(Arc::clone(&shared), Arc::clone(&pool), request, monitor)?;
+    let mut recorder = Recorder::new(Arc::clone(&shared), Arc::clone(&pool), request, kept, monitor)?;
     let planned = merge_join(old, found.map(Ok)).filter_map(|pair| {
         pair.and_then(|pair| {
             let planned = shared_planner.borrow_mut().plan(pair)?;

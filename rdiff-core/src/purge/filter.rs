@@ -156,7 +156,7 @@ impl Filter<'_> {
                 if rewrite == Rewrite::WithAbove || !self.is_purged(path.as_ref()) {
                     new.text().extend_from_slice(text);
                 }
-                new.flow()
+                new.flow(path.as_ref().map_or(RepoPath::ROOT, RepoPathBuf::as_path))
             })?;
             for (_, entry) in amended {
                 write_record(entry, new.text());
@@ -244,7 +244,7 @@ impl Filter<'_> {
                 count += 1;
             } else if let Some(out) = &mut out {
                 writer.entry(path.as_path(), precise.as_ref(), out.text());
-                out.flow()?;
+                out.flow(path.as_path())?;
             }
         }
     }

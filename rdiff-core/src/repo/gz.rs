@@ -1,8 +1,6 @@
 //! Files that may be gzipped, read and written.
 //!
-//! Long texts are compressed in pieces by the pool, each piece a gzip member of its own; the original
-//! reads several members as one file. Each member says in its header how long it is, so that a reader who
-//! wants little finds its way without decompressing the rest.
+//! Long texts are compressed by the pool in [pieces](super::pieces).
 //!
 //! ```
 //! # use rdiff_core::path::RepoPath;
@@ -10,11 +8,9 @@
 //! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
 //! use rdiff_core::pool::Pool;
 //! use rdiff_core::repo::disk::{Disk, RealDisk};
-//! use rdiff_core::repo::gz::{Content, SideFile, compress};
+//! use rdiff_core::repo::gz::{Content, SideFile};
 //! use std::io::Read;
 //! use std::sync::Arc;
-//!
-//! assert!(compress(&[b'x'; 10_000], 2)?.len() < 100);
 //!
 //! let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(Arc::clone(repo.root()), false));
 //! let place = |name: &[u8]| repo.layout().mirror(RepoPath::new(name).unwrap_or(RepoPath::ROOT), None);
@@ -30,12 +26,11 @@
 use super::Repository;
 use super::disk::{Disk, DiskFile};
 use super::layout::StoredPath;
+use super::pieces::{KeptPieces, PieceReader, compress, seek_member};
 use crate::error::{Doing, IoContext, Result};
+use crate::path::RepoPath;
 use crate::pool::{Pool, Task};
 use flate2::bufread::MultiGzDecoder;
-#[cfg(test)]
-use flate2::write::GzEncoder;
-use flate2::{Compression, GzBuilder};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -48,6 +43,8 @@ pub enum Content {
     Plain(BufReader<File>),
     /// Decompressed.
     Gzipped(Box<MultiGzDecoder<BufReader<File>>>),
+    /// Decompressed piece by piece.
+    Pieces(Box<PieceReader>),
 }
 
 impl Content {
@@ -73,6 +70,7 @@ impl Read for Content {
         match self {
             Content::Plain(file) => file.read(buf),
             Content::Gzipped(file) => file.read(buf),
+            Content::Pieces(pieces) => pieces.read(buf),
         }
     }
 }
@@ -86,6 +84,23 @@ impl Repository {
         let path = self.path_of(place);
         let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
         Content::sniff(file).while_doing(Doing::Read, &path)
+    }
+
+    /// Opens a side file to read it from front to end, and keeps its pieces for who writes the like.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Io`].
+    pub(crate) fn open_side_file_keeping(
+        &self,
+        place: &StoredPath,
+        kept: &Arc<KeptPieces>,
+    ) -> Result<Content> {
+        let path = self.path_of(place);
+        let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
+        match PieceReader::new(file, Arc::clone(kept)).while_doing(Doing::Read, &path)? {
+            Ok(pieces) => Ok(Content::Pieces(Box::new(pieces))),
+            Err(file) => Content::sniff(file).while_doing(Doing::Read, &path),
+        }
     }
 
     /// Opens a side file where what is looked for can begin: at its front, or at a later piece. `is_behind`
@@ -110,63 +125,13 @@ impl Repository {
     }
 }
 
-/// Before the compressed data of a member of ours: gzip's fixed header with the flag for an extra field, and
-/// that field with one subfield, the length of the whole member.
-const HEAD: [u8; 16] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, b'R', b'D', 4, 0];
-/// The length of the header, with the four bytes that say the member's.
-const HEAD_LENGTH: u64 = HEAD.len() as u64 + 4;
-
-/// Where the members of a file begin, if all of them say how long they are.
-fn members(file: &File) -> io::Result<Option<Vec<u64>>> {
-    use std::os::unix::fs::FileExt;
-    let (mut at, end) = (0, file.metadata()?.len());
-    let mut starts = Vec::new();
-    while at < end {
-        let mut head = [0; HEAD_LENGTH as usize];
-        if end - at < HEAD_LENGTH {
-            return Ok(None);
-        }
-        file.read_exact_at(&mut head, at)?;
-        let Some(length) = head.strip_prefix(&HEAD).and_then(|l| l.first_chunk()) else { return Ok(None) };
-        let length = u64::from(u32::from_le_bytes(*length));
-        if length <= HEAD_LENGTH || length > end - at {
-            return Ok(None);
-        }
-        starts.push(at);
-        at += length;
-    }
-    Ok(Some(starts))
-}
-
-/// How much of a member is looked at to find what it begins with, in bytes of text.
-const LOOK: u64 = 16 << 10;
-
-/// Moves a file to the last member that begins with nothing behind what is looked for, if that can be told;
-/// `is_behind` is asked with the first bytes of members. Says whether the file was moved.
-fn seek_member(file: &mut File, is_behind: impl Fn(&[u8]) -> Option<bool>) -> io::Result<bool> {
-    use std::io::{Seek, SeekFrom};
-    let Some(starts) = members(file)? else { return Ok(false) };
-    let (mut low, mut high) = (0, starts.len());
-    while high - low > 1 {
-        let middle = usize::midpoint(low, high);
-        file.seek(SeekFrom::Start(starts[middle]))?;
-        let mut text = Vec::new();
-        flate2::read::GzDecoder::new(&*file).take(LOOK).read_to_end(&mut text)?;
-        match is_behind(&text) {
-            Some(true) => high = middle,
-            Some(false) => low = middle,
-            None => {
-                file.rewind()?;
-                return Ok(false);
-            }
-        }
-    }
-    file.seek(SeekFrom::Start(starts.get(low).copied().unwrap_or(0)))?;
-    Ok(low > 0)
-}
-
-/// How many bytes of text make one member.
-const PIECE: usize = 1 << 20;
+/// A piece has at least so many bytes of text, and ends with the next path that is made to end one,
+const LEAST: usize = 128 << 10;
+/// or when it has so many.
+const MOST: usize = 1 << 20;
+/// One path in so many, by its bytes alone, is made to end a piece: so pieces of a text that has changed elsewhere are
+/// the same again, and needn't be compressed again.
+const ONE_IN: u64 = 512;
 /// How many pieces may wait for the pool.
 const WINDOW: usize = 4;
 
@@ -182,14 +147,39 @@ pub struct SideFile {
     gzipped: Option<StoredPath>,
     file: Option<(Box<dyn DiskFile>, StoredPath)>,
     text: Vec<u8>,
-    pieces: VecDeque<Task<io::Result<Vec<u8>>>>,
+    pieces: VecDeque<Piece>,
+    /// Pieces that were read, and may be written again.
+    kept: Option<Arc<KeptPieces>>,
+}
+
+/// A piece on its way to the file.
+enum Piece {
+    Kept(Vec<u8>),
+    Compressing(Task<io::Result<Vec<u8>>>),
+}
+
+impl Piece {
+    fn is_done(&self) -> bool {
+        match self {
+            Piece::Kept(_) => true,
+            Piece::Compressing(task) => task.is_done(),
+        }
+    }
 }
 
 impl SideFile {
     /// A file that is `gzipped` when it has content, and `plain` when it is empty (or always, where
     /// compression is off and `gzipped` is nothing).
     pub fn new(disk: Arc<dyn Disk>, pool: Arc<Pool>, plain: StoredPath, gzipped: Option<StoredPath>) -> Self {
-        Self { disk, pool, plain, gzipped, file: None, text: Vec::new(), pieces: VecDeque::new() }
+        let (text, pieces) = Default::default();
+        Self { disk, pool, plain, gzipped, file: None, text, pieces, kept: None }
+    }
+
+    /// Looks for what it writes among pieces that were read.
+    #[must_use]
+    pub fn with_kept(mut self, kept: Arc<KeptPieces>) -> Self {
+        self.kept = Some(kept);
+        self
     }
 
     /// The buffer to append text to. Call [`SideFile::flow`] now and then.
@@ -197,24 +187,31 @@ impl SideFile {
         &mut self.text
     }
 
-    /// Passes on what has gathered.
+    /// Passes on what has gathered, up to what is said of `path`.
     ///
     /// # Errors
     /// Those of writing.
-    pub fn flow(&mut self) -> Result<()> {
-        if self.text.len() >= PIECE {
+    pub fn flow(&mut self, path: RepoPath<'_>) -> Result<()> {
+        if self.text.len() >= MOST || (self.text.len() >= LEAST && ends_piece(path)) {
             self.cut()?;
         }
-        while self.pieces.len() > WINDOW || self.pieces.front().is_some_and(Task::is_done) {
+        while self.pieces.len() > WINDOW || self.pieces.front().is_some_and(Piece::is_done) {
             self.write_piece()?;
         }
         Ok(())
     }
 
     fn cut(&mut self) -> Result<()> {
-        let text = std::mem::replace(&mut self.text, Vec::with_capacity(PIECE + (PIECE >> 3)));
+        let room = self.text.capacity();
+        if let Some(member) = self.kept.as_ref().and_then(|kept| kept.take(&self.text)) {
+            self.text.clear();
+            self.pieces.push_back(Piece::Kept(member));
+            return Ok(());
+        }
+        let text = std::mem::replace(&mut self.text, Vec::with_capacity(room));
         if self.gzipped.is_some() {
-            self.pieces.push_back(self.pool.submit(move || compress(&text, TEXT_LEVEL)));
+            let task = self.pool.submit(move || compress(&text, TEXT_LEVEL));
+            self.pieces.push_back(Piece::Compressing(task));
             return Ok(());
         }
         self.write(&text)
@@ -222,7 +219,8 @@ impl SideFile {
 
     fn write_piece(&mut self) -> Result<()> {
         match self.pieces.pop_front() {
-            Some(task) => {
+            Some(Piece::Kept(bytes)) => self.write(&bytes),
+            Some(Piece::Compressing(task)) => {
                 let bytes = task.join().while_doing(Doing::Write, self.path())?;
                 self.write(&bytes)
             }
@@ -268,53 +266,64 @@ impl SideFile {
     }
 }
 
-/// One gzip member, with its length in its header.
-///
-/// # Errors
-/// None that a buffer in memory can have.
-pub fn compress(text: &[u8], level: u32) -> io::Result<Vec<u8>> {
-    let extra = [&HEAD[HEAD.len() - 4..], &[0; 4]].concat();
-    let out = Vec::with_capacity(64 + text.len() / 4);
-    let mut encoder =
-        GzBuilder::new().extra(extra).operating_system(0xff).write(out, Compression::new(level));
-    encoder.write_all(text)?;
-    let mut member = encoder.finish()?;
-    // Ours whatever the level: some of its bytes say how hard it was tried.
-    member[..HEAD.len()].copy_from_slice(&HEAD);
-    let length = u32::try_from(member.len()).map_err(io::Error::other)?;
-    member[HEAD.len()..HEAD_LENGTH as usize].copy_from_slice(&length.to_le_bytes());
-    Ok(member)
+/// Is this path one of those that are made to end a piece?
+fn ends_piece(path: RepoPath<'_>) -> bool {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FACTOR).rotate_left(29);
+    let words = path.as_bytes().chunks(8).map(|c| c.iter().fold(0, |word, &b| word << 8 | u64::from(b)));
+    (words.fold(FACTOR, mix).wrapping_mul(FACTOR) >> 32).is_multiple_of(ONE_IN)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path::RepoPathBuf;
+    use crate::repo::disk::RealDisk;
+    use crate::tree::Root;
+    use std::collections::HashSet;
 
-    #[test]
-    fn a_piece_is_found_without_reading_those_before_it() {
-        let pieces = ["a", "c", "e"].map(|p| compress(p.repeat(3000).as_bytes(), 2).unwrap());
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&pieces.concat()).unwrap();
-        let starts = members(&file).unwrap().unwrap();
-        assert_eq!(starts, [0, pieces[0].len() as u64, (pieces[0].len() + pieces[1].len()) as u64]);
-        for (wanted, at, first) in [(b'a', 0, "a"), (b'b', 0, "a"), (b'c', 1, "c"), (b'f', 2, "e")] {
-            let moved = seek_member(&mut file, |text| Some(text.first()? > &wanted)).unwrap();
-            assert_eq!((moved, std::io::Seek::stream_position(&mut file).unwrap()), (at > 0, starts[at]));
-            let mut rest = String::new();
-            Content::sniff(file.try_clone().unwrap()).unwrap().read_to_string(&mut rest).unwrap();
-            assert!(rest.starts_with(first) && rest.ends_with('e'));
+    /// Writes a line for each path, `changed` lines another one, and returns the members of the file.
+    fn write(dir: &std::path::Path, kept: &Arc<KeptPieces>, changed: &[usize]) -> Vec<Vec<u8>> {
+        let disk = Arc::new(RealDisk::new(Arc::new(Root::open(dir).unwrap()), false));
+        let place = StoredPath::fixed("file.gz");
+        let mut file = SideFile::new(disk, Arc::new(Pool::new(2)), StoredPath::fixed("file"), Some(place))
+            .with_kept(Arc::clone(kept));
+        for i in 0..16_000 {
+            let path = RepoPathBuf::new(format!("directory/{i:05}")).unwrap();
+            let word = if changed.contains(&i) { "something else" } else { "as ever" };
+            writeln!(file.text(), "File {path} {}", word.repeat(50)).unwrap();
+            file.flow(path.as_path()).unwrap();
         }
+        file.finish().unwrap();
+        let mut rest = &std::fs::read(dir.join("file.gz")).unwrap()[..];
+        let mut members = Vec::new();
+        while !rest.is_empty() {
+            let length = u32::from_le_bytes(*rest[16..].first_chunk().unwrap());
+            let (member, after) = rest.split_at(length as usize);
+            members.push(member.to_vec());
+            rest = after;
+        }
+        members
     }
 
     #[test]
-    fn a_file_that_somebody_else_wrote_is_read_from_its_front() {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-        encoder.write_all(b"File x\n").unwrap();
-        let foreign = [compress(b"File a\n", 2).unwrap(), encoder.finish().unwrap()].concat();
-        for bytes in [&foreign[..], b"File a\n", &compress(b"File a\n", 2).unwrap()[..20], b""] {
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(bytes).unwrap();
-            assert!(!seek_member(&mut file, |_| Some(false)).unwrap());
-        }
+    fn pieces_that_did_not_change_are_the_same_members_wherever_others_changed() {
+        let (dir, later) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = write(dir.path(), &Arc::default(), &[]);
+        let mut old = Vec::new();
+        let kept = Arc::default();
+        let file = File::open(dir.path().join("file.gz")).unwrap();
+        PieceReader::new(file, Arc::clone(&kept)).unwrap().unwrap().read_to_end(&mut old).unwrap();
+        let second = write(later.path(), &kept, &[10, 4000]);
+        let mut new = String::new();
+        let file = File::open(later.path().join("file.gz")).unwrap();
+        Content::sniff(file).unwrap().read_to_string(&mut new).unwrap();
+        let old = String::from_utf8(old).unwrap();
+        assert_eq!(old.lines().zip(new.lines()).filter(|(a, b)| a != b).count(), 2);
+        assert_eq!(new.lines().count(), 16_000);
+        let before: HashSet<_> = first.iter().collect();
+        let others = second.iter().filter(|m| !before.contains(m)).count();
+        // An edit can move the end of its piece, and with it the next.
+        assert!(first.len() > 8 && others <= 4, "{others} of {} members are new", first.len());
     }
 }

@@ -146,11 +146,13 @@ impl Layers {
         }
     }
 
-    /// The newest session up to which newer layers say of the content at `first` that it is the same.
+    /// The newest session up to which newer layers say of the content at `first` that it is the same; nothing where
+    /// none speaks of it.
     fn same_until(&self, first: usize) -> Option<SessionTime> {
         let layer = &self.layers[first];
+        let mut newer = self.layers[first + 1..].iter().filter(|l| l.path() == layer.path()).peekable();
+        newer.peek()?;
         let content = content_of(layer.record())?;
-        let mut newer = self.layers[first + 1..].iter().filter(|l| l.path() == layer.path());
         let mut until = layer.at;
         while let Some(same) = newer.next().filter(|l| content_of(l.record()) == Some(content)) {
             until = same.at;

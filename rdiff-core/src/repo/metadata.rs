@@ -17,6 +17,7 @@
 
 use super::increments::MOST_WAYS;
 use super::layers::{Layer, Layers};
+use super::pieces::KeptPieces;
 use super::{DataFile, Repository};
 use crate::entry::{Acl, Entry, Precise, Xattrs};
 use crate::error::{Doing, Error, FormatError, Result};
@@ -30,6 +31,7 @@ use crate::path::{RepoPath, RepoPathBuf};
 use crate::time::SessionTime;
 use std::io;
 use std::iter::Peekable;
+use std::sync::Arc;
 
 /// An entry with its record word for word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +76,24 @@ impl Repository {
     ) -> Result<Stream<Recorded>> {
         // A session that ends just now replaces a snapshot by a diff.
         for _ in 0..MOST_WAYS {
-            match self.metadata_now(time, subtree, detail) {
+            match self.metadata_now(time, subtree, detail, None) {
                 Err(Error::Io { source, .. }) if crate::tree::is_absent(&source) => {}
                 opened => return opened,
             }
         }
-        self.metadata_now(time, subtree, detail)
+        self.metadata_now(time, subtree, detail, None)
+    }
+
+    /// All that was there at a session, while the pieces of its records are kept for who writes the next ones.
+    ///
+    /// # Errors
+    /// As [`Repository::metadata_at`].
+    pub(crate) fn metadata_keeping(
+        &self,
+        time: SessionTime,
+        kept: &Arc<KeptPieces>,
+    ) -> Result<Stream<Recorded>> {
+        self.metadata_now(time, RepoPath::ROOT, Detail::All, Some(kept))
     }
 
     fn metadata_now(
@@ -87,13 +101,20 @@ impl Repository {
         time: SessionTime,
         subtree: RepoPath<'_>,
         detail: Detail,
+        kept: Option<&Arc<KeptPieces>>,
     ) -> Result<Stream<Recorded>> {
         let files = self.data_files()?;
         let chain = chain(&files, b"mirror_metadata", time).ok_or_else(|| Error::NoSuchSession {
             repository: self.path().to_path_buf(),
             asked: Some(format!("{time} (no mirror_metadata for it is left)")),
         })?;
-        let layers = chain.iter().map(|f| self.layer(f, subtree)).collect::<Result<Vec<_>>>()?;
+        let layers = match (kept, &chain[..]) {
+            (Some(kept), [snapshot]) => {
+                let content = self.open_side_file_keeping(&snapshot.place, kept)?;
+                vec![Layer::new(time, content, self.path_of(&snapshot.place), false)]
+            }
+            _ => chain.iter().map(|f| self.layer(f, subtree)).collect::<Result<Vec<_>>>()?,
+        };
         let records = Layers::new(layers, detail == Detail::All)?;
         let below = subtree.to_owned();
         let records = records

@@ -8,6 +8,7 @@ mod layers;
 pub mod layout;
 pub mod lock;
 pub mod metadata;
+pub mod pieces;
 pub mod put;
 pub mod session;
 mod write_behind;

@@ -1,0 +1,269 @@
+//! Gzip files in pieces: each piece of text is a gzip member of its own, which the original reads as one file.
+//!
+//! Each member says in its header how long it is, so that a reader who wants little finds its way without
+//! decompressing the rest, and a writer whose text is what was read takes the member as it is.
+//!
+//! ```
+//! use rdiff_core::repo::pieces::{KeptPieces, PieceReader, compress};
+//! use std::io::{Read, Write};
+//! # use std::sync::Arc;
+//!
+//! let member = compress(b"File a\n  Type dir\n", 2)?;
+//! let mut file = tempfile::tempfile()?;
+//! file.write_all(&member)?;
+//! let kept = Arc::new(KeptPieces::default());
+//! let mut text = Vec::new();
+//! if let Ok(mut reader) = PieceReader::new(file, kept.clone())? {
+//!     reader.read_to_end(&mut text)?;
+//! }
+//! assert_eq!(kept.take(&text), Some(member));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+use flate2::bufread::{GzDecoder, MultiGzDecoder};
+use flate2::{Compression, GzBuilder};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Before the compressed data of a member of ours: gzip's fixed header with the flag for an extra field, and
+/// that field with one subfield, the length of the whole member.
+const HEAD: [u8; 16] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, b'R', b'D', 4, 0];
+/// The length of the header, with the four bytes that say the member's.
+const HEAD_LENGTH: u64 = HEAD.len() as u64 + 4;
+
+/// Where the members of a file begin, if all of them say how long they are.
+fn members(file: &File) -> io::Result<Option<Vec<u64>>> {
+    let (mut at, end) = (0, file.metadata()?.len());
+    let mut starts = Vec::new();
+    while at < end {
+        let mut head = [0; HEAD_LENGTH as usize];
+        if end - at < HEAD_LENGTH {
+            return Ok(None);
+        }
+        file.read_exact_at(&mut head, at)?;
+        let Some(length) = head.strip_prefix(&HEAD).and_then(|l| l.first_chunk()) else { return Ok(None) };
+        let length = u64::from(u32::from_le_bytes(*length));
+        if length <= HEAD_LENGTH || length > end - at {
+            return Ok(None);
+        }
+        starts.push(at);
+        at += length;
+    }
+    Ok(Some(starts))
+}
+
+/// How much of a member is looked at to find what it begins with, in bytes of text.
+const LOOK: u64 = 16 << 10;
+
+/// Moves a file to the last member that begins with nothing behind what is looked for, if that can be told;
+/// `is_behind` is asked with the first bytes of members. Says whether the file was moved.
+pub(super) fn seek_member(file: &mut File, is_behind: impl Fn(&[u8]) -> Option<bool>) -> io::Result<bool> {
+    let Some(starts) = members(file)? else { return Ok(false) };
+    let (mut low, mut high) = (0, starts.len());
+    while high - low > 1 {
+        let middle = usize::midpoint(low, high);
+        file.seek(SeekFrom::Start(starts[middle]))?;
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&*file).take(LOOK).read_to_end(&mut text)?;
+        match is_behind(&text) {
+            Some(true) => high = middle,
+            Some(false) => low = middle,
+            None => {
+                file.rewind()?;
+                return Ok(false);
+            }
+        }
+    }
+    file.seek(SeekFrom::Start(starts.get(low).copied().unwrap_or(0)))?;
+    Ok(low > 0)
+}
+
+/// One gzip member, with its length in its header.
+///
+/// # Errors
+/// None that a buffer in memory can have.
+pub fn compress(text: &[u8], level: u32) -> io::Result<Vec<u8>> {
+    let extra = [&HEAD[HEAD.len() - 4..], &[0; 4]].concat();
+    let out = Vec::with_capacity(64 + text.len() / 4);
+    let mut encoder =
+        GzBuilder::new().extra(extra).operating_system(0xff).write(out, Compression::new(level));
+    encoder.write_all(text)?;
+    let mut member = encoder.finish()?;
+    // Ours whatever the level: some of its bytes say how hard it was tried.
+    member[..HEAD.len()].copy_from_slice(&HEAD);
+    let length = u32::try_from(member.len()).map_err(io::Error::other)?;
+    member[HEAD.len()..HEAD_LENGTH as usize].copy_from_slice(&length.to_le_bytes());
+    Ok(member)
+}
+
+/// How many bytes of text are kept at most.
+const KEEP: usize = 8 << 20;
+/// Larger pieces are read in a stream, and not kept.
+const LARGE: u64 = 4 << 20;
+
+/// Pieces that were read a while ago, for a writer that follows the reader: their text, and the member.
+#[derive(Default)]
+pub struct KeptPieces(Mutex<VecDeque<KeptPiece>>);
+
+struct KeptPiece {
+    text: Arc<Vec<u8>>,
+    member: Vec<u8>,
+}
+
+impl KeptPieces {
+    fn keep(&self, text: &Arc<Vec<u8>>, member: Vec<u8>) {
+        let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces.push_back(KeptPiece { text: Arc::clone(text), member });
+        let mut kept: usize = pieces.iter().map(|p| p.text.len()).sum();
+        while kept > KEEP {
+            kept -= pieces.pop_front().map_or(kept, |p| p.text.len());
+        }
+    }
+
+    /// The member with exactly this text, if it is there. Those before it are given up.
+    pub fn take(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = pieces.iter().position(|p| *p.text == text)?;
+        pieces.drain(..at);
+        pieces.pop_front().map(|p| p.member)
+    }
+}
+
+/// Reads a file piece by piece, and keeps the last ones.
+pub struct PieceReader {
+    file: File,
+    /// Where the pieces begin that are still to come, the last first.
+    starts: Vec<u64>,
+    end: u64,
+    text: Arc<Vec<u8>>,
+    read: usize,
+    /// The rest, where a piece is too large to be kept.
+    stream: Option<MultiGzDecoder<BufReader<File>>>,
+    kept: Arc<KeptPieces>,
+}
+
+impl PieceReader {
+    /// Reads `file` from its front; gives it back if it doesn't consist of pieces.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn new(file: File, kept: Arc<KeptPieces>) -> io::Result<Result<Self, File>> {
+        let Some(mut starts) = members(&file)?.filter(|starts| !starts.is_empty()) else {
+            return Ok(Err(file));
+        };
+        starts.reverse();
+        let end = file.metadata()?.len();
+        Ok(Ok(Self { file, starts, end, text: Arc::default(), read: 0, stream: None, kept }))
+    }
+
+    /// Goes to the next piece, and says whether there is one.
+    fn advance(&mut self) -> io::Result<bool> {
+        let Some(start) = self.starts.pop() else { return Ok(false) };
+        let end = self.starts.last().copied().unwrap_or(self.end);
+        let mut member = vec![0; usize::try_from(end - start).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut member, start)?;
+        // The last four bytes say how long the text is; they can lie.
+        let length = member.last_chunk().map_or(0, |l| u64::from(u32::from_le_bytes(*l)));
+        let mut text = Vec::with_capacity(length.min(LARGE) as usize);
+        GzDecoder::new(&member[..]).take(LARGE + 1).read_to_end(&mut text)?;
+        if text.len() as u64 > LARGE {
+            self.file.seek(SeekFrom::Start(start))?;
+            self.starts.clear();
+            self.stream =
+                Some(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, self.file.try_clone()?)));
+            return Ok(true);
+        }
+        (self.text, self.read) = (Arc::new(text), 0);
+        self.kept.keep(&self.text, member);
+        Ok(true)
+    }
+}
+
+impl Read for PieceReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.read == self.text.len() && self.stream.is_none() {
+            if !self.advance()? {
+                return Ok(0);
+            }
+        }
+        if let Some(stream) = &mut self.stream {
+            return stream.read(buf);
+        }
+        let n = (&self.text[self.read..]).read(buf)?;
+        self.read += n;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::gz::Content;
+    use flate2::write::GzEncoder;
+
+    #[test]
+    fn a_piece_is_found_without_reading_those_before_it() {
+        let pieces = ["a", "c", "e"].map(|p| compress(p.repeat(3000).as_bytes(), 2).unwrap());
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&pieces.concat()).unwrap();
+        let starts = members(&file).unwrap().unwrap();
+        assert_eq!(starts, [0, pieces[0].len() as u64, (pieces[0].len() + pieces[1].len()) as u64]);
+        for (wanted, at, first) in [(b'a', 0, "a"), (b'b', 0, "a"), (b'c', 1, "c"), (b'f', 2, "e")] {
+            let moved = seek_member(&mut file, |text| Some(text.first()? > &wanted)).unwrap();
+            assert_eq!((moved, file.stream_position().unwrap()), (at > 0, starts[at]));
+            let mut rest = String::new();
+            Content::sniff(file.try_clone().unwrap()).unwrap().read_to_string(&mut rest).unwrap();
+            assert!(rest.starts_with(first) && rest.ends_with('e'));
+        }
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_wrote_is_read_from_its_front() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(b"File x\n").unwrap();
+        let foreign = [compress(b"File a\n", 2).unwrap(), encoder.finish().unwrap()].concat();
+        for bytes in [&foreign[..], b"File a\n", &compress(b"File a\n", 2).unwrap()[..20], b""] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(bytes).unwrap();
+            assert!(!seek_member(&mut file, |_| Some(false)).unwrap());
+            assert!(PieceReader::new(file, Arc::default()).unwrap().is_err());
+        }
+    }
+
+    fn read_keeping(texts: &[Vec<u8>], kept: &Arc<KeptPieces>) -> Vec<u8> {
+        let mut file = tempfile::tempfile().unwrap();
+        for text in texts {
+            file.write_all(&compress(text, 2).unwrap()).unwrap();
+        }
+        let mut read = Vec::new();
+        let mut reader = PieceReader::new(file, Arc::clone(kept)).unwrap().unwrap();
+        reader.read_to_end(&mut read).unwrap();
+        read
+    }
+
+    #[test]
+    fn a_piece_with_the_same_text_is_the_member_that_was_read() {
+        let texts = [b"a".repeat(3000), b"b".repeat(3000), b"c".repeat(3000)];
+        let kept = Arc::default();
+        assert_eq!(read_keeping(&texts, &kept), texts.concat());
+        assert_eq!(kept.take(b"b"), None);
+        assert_eq!(kept.take(&texts[1]), Some(compress(&texts[1], 2).unwrap()));
+        assert_eq!(kept.take(&texts[0]), None, "a writer doesn't go back");
+        assert!(kept.take(&texts[2]).is_some());
+    }
+
+    #[test]
+    fn only_so_much_is_kept_and_a_large_piece_is_not() {
+        let mut texts: Vec<Vec<u8>> = (0..12u8).map(|i| vec![i; 1 << 20]).collect();
+        let kept = Arc::default();
+        assert_eq!(read_keeping(&texts, &kept), texts.concat());
+        assert_eq!((kept.take(&texts[3]), kept.take(&texts[4]).is_some()), (None, true));
+        texts[1] = vec![1; LARGE as usize + 1];
+        let kept = Arc::default();
+        assert_eq!(read_keeping(&texts, &kept), texts.concat());
+        assert_eq!((kept.take(&texts[0]).is_some(), kept.take(&texts[2])), (true, None));
+    }
+}
