@@ -341,6 +341,10 @@ impl DiskFile for FaultyFile {
         self.step(|file, _| file.set_len(len))
     }
 
+    fn share_blocks_of(&mut self, _other: &File) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn set_attributes(&mut self, attributes: &Applied<'_>) -> io::Result<()> {
         let inode = self.inode;
         self.step(|file, state| {

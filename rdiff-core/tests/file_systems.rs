@@ -17,24 +17,38 @@ use support::real::Real;
 
 const FIRST: i64 = 2_000_000_000;
 
-/// An NTFS; unmounted when dropped.
-struct Ntfs {
+/// A file system in a file; unmounted when dropped.
+struct Volume {
     dir: tempfile::TempDir,
 }
 
-impl Ntfs {
+impl Volume {
     /// One that takes only what Windows takes, and `A` and `a` for one name. It lists them as `a`.
     fn as_on_windows() -> Self {
         Self::mount("windows_names,ignore_case")
     }
 
     fn mount(options: &str) -> Self {
+        Self::new(24 << 20, |image, place| {
+            run(Command::new("mkntfs").args(["--force", "--fast", "--quiet"]).arg(image));
+            run(Command::new("lowntfs-3g").args(["-o", options]).args([image, place]));
+        })
+    }
+
+    /// An XFS, whose files can share blocks.
+    fn xfs() -> Self {
+        Self::new(400 << 20, |image, place| {
+            run(Command::new("mkfs.xfs").args(["-q", "-m", "reflink=1"]).arg(image));
+            run(Command::new("mount").args(["-o", "loop"]).args([image, place]));
+        })
+    }
+
+    fn new(bytes: u64, mount: impl Fn(&Path, &Path)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (image, place) = (dir.path().join("image"), dir.path().join("mounted"));
         fs::create_dir(&place).expect("a directory");
-        fs::File::create(&image).and_then(|f| f.set_len(24 << 20)).expect("an image");
-        run(Command::new("mkntfs").args(["--force", "--fast", "--quiet"]).arg(&image));
-        run(Command::new("lowntfs-3g").args(["-o", options]).args([&image, &place]));
+        fs::File::create(&image).and_then(|f| f.set_len(bytes)).expect("an image");
+        mount(&image, &place);
         Self { dir }
     }
 
@@ -43,15 +57,16 @@ impl Ntfs {
     }
 }
 
-impl Drop for Ntfs {
+impl Drop for Volume {
     fn drop(&mut self) {
         run(Command::new("umount").arg(self.path("")));
     }
 }
 
 fn run(command: &mut Command) {
-    let output =
-        command.output().unwrap_or_else(|e| panic!("{command:?}: {e} (Debian: apt install ntfs-3g)"));
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e} (Debian: apt install ntfs-3g xfsprogs)"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -85,7 +100,7 @@ fn names_that_windows_does_not_take_or_keep_apart_are_quoted() {
     if !is_root("file_systems") {
         return;
     }
-    let (ntfs, place) = (Ntfs::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
+    let (ntfs, place) = (Volume::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
     let (source, repo) = (source(place.path()), ntfs.path("repo"));
     let mut manifests = Vec::new();
     for n in 0..3 {
@@ -115,7 +130,7 @@ fn a_repository_that_quotes_too_little_for_its_file_system_is_not_continued() {
     if !is_root("file_systems") {
         return;
     }
-    let (ntfs, place) = (Ntfs::mount("windows_names"), tempfile::tempdir().expect("a temporary directory"));
+    let (ntfs, place) = (Volume::mount("windows_names"), tempfile::tempdir().expect("a temporary directory"));
     let (source, repo) = (place.path().join("source"), ntfs.path("repo"));
     fs::create_dir(&source).expect("a directory");
     fs::write(source.join("f"), "one").expect("a file");
@@ -141,7 +156,7 @@ fn a_marker_whose_name_cannot_be_read_is_no_reason_to_begin_anew() {
     if !is_root("file_systems") {
         return;
     }
-    let (ntfs, place) = (Ntfs::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
+    let (ntfs, place) = (Volume::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
     let (source, repo) = (place.path().join("source"), ntfs.path("repo"));
     fs::create_dir(&source).expect("a directory");
     fs::write(source.join("f"), "one").expect("a file");
@@ -161,7 +176,7 @@ fn a_mirror_that_was_not_finished_is_put_right_without_owners() {
     if !is_root("file_systems") {
         return;
     }
-    let (ntfs, place) = (Ntfs::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
+    let (ntfs, place) = (Volume::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
     let (source, repo) = (source(place.path()), ntfs.path("repo"));
     ours::back_up(&source, &repo, FIRST);
     let manifest = Manifest::scan(&source);
@@ -184,7 +199,7 @@ fn what_a_target_has_no_room_for_does_not_end_a_restore() {
     if !is_root("file_systems") {
         return;
     }
-    let (ntfs, place) = (Ntfs::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
+    let (ntfs, place) = (Volume::as_on_windows(), tempfile::tempdir().expect("a temporary directory"));
     let source = place.path().join("source");
     fs::create_dir(&source).expect("a directory");
     fs::write(source.join("f"), "content").expect("a file");
@@ -197,4 +212,54 @@ fn what_a_target_has_no_room_for_does_not_end_a_restore() {
     assert_eq!(fs::read_to_string(ntfs.path("out/f")).expect("a file"), "content");
     // It must not run as root.
     assert!(restored.uid() == 33 || restored.mode() & 0o6000 == 0, "{:o}", restored.mode());
+}
+
+/// Bytes that don't repeat, the same on every run.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let words = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state ^ state >> 29).to_le_bytes()
+    });
+    words.flatten().take(length).collect()
+}
+
+#[test]
+fn of_a_large_file_only_the_blocks_that_differ_are_written_where_files_can_share_them() {
+    if !is_root("file_systems") {
+        return;
+    }
+    let (xfs, place) = (Volume::xfs(), tempfile::tempdir().expect("a temporary directory"));
+    let (source, repo) = (place.path().join("source"), xfs.path("repo"));
+    fs::create_dir(&source).expect("a directory");
+    let used = || {
+        rustix::fs::syncfs(fs::File::open(xfs.path("")).expect("a directory")).expect("a sync");
+        let stat = rustix::fs::statvfs(xfs.path("")).expect("a file system");
+        (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+    };
+    const LENGTH: usize = 64 << 20;
+    let first = noise(LENGTH);
+    let edited = |from: &[u8], at: usize, with: &[u8]| {
+        let mut bytes = from.to_vec();
+        bytes[at..at + with.len()].copy_from_slice(with);
+        bytes
+    };
+    // Edited late and across the ends of blocks; grown; cut off; zeros where there was something.
+    let second = [edited(&first, 40 << 20, &[7; 5000]), noise(70_000)].concat();
+    let third = edited(&second, 3 << 20, &[0; 300_000])[..LENGTH - 12_345].to_vec();
+    let mut before = 0;
+    for (i, content) in [&first, &second, &third].into_iter().enumerate() {
+        fs::write(source.join("image"), content).expect("a file");
+        ours::back_up(&source, &repo, FIRST + 1000 * i as i64);
+        assert!(fs::read(repo.join("image")).expect("a file") == *content, "mirror of session {i}");
+        let more = used() - before;
+        assert!((i == 0) == (more > 32 << 20), "session {i} took {more} bytes");
+        before = used();
+    }
+    for (i, content) in [&first, &second, &third].into_iter().enumerate() {
+        let out = place.path().join(format!("out{i}"));
+        ours::restore_all(&repo, FIRST + 1000 * i as i64, &out);
+        assert!(fs::read(out.join("image")).expect("a file") == *content, "session {i}");
+    }
+    assert_eq!(check_repository(&repo), Vec::<String>::new());
 }

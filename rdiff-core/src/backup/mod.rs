@@ -7,6 +7,7 @@
 mod apply;
 mod directory;
 mod forecast;
+mod large;
 mod plan;
 mod preview;
 mod stage;

@@ -1,9 +1,10 @@
 //! Staging: the work on one path, in any order and by many workers. New content goes to the staging
 //! directory (in a first session to its place), old content to an increment; the mirror is not touched.
 
+use super::large::LargeCopy;
 use super::plan::{Action, Examine, LinkRole, Planned};
 use super::{Options, Shared};
-use crate::delta::{AlignedScan, Encoder, ReadAt};
+use crate::delta::{AlignedScan, Encoder};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, FormatError, Problem, ProblemKind, Result};
 use crate::format::names::IncrementKind;
@@ -68,7 +69,7 @@ pub(super) struct Tools {
 }
 
 /// Content that was read from the source.
-enum Content {
+pub(super) enum Content {
     /// In `Tools::new`.
     Memory,
     /// In a staged file (or in place), open to be read again.
@@ -77,14 +78,14 @@ enum Content {
     SameAsMirror,
 }
 
-struct ReadContent {
-    content: Content,
-    digest: Digest,
-    size: u64,
+pub(super) struct ReadContent {
+    pub(super) content: Content,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
 }
 
 /// Why a file could not be staged.
-enum StageError {
+pub(super) enum StageError {
     /// Trouble with the source.
     Source(ProblemKind, io::Error),
     /// Trouble with the repository.
@@ -391,7 +392,7 @@ impl Shared {
     }
 
     /// A new file: in staging, or (as no place) in the mirror of a first session.
-    fn create_new(&self, new: &Entry) -> Result<(Box<dyn DiskFile>, Option<StoredPath>)> {
+    pub(super) fn create_new(&self, new: &Entry) -> Result<(Box<dyn DiskFile>, Option<StoredPath>)> {
         let staged = (!self.is_first()).then(|| self.session.staged());
         let place = staged.clone().unwrap_or_else(|| self.mirror(new));
         let file = self.retry_over(&place, || self.disk.create(&place))?;
@@ -414,7 +415,7 @@ impl Shared {
         self.session.io(Doing::Create, place, made)
     }
 
-    fn open_mirror(&self, place: &StoredPath) -> Result<(File, u64)> {
+    pub(super) fn open_mirror(&self, place: &StoredPath) -> Result<(File, u64)> {
         let opened = self.disk.root().open_file_sized(place.as_bytes());
         self.session.io(Doing::Open, place, opened)
     }
@@ -445,49 +446,34 @@ impl Shared {
                 size: n as u64,
             });
         }
-        let old_file = match old {
-            Some(old) if old.entry.file().is_some() && !self.is_first() => {
-                self.open_mirror(&self.mirror(&old.entry)).ok()
-            }
-            _ => None,
-        };
-        let mut copy = LargeCopy {
-            shared: self,
-            new,
-            hasher: Hasher::default(),
-            mirror: old_file.map(|(f, _)| (f, AlignedScan::new(old.map_or(0, |o| o.entry.size())))),
-            old_len: old.map_or(0, |o| o.entry.size()),
-            out: None,
-            offset: 0,
-            end: 0,
-        };
+        let mut copy = LargeCopy::new(self, new, old.map(|old| &old.entry));
         tools.new.resize(BUFFER, 0);
         tools.old.resize(BUFFER, 0);
         let sparse = stat.allocated < stat.size;
         loop {
-            if sparse && copy.offset < stat.size {
+            if sparse && copy.offset() < stat.size {
                 let (start, _) =
-                    file.data_after(copy.offset).map_err(reading)?.unwrap_or((stat.size, stat.size));
-                while copy.offset < start {
-                    let n = (start - copy.offset).min(BUFFER as u64) as usize;
+                    file.data_after(copy.offset()).map_err(reading)?.unwrap_or((stat.size, stat.size));
+                while copy.offset() < start {
+                    let n = (start - copy.offset()).min(BUFFER as u64) as usize;
                     tools.new[..n].fill(0);
                     copy.take(&tools.new[..n], &mut tools.old)?;
                 }
-                file.seek(copy.offset).map_err(reading)?;
+                file.seek(copy.offset()).map_err(reading)?;
             }
             let n = read_full(file, &mut tools.new).map_err(reading)?;
             if n == 0 {
                 break;
             }
             copy.take(&tools.new[..n], &mut tools.old)?;
-            if copy.offset > stat.size {
+            if copy.offset() > stat.size {
                 break; // it grows; it will be read again
             }
         }
-        copy.finish()
+        Ok(copy.finish()?)
     }
 
-    fn is_first(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
         self.session.previous().is_none()
     }
 
@@ -687,89 +673,6 @@ impl Shared {
     }
 }
 
-/// A large file on its way from the source: hashed, compared with the mirror, and written from the first
-/// difference on.
-struct LargeCopy<'a> {
-    shared: &'a Shared,
-    new: &'a Entry,
-    hasher: Hasher,
-    mirror: Option<(File, AlignedScan)>,
-    old_len: u64,
-    out: Option<(Box<dyn DiskFile>, Option<StoredPath>)>,
-    offset: u64,
-    /// How far the written file reaches.
-    end: u64,
-}
-
-impl LargeCopy<'_> {
-    fn take(&mut self, bytes: &[u8], old_buf: &mut [u8]) -> Result<(), StageError> {
-        self.shared.stop.check().map_err(|e| StageError::Source(ProblemKind::Update, e))?;
-        self.hasher.update(bytes);
-        let mut equal = false;
-        if let Some((mirror, scan)) = &mut self.mirror {
-            let n = read_at_full(mirror, &mut old_buf[..bytes.len()], self.offset);
-            let n = self.shared.session.io(Doing::Read, &self.shared.mirror(self.new), n)?;
-            scan.feed(self.offset, bytes, &old_buf[..n]);
-            equal = old_buf[..n] == *bytes;
-        }
-        if self.out.is_none() {
-            if equal {
-                self.offset += bytes.len() as u64;
-                return Ok(());
-            }
-            self.begin()?;
-        }
-        if let Some((file, place)) = &mut self.out {
-            let written = write_with_holes(&mut **file, bytes, self.offset, self.end);
-            let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
-            self.end = self.shared.session.io(Doing::Write, &shown, written)?;
-        }
-        self.offset += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Opens the new file, and writes what was the same as in the mirror so far.
-    fn begin(&mut self) -> Result<(), StageError> {
-        let (mut file, place) = self.shared.create_new(self.new)?;
-        let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
-        if let Some((mirror, _)) = self.mirror.as_ref().filter(|_| self.offset > 0) {
-            let mut buf = vec![0; BUFFER];
-            let mut at = 0;
-            while at < self.offset {
-                let n = buf.len().min((self.offset - at) as usize);
-                let n = self.shared.stop.check().and_then(|()| read_at_full(mirror, &mut buf[..n], at));
-                let n = self.shared.session.io(Doing::Read, &shown, n)?;
-                if n == 0 {
-                    break;
-                }
-                let written = write_with_holes(&mut *file, &buf[..n], at, self.end);
-                self.end = self.shared.session.io(Doing::Write, &shown, written)?;
-                at += n as u64;
-            }
-        }
-        self.out = Some((file, place));
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<ReadContent, StageError> {
-        let shorter = self.mirror.is_some() && self.offset != self.old_len;
-        if self.out.is_none() && (shorter || self.mirror.is_none()) {
-            self.begin()?;
-        }
-        let content = match self.out {
-            None => Content::SameAsMirror,
-            Some((mut file, place)) => {
-                if self.end < self.offset {
-                    let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
-                    self.shared.session.io(Doing::Write, &shown, file.set_len(self.offset))?;
-                }
-                Content::Written { file, place, scan: self.mirror.map(|(_, scan)| scan) }
-            }
-        };
-        Ok(ReadContent { content, digest: self.hasher.finish(), size: self.offset })
-    }
-}
-
 /// Reads at most one byte more than `size`, with one call in the common case.
 fn read_full_once(file: &mut dyn SourceFile, buf: &mut [u8], size: u64) -> io::Result<usize> {
     let n = loop {
@@ -780,19 +683,6 @@ fn read_full_once(file: &mut dyn SourceFile, buf: &mut [u8], size: u64) -> io::R
     };
     // A regular file gives all that it has; a short read is its end.
     if n as u64 >= size || n == 0 { Ok(n) } else { Ok(n + read_full(file, &mut buf[n..])?) }
-}
-
-fn read_at_full(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buf.len() {
-        match ReadAt::read_at(file, &mut buf[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(filled)
 }
 
 /// Are attributes and access control lists the same?

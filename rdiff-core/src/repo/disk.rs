@@ -49,6 +49,13 @@ pub trait DiskFile: Write + Send {
     /// Those of the system.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
 
+    /// Takes over all content of another file, whose blocks it shares until either is written. Says whether the file
+    /// system can do so; if not, nothing has changed.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn share_blocks_of(&mut self, other: &File) -> io::Result<bool>;
+
     /// Sets attributes. The file was made by us, with mode 0600 and nothing else.
     ///
     /// # Errors
@@ -431,6 +438,15 @@ impl DiskFile for RealFile {
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         self.file.set_len(len)
+    }
+
+    fn share_blocks_of(&mut self, other: &File) -> io::Result<bool> {
+        use rustix::io::Errno;
+        match rustix::fs::ioctl_ficlone(&self.file, other) {
+            Ok(()) => Ok(true),
+            Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn set_attributes(&mut self, attributes: &Applied<'_>) -> io::Result<()> {

@@ -1,0 +1,166 @@
+//! Copying a large file from the source, in pieces that are read once.
+
+use super::Shared;
+use super::stage::{Content, ReadContent, StageError};
+use crate::delta::{AlignedScan, ReadAt};
+use crate::entry::Entry;
+use crate::error::{Doing, ProblemKind, Result};
+use crate::repo::disk::DiskFile;
+use crate::repo::layout::StoredPath;
+use crate::repo::put::{BUFFER, Hasher, write_with_holes};
+use std::fs::File;
+use std::io;
+
+/// A large file on its way from the source: hashed, compared with the mirror, and written from the first
+/// difference on; where it can share the mirror's blocks, only the blocks that differ.
+pub(super) struct LargeCopy<'a> {
+    shared: &'a Shared,
+    new: &'a Entry,
+    hasher: Hasher,
+    mirror: Option<(File, AlignedScan)>,
+    old_len: u64,
+    out: Option<(Box<dyn DiskFile>, Option<StoredPath>)>,
+    offset: u64,
+    /// How far the written file reaches.
+    end: u64,
+    /// Has the new file all that the mirror has, in shared blocks?
+    shares: bool,
+}
+
+impl<'a> LargeCopy<'a> {
+    /// Begins to copy the content of `new`, over that of `old` in the mirror if it was a file.
+    pub(super) fn new(shared: &'a Shared, new: &'a Entry, old: Option<&Entry>) -> Self {
+        let old = old.filter(|old| old.file().is_some() && !shared.is_first());
+        let old_len = old.map_or(0, Entry::size);
+        let mirror = old.and_then(|old| shared.open_mirror(&shared.mirror(old)).ok());
+        let mirror = mirror.map(|(file, _)| (file, AlignedScan::new(old_len)));
+        let hasher = Hasher::default();
+        Self { shared, new, hasher, mirror, old_len, out: None, offset: 0, end: 0, shares: false }
+    }
+
+    /// How many bytes have come.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Takes the next bytes. `old_buf` is memory of at least their length.
+    pub(super) fn take(&mut self, bytes: &[u8], old_buf: &mut [u8]) -> Result<(), StageError> {
+        self.shared.stop.check().map_err(|e| StageError::Source(ProblemKind::Update, e))?;
+        self.hasher.update(bytes);
+        let mut old: &[u8] = &[];
+        if let Some((mirror, scan)) = &mut self.mirror {
+            let n = read_at_full(mirror, &mut old_buf[..bytes.len()], self.offset);
+            let n = self.shared.session.io(Doing::Read, &self.shared.mirror(self.new), n)?;
+            old = &old_buf[..n];
+            scan.feed(self.offset, bytes, old);
+        }
+        if old != bytes {
+            if self.out.is_none() {
+                self.begin()?;
+            }
+            self.write(bytes, old)?;
+        } else if self.out.is_some() && !self.shares {
+            self.write(bytes, &[])?;
+        }
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes bytes, over the old ones where the file holds them.
+    fn write(&mut self, bytes: &[u8], old: &[u8]) -> Result<()> {
+        let Some((file, place)) = &mut self.out else { return Ok(()) };
+        let written = if self.shares {
+            let end = self.end.max(self.offset + bytes.len() as u64);
+            write_over(&mut **file, bytes, old, self.offset).map(|()| end)
+        } else {
+            write_with_holes(&mut **file, bytes, self.offset, self.end)
+        };
+        let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
+        self.end = self.shared.session.io(Doing::Write, &shown, written)?;
+        Ok(())
+    }
+
+    /// Opens the new file, and writes what was the same as in the mirror so far.
+    fn begin(&mut self) -> Result<()> {
+        let (mut file, place) = self.shared.create_new(self.new)?;
+        let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
+        let session = &self.shared.session;
+        if let Some((mirror, _)) = &self.mirror {
+            self.shares = session.io(Doing::Write, &shown, file.share_blocks_of(mirror))?;
+        }
+        if self.shares {
+            self.end = self.old_len;
+        } else if let Some((mirror, _)) = self.mirror.as_ref().filter(|_| self.offset > 0) {
+            let mut buf = vec![0; BUFFER];
+            let mut at = 0;
+            while at < self.offset {
+                let n = buf.len().min((self.offset - at) as usize);
+                let n = self.shared.stop.check().and_then(|()| read_at_full(mirror, &mut buf[..n], at));
+                let n = session.io(Doing::Read, &shown, n)?;
+                if n == 0 {
+                    break;
+                }
+                let written = write_with_holes(&mut *file, &buf[..n], at, self.end);
+                self.end = session.io(Doing::Write, &shown, written)?;
+                at += n as u64;
+            }
+        }
+        self.out = Some((file, place));
+        Ok(())
+    }
+
+    /// All bytes have come.
+    pub(super) fn finish(mut self) -> Result<ReadContent> {
+        let shorter = self.mirror.is_some() && self.offset != self.old_len;
+        if self.out.is_none() && (shorter || self.mirror.is_none()) {
+            self.begin()?;
+        }
+        let content = match self.out {
+            None => Content::SameAsMirror,
+            Some((mut file, place)) => {
+                if self.end < self.offset || self.shares {
+                    let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
+                    self.shared.session.io(Doing::Write, &shown, file.set_len(self.offset))?;
+                }
+                Content::Written { file, place, scan: self.mirror.map(|(_, scan)| scan) }
+            }
+        };
+        Ok(ReadContent { content, digest: self.hasher.finish(), size: self.offset })
+    }
+}
+
+/// What is written at once where blocks are shared, in bytes: no file system has smaller blocks.
+const BLOCK: usize = 4096;
+
+/// Writes the blocks that differ from what is there.
+fn write_over(file: &mut dyn DiskFile, bytes: &[u8], old: &[u8], offset: u64) -> io::Result<()> {
+    let differs = |at: usize| {
+        let end = (at + BLOCK).min(bytes.len());
+        old.get(at..end) != Some(&bytes[at..end])
+    };
+    let mut from = None;
+    for at in (0..bytes.len()).step_by(BLOCK) {
+        match (from, differs(at)) {
+            (None, true) => from = Some(at),
+            (Some(start), false) => {
+                file.write_all_at(&bytes[start..at], offset + start as u64)?;
+                from = None;
+            }
+            _ => {}
+        }
+    }
+    from.map_or(Ok(()), |start| file.write_all_at(&bytes[start..], offset + start as u64))
+}
+
+fn read_at_full(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match ReadAt::read_at(file, &mut buf[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
