@@ -112,11 +112,11 @@ fn copy_file(from: &Path, to: &Path, meta: &fs::Metadata, buf: &mut [u8]) -> io:
 
 /// Brings a mirror up to date: each file that is not as old as its copy is read once with the copy, and hashed;
 /// where they differ the new one is written, and the blocks of the old one that differ to `kept`, where what is
-/// gone goes too. One sync at the end.
+/// gone goes too. With `every`, that is done for equal ones too: a new file and an increment for each. One sync at the end.
 ///
 /// # Errors
 /// Those of the system.
-pub(crate) fn update(from: &Path, mirror: &Path, kept: &Path) -> io::Result<u64> {
+pub(crate) fn update(from: &Path, mirror: &Path, kept: &Path, every: bool) -> io::Result<u64> {
     fs::create_dir_all(kept)?;
     let (count, number) = (AtomicU64::new(0), AtomicU64::new(0));
     let name = || kept.join(number.fetch_add(1, Ordering::Relaxed).to_string());
@@ -139,7 +139,7 @@ pub(crate) fn update(from: &Path, mirror: &Path, kept: &Path) -> io::Result<u64>
                     continue;
                 }
                 count.fetch_add(1, Ordering::Relaxed);
-                if !was_there || differs(&entry.path(), &to, buf)? {
+                if every || !was_there || differs(&entry.path(), &to, buf)? {
                     let staged = name();
                     if new.len() > 1 << 30 {
                         update_large(&entry.path(), &to, &staged, &name())?;

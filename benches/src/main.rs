@@ -94,11 +94,12 @@ fn run_floor(args: &[OsString]) -> io::Result<u64> {
         Some("walk") => floor::stat_walk(path(1)?, false),
         Some("walk-xattrs") => floor::stat_walk(path(1)?, true),
         Some("copy") => floor::copy_and_hash(path(1)?, path(2)?),
-        Some("update") => floor::update(path(1)?, path(2)?, path(3)?),
+        Some("update") => floor::update(path(1)?, path(2)?, path(3)?, false),
+        Some("update-every") => floor::update(path(1)?, path(2)?, path(3)?, true),
         Some("read") => floor::read_and_hash(path(1)?),
         Some("one") => floor::one_file(path(1)?, path(2)?),
         Some("paths") => floor::list_paths(&args[1..].iter().map(PathBuf::from).collect::<Vec<_>>()),
-        _ => Err(io::Error::other("walk, walk-xattrs, copy, update, read, one or paths")),
+        _ => Err(io::Error::other("walk, walk-xattrs, copy, update, update-every, read, one or paths")),
     }
 }
 

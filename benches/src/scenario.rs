@@ -216,6 +216,17 @@ fn versions(b: &Bench<'_>) -> io::Result<()> {
         let out = desk.dir.join("out");
         match desk.tool {
             Tool::Floor => {
+                // What the format asks for: all times are new, so there is an increment for each file.
+                let (mirror, kept) = (desk.dir.join("mirror"), desk.dir.join("increments"));
+                let call = |word: &str, n: usize, more: Option<PathBuf>| {
+                    let words = [word.into(), source(n).into_os_string(), mirror.clone().into_os_string()];
+                    desk.floor(words.into_iter().chain(more.map(PathBuf::into_os_string)))
+                };
+                b.measure("versions: copy for the next row", desk, &call("copy", 0, None))?;
+                for n in 1..8 {
+                    let run = call("update-every", n, Some(kept.join(n.to_string())));
+                    b.measure("versions: next version, every file written", desk, &run)?;
+                }
                 b.restore("versions: restore newest", desk, desk.restore(None, &out))?;
                 let oldest = desk.floor(["copy".into(), source(0).into_os_string(), out.into_os_string()]);
                 b.restore("versions: restore oldest of 8", desk, Some(oldest))?;
