@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: a job that writes is asked to stop between two paths.
+//! SIGINT and SIGTERM: a job that writes is asked to stop.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 //! once for its batch. Of a file that fits in memory each delta is applied to what the one before it gave, so
 //! mirror file and deltas are read once; larger files are composed anew for each version.
 
+mod budget;
+
 use crate::compare::{Groups, hash};
 use crate::delta;
 use crate::entry::{Digest, Entry};
@@ -19,11 +21,15 @@ use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Detail;
 use crate::repo::put::{BUFFER, digest_of};
 use crate::time::{SessionTime, TimeSpec};
+use budget::Budget;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Files up to this size, in bytes, count as small.
+const SMALL: u64 = 8 << 20;
 
 /// What to verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +43,8 @@ pub struct VerifyRequest {
     pub workers: usize,
     /// So many sessions are joined at once when all are verified: each needs one open file and about 100 KiB.
     pub batch: usize,
-    /// Files up to this size, in bytes, are verified in memory when all sessions are.
+    /// Files up to this size, in bytes, are verified in memory when all sessions are, and each of their deltas is
+    /// read once. All threads together use up to twice as much.
     pub in_memory: u64,
 }
 
@@ -49,7 +56,7 @@ impl VerifyRequest {
             subtree: RepoPathBuf::default(),
             workers: 0,
             batch: 128,
-            in_memory: 8 << 20,
+            in_memory: 128 << 20,
         }
     }
 }
@@ -192,6 +199,7 @@ fn verify_until(
             repo: Arc::clone(repo),
             interrupted,
             in_memory: request.in_memory,
+            budget: Budget::new(2 * request.in_memory),
             stop: stop.clone(),
         }),
         pool: Arc::new(Pool::new(workers)),
@@ -527,6 +535,7 @@ struct Worker {
     /// The last good session, if the one after it failed.
     interrupted: Option<SessionTime>,
     in_memory: u64,
+    budget: Budget,
     stop: Stop,
 }
 
@@ -614,9 +623,14 @@ impl Worker {
 
     fn stepwise(&self, versions: &[Version], chain: &Chain, increments: &[Increment], tally: &mut Tally) {
         let Some((newest, older)) = versions.split_first() else { return };
+        // A version, and the one that is made from it.
+        let largest = versions.iter().map(|v| v.entry.size()).max().unwrap_or(0);
+        let _loan = self.budget.take(2 * largest);
+        // Nothing that says it is small may unpack to much more.
+        let limit = largest.max(SMALL).min(self.in_memory);
         let mut now = self.of_candidates(newest, chain, |content| {
             let mut bytes = Vec::new();
-            content.take(self.in_memory + 1).read_to_end(&mut bytes)?;
+            self.stop.over(content).take(limit + 1).read_to_end(&mut bytes)?;
             let (digest, length) = (digest_of(&bytes), bytes.len() as u64);
             Ok((bytes, (digest, length)))
         });
@@ -624,9 +638,12 @@ impl Worker {
         self.check(newest, &found, tally);
         let mut increments = increments.iter().peekable();
         for version in older {
+            if self.stop.is_set() {
+                return;
+            }
             let mut changed = false;
             while let Some(increment) = increments.next_if(|i| i.time >= version.session) {
-                self.step(&mut now, increment);
+                self.step(&mut now, increment, limit);
                 changed = true;
             }
             if changed {
@@ -636,8 +653,8 @@ impl Worker {
         }
     }
 
-    /// Goes back by one increment.
-    fn step(&self, now: &mut Rebuilt<Vec<u8>>, increment: &Increment) {
+    /// Goes back by one increment, to a content of at most `limit` bytes.
+    fn step(&self, now: &mut Rebuilt<Vec<u8>>, increment: &Increment, limit: u64) {
         let shown = || self.repo.path_of(&increment.place).display().to_string();
         if increment.kind != IncrementKind::Diff {
             now.files.clear();
@@ -647,7 +664,7 @@ impl Worker {
         now.content = match (increment.kind, &now.content) {
             (IncrementKind::Diff, Ok(basis)) => open().and_then(|mut delta| {
                 let mut out = Vec::with_capacity(basis.len());
-                delta::apply(basis, basis.len() as u64, &mut delta, self.in_memory, &mut out)
+                delta::apply(basis, basis.len() as u64, &mut delta, limit, &mut out)
                     .map_err(|e| format!("{}: {}", shown(), in_words(&e)))?;
                 read_out(&mut delta).map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(out)
@@ -655,10 +672,7 @@ impl Worker {
             (IncrementKind::Diff, Err(why)) => Err(why.clone()),
             (IncrementKind::Snapshot, _) => open().and_then(|content| {
                 let mut bytes = Vec::new();
-                content
-                    .take(self.in_memory + 1)
-                    .read_to_end(&mut bytes)
-                    .map_err(|e| format!("{}: {e}", shown()))?;
+                content.take(limit + 1).read_to_end(&mut bytes).map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(bytes)
             }),
             _ => Err(format!("{} says that it was no file, metadata say that it was", shown())),

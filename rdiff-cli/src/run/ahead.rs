@@ -49,6 +49,39 @@ pub(super) fn of_session(
     add(entries.map(|e| e.ok().as_ref().map(Entry::size)), stop)
 }
 
+/// What all sessions hold below a path, each content of a file once. So many sessions are joined at once.
+pub(super) fn of_all_sessions(
+    repo: &Repository,
+    subtree: RepoPath<'_>,
+    batch: usize,
+    stop: &AtomicBool,
+) -> Option<Total> {
+    let sessions = repo.sessions().ok()?;
+    let mut total = Total { paths: 0, bytes: Some(0) };
+    for sessions in sessions.rchunks(batch.max(1)) {
+        let files =
+            repo.timeline(sessions, subtree).ok()?.filter_map(|lifeline| contents_of(&lifeline.states));
+        let some = add(files.map(Some), stop)?;
+        total.paths += some.paths;
+        total.bytes = total.bytes.zip(some.bytes).map(|(all, more)| all.saturating_add(more));
+    }
+    Some(total)
+}
+
+/// The bytes of all contents that a file had; nothing if it never was a file.
+fn contents_of(states: &[Option<Arc<Entry>>]) -> Option<u64> {
+    let mut before: Option<&Arc<Entry>> = None;
+    let mut bytes = None;
+    for state in states {
+        let file = state.as_ref().filter(|e| e.file().is_some());
+        if let Some(file) = file.filter(|file| before.is_none_or(|before| !Arc::ptr_eq(before, file))) {
+            bytes = Some(bytes.unwrap_or(0u64).saturating_add(file.size()));
+        }
+        before = file;
+    }
+    bytes
+}
+
 /// What a backup has to look at: the paths of the session before, or for a first one all that there is.
 pub(super) fn of_backup(
     target: &Path,
@@ -83,4 +116,25 @@ fn add(sizes: impl Iterator<Item = Option<u64>>, stop: &AtomicBool) -> Option<To
         }
     }
     Some(Total { paths, bytes: Some(bytes) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdiff_core::entry::{Attrs, File, Kind};
+    use rdiff_core::path::RepoPathBuf;
+
+    fn file(size: u64) -> Option<Arc<Entry>> {
+        let kind = Kind::File(File { size, digest: None, link: None });
+        Some(Arc::new(Entry::new(RepoPathBuf::default(), kind, Attrs::default())))
+    }
+
+    #[test]
+    fn a_content_counts_once_for_all_sessions_in_a_row() {
+        let (old, new) = (file(3), file(4));
+        let dir = Some(Arc::new(Entry::new(RepoPathBuf::default(), Kind::Dir, Attrs::default())));
+        assert_eq!(contents_of(&[old.clone(), old.clone(), new.clone(), new]), Some(7));
+        assert_eq!(contents_of(&[None, old.clone(), dir.clone(), old]), Some(6));
+        assert_eq!(contents_of(&[None, dir]), None);
+    }
 }

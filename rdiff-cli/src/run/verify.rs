@@ -17,7 +17,10 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
     let terminal = Terminal::new(cx.ui, Job::Other);
     let mut done = cx
         .counting(
-            |stop| ahead::of_session(&place.repo, at?, place.path.as_path(), stop),
+            |stop| match at {
+                Some(at) => ahead::of_session(&place.repo, at, place.path.as_path(), stop),
+                None => ahead::of_all_sessions(&place.repo, place.path.as_path(), request.batch, stop),
+            },
             || run(&place.repo, &request, &terminal),
         )
         .or_fail(cx, Step::Run)?;
