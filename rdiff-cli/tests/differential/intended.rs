@@ -17,6 +17,7 @@ pub(crate) enum Because {
     Lost,
     SubPath,
     LocalTimes,
+    Patterns,
     Inodes,
     Links,
     Sizes,
@@ -44,6 +45,7 @@ impl Because {
         Lost,
         SubPath,
         LocalTimes,
+        Patterns,
         Inodes,
         Links,
         Sizes,
@@ -71,6 +73,7 @@ impl Because {
             Lost => "A file that the repository lost is no empty file",
             SubPath => "API 201: a list of files below a path is that",
             LocalTimes => "A time without a zone is local at that time",
+            Patterns => "Regular expressions are Python's, within limits",
             Inodes => "`--no-compare-inode` holds for comparisons too",
             Links => "`--no-hard-links` separates names at once",
             Sizes => "Increments are smaller",
@@ -133,6 +136,13 @@ impl Because {
                 "The original takes the zone's distance from UTC of today, so a date of last winter given in \
                  summer is an hour off."
             }
+            Patterns => {
+                "`--include-regexp` and its like read what Python 3.11 reads in a pattern of bytes, and find what it finds. \
+                 But `(?L)` does nothing; groups nested deeper than 100, repetitions too large to compile, and a \
+                 look-behind with an empty part that is repeated are refused; and an expression with look-around or back \
+                 references that needs more than five million steps on a path is given up: a rule that includes then matches, \
+                 one that excludes does not. The original goes on, for hours if need be."
+            }
             Inodes => "The original reads the option and compares inodes all the same.",
             Links => {
                 "With `--no-hard-links` the original leaves names that are one file in the mirror as they are \
@@ -176,7 +186,10 @@ impl Because {
 
     /// Can no line show it, because it is on standard error, or needs another user or other files?
     pub(crate) fn is_beyond_the_cases(self) -> bool {
-        matches!(self, Unreadable | Server | LinkedDigest | LocalTimes | Silent | Files | OwnActions)
+        matches!(
+            self,
+            Unreadable | Server | LinkedDigest | LocalTimes | Patterns | Silent | Files | OwnActions
+        )
     }
 }
 
