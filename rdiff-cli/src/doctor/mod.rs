@@ -19,6 +19,7 @@ mod strays;
 use rdiff_mount::SystemRunner;
 
 use crate::exit::Exit;
+use crate::job::error::JobError;
 use crate::job::keep::call;
 use crate::job::store::{JobName, Store};
 use crate::run::{Context, Failure, OrFail, Outcome, Step};
@@ -53,10 +54,11 @@ pub(crate) fn doctor(asked: &Doctor, cx: &Context<'_>) -> Outcome {
             Err(e) => {
                 exit |= Exit::ERROR;
                 let mut found = Findings::default();
-                found.bad(
-                    rdiff_core::error::chain(&e),
-                    format!("{} {}", editor(), ward.typed(asked.store.file(&name))),
-                );
+                let mend = match &e {
+                    JobError::Unknown { .. } => format!("rdiff-backup job add {name} SOURCE --repo DIR"),
+                    _ => format!("{} {}", editor(), ward.typed(asked.store.file(&name))),
+                };
+                found.bad(rdiff_core::error::chain(&e), mend);
                 show(&format!("job {name}"), &found, cx)?;
             }
         }
