@@ -241,6 +241,7 @@ pub(crate) const LINES: &[(Because, &str)] = &[
         backup --max-file-size 0 s3 new
         backup --max-file-size -1 s3 new
         restore --exclude elsewhere r out
+        restore r deep/er/out
         restore --at bogus r out
         restore --user-mapping-file badmap r out
     ",

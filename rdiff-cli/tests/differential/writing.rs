@@ -121,7 +121,6 @@ pub(crate) const RESTORE: &str = "
     --force restore lost now
     restore r file
     --force restore r/a.txt file
-    restore r deep/er/out
     restore r/none/such out
     restore now out
     restore nowhere out
