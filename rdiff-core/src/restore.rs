@@ -142,7 +142,22 @@ pub fn restore(
     filter: impl Filter + Clone + 'static,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
-    Stop::watched(monitor, |stop| restore_until(stop, repo, target, request, filter, monitor))
+    restore_by(repo, target, request, filter, monitor, |disk| Arc::new(disk))
+}
+
+/// [`restore`] with every change going through what `disk` makes of the target's.
+///
+/// # Errors
+/// As [`restore`].
+pub(crate) fn restore_by(
+    repo: &Arc<Repository>,
+    target: &Path,
+    request: &RestoreRequest,
+    filter: impl Filter + Clone + 'static,
+    monitor: &dyn Monitor,
+    disk: impl FnOnce(RealDisk) -> Arc<dyn Disk>,
+) -> Result<RestoreReport> {
+    Stop::watched(monitor, |stop| restore_until(stop, repo, target, request, filter, monitor, disk))
 }
 
 fn restore_until(
@@ -152,6 +167,7 @@ fn restore_until(
     request: &RestoreRequest,
     filter: impl Filter + Clone + 'static,
     monitor: &dyn Monitor,
+    disk: impl FnOnce(RealDisk) -> Arc<dyn Disk>,
 ) -> Result<RestoreReport> {
     let at = repo.session_at(request.at)?;
     let (first, entries) = records_of(repo, at, request.subtree.as_path())?;
@@ -163,9 +179,9 @@ fn restore_until(
     let pool = Arc::new(Pool::new(workers));
     let names = Arc::new(Names::default());
     refuse_without_acls(&target.root, &names, request)?;
-    let disk = RealDisk::new(Arc::clone(&target.root), request.durable);
-    let refused = disk.refused();
-    let disk: Arc<dyn Disk> = Arc::new(if target.is_empty { disk } else { disk.over_existing() });
+    let real = RealDisk::new(Arc::clone(&target.root), request.durable);
+    let refused = real.refused();
+    let disk = disk(if target.is_empty { real } else { real.over_existing() });
     let found = target.walk(&pool, &names, &request.subtree, filter.clone())?;
     let mut ownership = Ownership::new(names);
     ownership.numeric = request.numeric_ids;

@@ -10,6 +10,7 @@ use crate::monitor::{Monitor, Silent};
 use crate::repo::Repository;
 use crate::repo::disk::{Disk, DiskFile, Node, RealDisk};
 use crate::repo::layout::StoredPath;
+use crate::restore::{RestoreReport, RestoreRequest};
 use crate::tree::attrs::Applied;
 use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::Everything;
@@ -34,6 +35,27 @@ pub fn backup_on(
     monitor: &dyn Monitor,
 ) -> Result<BackupReport> {
     crate::backup::backup_on(source, guard, disk, request, Everything, monitor, std::time::SystemTime::now())
+}
+
+/// [`crate::restore::restore`] of all, with the operations on the target failing as told. `graveyard` is a directory
+/// of the target's file system outside of it. Says how many operations there were, too.
+///
+/// # Errors
+/// As there.
+pub fn restore_on(
+    repo: &Arc<Repository>,
+    target: &Path,
+    request: &RestoreRequest,
+    graveyard: &Path,
+    fault: Fault,
+) -> (Result<RestoreReport>, u64) {
+    let mut made = None;
+    let done = crate::restore::restore_by(repo, target, request, Everything, &Silent, |real| {
+        let disk = Arc::new(FaultyDisk::over(real, graveyard, fault));
+        made = Some(Arc::clone(&disk));
+        disk
+    });
+    (done, made.map_or(0, |disk| disk.operations()))
 }
 
 /// A repository below `dir`, which exists, of two sessions one day apart: a file `note` that holds `first`, then
@@ -116,8 +138,13 @@ impl FaultyDisk {
     /// A disk over `root`. `graveyard` is a directory of the same file system, outside of `root`, that keeps
     /// what was replaced or unlinked.
     pub fn new(root: Arc<Root>, graveyard: &Path, fault: Fault) -> Self {
+        Self::over(RealDisk::new(root, false), graveyard, fault)
+    }
+
+    /// The same over a disk that is there.
+    fn over(disk: RealDisk, graveyard: &Path, fault: Fault) -> Self {
         let state = State {
-            root: root.path().to_path_buf(),
+            root: disk.root().path().to_path_buf(),
             graveyard: graveyard.to_path_buf(),
             fault,
             count: 0,
@@ -126,7 +153,6 @@ impl FaultyDisk {
             unsynced: BTreeMap::new(),
             attributes: BTreeMap::new(),
         };
-        let disk = RealDisk::new(root, false);
         Self { disk, most_waiting: usize::MAX, state: Arc::new(Mutex::new(state)) }
     }
 

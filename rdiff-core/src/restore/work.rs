@@ -210,9 +210,16 @@ impl Worker {
             }
         };
         let applied = self.ownership.applied(entry, &self.caps);
-        file.set_attributes(&applied).while_doing(Doing::SetAttributes, &shown)?;
+        let set = file.set_attributes(&applied).while_doing(Doing::SetAttributes, &shown);
         if replaces {
-            self.disk.rename(&beside, &job.place).while_doing(Doing::Rename, &shown)?;
+            let rename = || self.disk.rename(&beside, &job.place).while_doing(Doing::Rename, &shown);
+            if let Err(e) = set.and_then(|()| rename()) {
+                // What was there before stays, and nothing of ours beside it.
+                drop(self.disk.unlink(&beside));
+                return Err(e);
+            }
+        } else {
+            set?;
         }
         if digest.is_some_and(|d| d != copied.digest) || copied.length != entry.size() {
             return Ok(Some(problem(
