@@ -74,7 +74,7 @@ impl rdiff_source {
 
     fn remote(remote: &Remote, options: &SshfsOptions, bounds: &SftpBounds) -> Result<Self, Failure> {
         let source = SftpSource::connect(remote, options, bounds)?;
-        let guard = Box::new(source.guard()?);
+        let guard = Box::new(source.guard());
         let base = remote.path().to_path_buf();
         Ok(Self { source: Arc::new(source), guard, base, is_local: false })
     }

@@ -96,7 +96,7 @@ fn backup(lab: &Lab, port: u16) -> (Duration, Duration) {
         let started = Instant::now();
         let remote = lab.remote("small").with_port(Some(port));
         let source = SftpSource::connect(&remote, &lab.options_for_relay(), &SftpBounds::default()).unwrap();
-        let guard = source.guard().unwrap();
+        let guard = source.guard();
         let request = BackupRequest::default();
         rdiff_core::backup::backup(Arc::new(source), &guard, to.as_std_path(), &request, Everything, &Silent)
             .unwrap();

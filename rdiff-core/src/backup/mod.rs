@@ -305,7 +305,8 @@ fn run(
     ownership.user_map = request.user_map.clone();
     ownership.group_map = request.group_map.clone();
     let next_long_name = next_long_name(repo)?;
-    let readers = if request.workers == 0 { source.traits().readers } else { request.workers };
+    let traits = source.traits();
+    let readers = if request.workers == 0 { traits.readers } else { request.workers };
     let pool = Arc::new(Pool::new(readers));
     let left_out = LeftOut::default();
     let filter = NotTheRepository { inner: filter, repo: repo_id, left_out: Arc::clone(&left_out) };
@@ -341,11 +342,11 @@ fn run(
     let planned = Forecast::new(planned, &shared, last_size(repo, previous), request, monitor)?;
     // Directories of a first session are made as they are planned, for the workers to fill.
     let planned = planned.map(|p| p.and_then(|p| shared.make_directory_now(&p).map(|()| p)));
-    let chunks = Chunks::new(planned, 128, 4 << 20, Planned::weight);
+    let chunks = Chunks::new(planned, traits.batch, 4 << 20, Planned::weight);
     let run = Arc::clone(&shared);
     let results = pool.map_ordered(
         chunks,
-        2 * readers.min(16),
+        traits.window(readers),
         move |(mut chunk, error): (Vec<Planned>, Option<Error>)| {
             let mut tools = Tools::default();
             // Opened one by one as they are come to, but for sources that gain by knowing the next ones.

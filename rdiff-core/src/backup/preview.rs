@@ -88,7 +88,8 @@ pub fn preview(
 ) -> Result<Preview> {
     let started = std::time::SystemTime::now();
     let base = Base::find(target, request, &started)?;
-    let readers = if request.workers == 0 { source.traits().readers } else { request.workers };
+    let traits = source.traits();
+    let readers = if request.workers == 0 { traits.readers } else { request.workers };
     let pool = Arc::new(Pool::new(readers));
     let filter = NotTheRepository { inner: filter, repo: base.id, left_out: super::LeftOut::default() };
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
@@ -115,10 +116,10 @@ pub fn preview(
         repo: base.repo.clone(),
         is_first: base.previous.is_none(),
     });
-    let chunks = Chunks::new(planned, 128, 4 << 20, Planned::weight);
+    let chunks = Chunks::new(planned, traits.batch, 4 << 20, Planned::weight);
     let results = pool.map_ordered(
         chunks,
-        2 * readers.min(16),
+        traits.window(readers),
         move |(chunk, error): (Vec<Planned>, Option<Error>)| {
             let seen = |planned: Planned| look.at(planned);
             (chunk.into_iter().map(seen).collect::<Vec<_>>(), error)

@@ -74,6 +74,7 @@ fn traits_of(root: &Root) -> io::Result<SourceTraits> {
         change_marks: super::caps::has_change_marks(kind),
         hard_links: kind != super::caps::FUSE,
         readers: if waits { 32 } else { cores },
+        batch: if waits { 16 } else { 128 },
     })
 }
 

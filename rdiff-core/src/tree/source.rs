@@ -146,6 +146,17 @@ pub struct SourceTraits {
     /// How many threads read it best: the cores of this machine, many more where each call waits for a
     /// network.
     pub readers: usize,
+    /// How many files a reader takes at once: many where that is cheap or [`Source::open_each`] gains by it, few
+    /// where each file is waited for, so that no reader is left with a long rest when the others are done.
+    pub batch: usize,
+}
+
+impl SourceTraits {
+    /// How many batches are under way at once for so many readers: some thousands of files at most, so that what
+    /// was learnt of a file when its directory was listed is still fresh when it is opened.
+    pub(crate) fn window(&self, readers: usize) -> usize {
+        (2 * readers).min(4096 / self.batch.max(1)).max(1)
+    }
 }
 
 /// Tells whether the source is still the tree that the backup began with.

@@ -95,8 +95,10 @@ impl Filter for Everything {
     }
 }
 
-/// How many directories are read ahead for each worker.
-const AHEAD: usize = 8;
+/// How many directories are read ahead for each worker: more where there are few workers.
+const AHEAD: (usize, usize) = (2, 8);
+/// So many workers are few.
+const FEW_WORKERS: usize = 8;
 /// How many entries of a large directory one task looks at.
 const PART: usize = 512;
 
@@ -275,7 +277,7 @@ impl<F: Filter> Walk<F> {
 
     /// Asks for the listings of the directories that come next, the innermost frame's first.
     fn read_ahead(&mut self) {
-        let most = AHEAD * self.pool.workers();
+        let most = most_ahead(self.pool.workers());
         if self.in_flight * 2 > most || most == 0 {
             return;
         }
@@ -300,7 +302,7 @@ impl<F: Filter> Walk<F> {
     /// Asks for the listings of directories in those that were read ahead and are here. Where each listing
     /// waits for a network, narrow and deep trees would otherwise take a round trip for each directory.
     fn read_further_ahead(&mut self) {
-        let most = AHEAD * self.pool.workers();
+        let most = most_ahead(self.pool.workers());
         for frame in self.frames.iter_mut().rev() {
             for branch in &mut frame.branches {
                 if self.in_flight * 2 > most {
@@ -311,6 +313,11 @@ impl<F: Filter> Walk<F> {
             }
         }
     }
+}
+
+/// How many directories are read ahead: what is here long before it is needed may be stale by then.
+fn most_ahead(workers: usize) -> usize {
+    (AHEAD.0 * workers).max(AHEAD.1 * workers.min(FEW_WORKERS))
 }
 
 impl Branch {

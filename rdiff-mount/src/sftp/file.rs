@@ -32,7 +32,7 @@ pub(super) struct Permit(Arc<Link>);
 
 impl Permit {
     pub(super) fn one(link: &Arc<Link>) -> io::Result<Self> {
-        link.session.reserve_handles(1)?;
+        link.session.reserve_handles(1, 1)?;
         Ok(Self(Arc::clone(link)))
     }
 }
@@ -125,6 +125,7 @@ pub(super) struct OpenEach<'a> {
 
 impl<'a> OpenEach<'a> {
     pub(super) fn new(link: &'a Arc<Link>, paths: &'a [RepoPath<'a>]) -> Self {
+        link.openers.fetch_add(1, Ordering::Relaxed);
         Self { link, paths, opening: VecDeque::new(), fetching: VecDeque::new() }
     }
 
@@ -135,7 +136,8 @@ impl<'a> OpenEach<'a> {
         if self.paths.is_empty() || !(has_few && holds_none) {
             return;
         }
-        let granted = self.link.session.reserve_handles(BATCH.min(self.paths.len()));
+        let sharers = self.link.openers.load(Ordering::Relaxed);
+        let granted = self.link.session.reserve_handles(BATCH.min(self.paths.len()), sharers);
         let (now, later) = self.paths.split_at(*granted.as_ref().unwrap_or(&1));
         self.paths = later;
         let permits = granted.map(|granted| (0..granted).map(|_| Permit(Arc::clone(self.link))).collect());
@@ -169,6 +171,12 @@ impl Iterator for OpenEach<'_> {
         self.open_more();
         self.fetch_more();
         Some(self.fetching.pop_front()?.and_then(Fetching::finish))
+    }
+}
+
+impl Drop for OpenEach<'_> {
+    fn drop(&mut self) {
+        self.link.openers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rdiff_core::tree::source::SourceGuard;
 use rdiff_core::tree::{FileKind, Stat};
 
-use super::packet::{self, Reply, Request};
-use super::session::Pending;
-use super::source::{Link, one_name, refused, stat_from};
+use super::packet::{self, Request};
+use super::session::{Pending, Session};
+use super::source::{Link, file_system, one_name, stat_from};
 
 /// Tells whether an SFTP session lives and its root is the same directory on the same file system.
 ///
@@ -16,56 +16,44 @@ use super::source::{Link, one_name, refused, stat_from};
 /// still is a directory, but an empty one on another file system: OpenSSH tells the number of that.
 pub struct SftpGuard {
     link: Arc<Link>,
-    identity: Identity,
 }
 
 /// What can be known of the root.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Identity {
-    kind: FileKind,
-    path: Vec<u8>,
+    pub(super) kind: FileKind,
+    pub(super) path: Vec<u8>,
     /// 0 where the server does not tell.
-    file_system: u64,
+    pub(super) file_system: u64,
 }
 
 impl Identity {
     /// Looks at the root, in one flight.
-    pub(super) fn of(link: &Link) -> io::Result<Self> {
-        let mut requests =
-            vec![Request::LStat(&link.root), Request::RealPath(&link.root), Request::StatVfs(&link.root)];
-        if !link.session.greeting().offers(packet::STATVFS, b"2") {
+    pub(super) fn of(session: &Session, root: &[u8]) -> io::Result<(Self, Stat)> {
+        let mut requests = vec![Request::LStat(root), Request::RealPath(root), Request::StatVfs(root)];
+        if !session.greeting().offers(packet::STATVFS, b"2") {
             requests.pop();
         }
-        let asked = link.session.ask(&requests)?;
+        let asked = session.ask(&requests)?;
         let mut answers = asked.into_iter().map(Pending::wait);
         let mut next = || answers.next().unwrap_or_else(|| Err(io::ErrorKind::InvalidData.into()));
-        let Stat { kind, .. } = stat_from(next()?)?;
+        let stat = stat_from(next()?)?;
         let path = one_name(next()?)?;
-        let file_system = match if requests.len() == 3 { Some(next()?) } else { None } {
-            Some(Reply::Extended(body)) => packet::decode_file_system(&body).unwrap_or_default(),
-            Some(Reply::Status(packet::Code::Unsupported, _)) | None => 0,
-            Some(other) => return Err(refused(other)),
-        };
-        Ok(Self { kind, path, file_system })
-    }
-
-    /// Is it a directory?
-    pub(super) fn is_dir(&self) -> bool {
-        self.kind == FileKind::Directory
+        let file_system = if requests.len() == 3 { file_system(next()?)? } else { 0 };
+        Ok((Self { kind: stat.kind, path, file_system }, stat))
     }
 }
 
 impl SftpGuard {
-    pub(super) fn new(link: Arc<Link>) -> io::Result<Self> {
-        let identity = Identity::of(&link)?;
-        Ok(Self { link, identity })
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self { link }
     }
 }
 
 impl SourceGuard for SftpGuard {
     fn check(&self) -> Result<(), String> {
-        match Identity::of(&self.link) {
-            Ok(now) if now == self.identity => Ok(()),
+        match Identity::of(&self.link.session, &self.link.root) {
+            Ok((now, _)) if now == self.link.found.0 => Ok(()),
             Ok(_) => Err(format!(
                 "the source {} is no longer the directory that this backup began with (was a file system unmounted there?)",
                 self.link.remote

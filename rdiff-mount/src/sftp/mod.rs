@@ -13,12 +13,13 @@
 //! | `source` | [`SftpSource`]: lists and looks, for a backup |
 //! | `file` | files: small ones whole in two flights, large ones with a window of reads ahead |
 //! | `guard` | [`SftpGuard`]: is it still the same tree |
+//! | `owners` | names of owners, asked for before they are needed |
 //! | `paths` | [`SftpPaths`]: single questions, before a path is mounted |
 //!
 //! A flight is what is sent without waiting for an answer, and costs one round trip. A directory takes two
-//! (open; read to the end), one more where it holds symbolic links or owners not met before; a small file
-//! takes two (open; read, look at it before and after, close), and any number of small files take hardly
-//! more together.
+//! (open; read to the end); targets of links and names of owners not met before are asked for then, and are
+//! here when they are needed. A small file takes two (open; read, look at it before and after, close), and any
+//! number of small files take hardly more together.
 //!
 //! # What SFTP cannot tell
 //! Hard links, extended attributes, access control lists, fractions of seconds, times before 1970, numbers
@@ -36,7 +37,7 @@
 //!
 //! let (remote, options) = (Remote::new(Some("backup"), "web", None, "/srv")?, SshfsOptions::default());
 //! let source = SftpSource::connect(&remote, &options, &SftpBounds::default())?;
-//! let guard: SftpGuard = source.guard()?;
+//! let guard: SftpGuard = source.guard();
 //! let request = BackupRequest::default();
 //! let report = backup(Arc::new(source), &guard, "/backup/web".as_ref(), &request, Everything, &Silent)?;
 //! println!("session {}", report.session);
@@ -50,6 +51,7 @@
 mod file;
 mod guard;
 mod incoming;
+mod owners;
 mod packet;
 mod paths;
 mod server;
@@ -85,7 +87,7 @@ impl Default for SftpBounds {
             silence: Duration::from_secs(60),
             requests: 2048,
             bytes: 8 << 20,
-            handles: 512,
+            handles: 2048,
             read_ahead: 32 << 20,
         }
     }

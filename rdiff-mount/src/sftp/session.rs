@@ -24,6 +24,8 @@ use crate::runner::{self, Command, Exit};
 
 /// How long ssh may take to go after its output has ended, before we say why without it.
 const GRACE: Duration = Duration::from_secs(2);
+/// So many handles are kept for those who need just one; half of them where there are few.
+const RESERVE: usize = 256;
 /// A question that is not answered while others are may wait so many times longer than a silence may last.
 const LONGEST_WAIT: u32 = 10;
 
@@ -213,19 +215,20 @@ impl Session {
         state.most_handles = state.most_handles.min(most).max(2);
     }
 
-    /// Reserves the right to open so many handles: one at least, waiting if need be, the others only from
-    /// the first half of the bound. So those who hold one and need another find it.
+    /// Reserves the right to open so many handles: one at least, waiting if need be. Of the others each of
+    /// `sharers` gets an equal part, and some are left, so that those who hold one and need another find it.
     ///
     /// # Errors
     /// Why the session has failed.
-    pub(super) fn reserve_handles(&self, wanted: usize) -> io::Result<usize> {
+    pub(super) fn reserve_handles(&self, wanted: usize, sharers: usize) -> io::Result<usize> {
         let mut state = lock(&self.shared.state);
         loop {
             if let Some(failure) = &state.failure {
                 return Err(io_error(failure));
             }
             if state.handles < state.most_handles {
-                let ahead = (state.most_handles / 2).saturating_sub(state.handles);
+                let shared = state.most_handles - RESERVE.min(state.most_handles / 2);
+                let ahead = shared.saturating_sub(state.handles).min(shared / sharers.max(1));
                 let granted = wanted.min(ahead).max(1);
                 state.handles += granted;
                 return Ok(granted);

@@ -14,8 +14,9 @@ use rdiff_core::tree::{FileKind, Stat};
 use rustix::io::Errno;
 
 use super::SftpBounds;
-use super::file::{self, Opening, Permit};
+use super::file::{self, Handle, Opening, Permit};
 use super::guard::{Identity, SftpGuard};
+use super::owners::Owners;
 use super::packet::{self, Attrs, Code, Named, Reply, Request, ServerLimits};
 use super::session::{Pending, Session};
 use crate::error::{MountError, Result};
@@ -23,8 +24,10 @@ use crate::location::Remote;
 use crate::sshfs::SshfsOptions;
 
 /// How many threads read it best. Each of them keeps many questions under way, but lists one directory at a
-/// time: at 50 ms for a round trip, 200 directories took 2.1 s with 32 threads and 1.7 s with 64.
-const READERS: usize = 64;
+/// time and waits for two round trips.
+const READERS: usize = 256;
+/// How many files one of them opens in turn, with the next ones under way.
+const BATCH: usize = 128;
 /// How many bytes any server gives in one read; the protocol promises a packet of 34000.
 const SAFE_READ: usize = 32 << 10;
 /// How many open handles are safe where the server does not tell.
@@ -72,10 +75,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A remote tree, read over SFTP. ssh ends when this, its files and its guards are dropped.
 pub struct SftpSource {
     link: Arc<Link>,
-    /// Targets of links that came with listings, each for the first who asks.
-    targets: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
-    users: Mutex<HashMap<u32, Option<Name>>>,
-    groups: Mutex<HashMap<u32, Option<Name>>>,
+    /// The root, opened when it was looked at, for the first who lists it.
+    top: Mutex<Top>,
+    /// Targets of links, asked for with the listings, each for the first who wants it.
+    targets: Mutex<HashMap<Vec<u8>, Pending>>,
+    owners: Mutex<Owners>,
+}
+
+enum Top {
+    NotAsked,
+    Asked(Directory),
+    Taken,
+}
+
+/// A directory that was asked for: what stands at its path, whether it may be entered, and its handle.
+struct Directory {
+    itself: Pending,
+    inside: Pending,
+    opening: Opening,
 }
 
 /// What source, files and guard share.
@@ -85,10 +102,14 @@ pub(super) struct Link {
     pub(super) remote: Remote,
     /// The root, absolute and without links.
     pub(super) root: Vec<u8>,
+    /// What it was when it was found.
+    pub(super) found: (Identity, Stat),
     /// How many bytes to ask for in one read.
     read_len: AtomicUsize,
     /// How many large files are open.
     pub(super) streams: AtomicUsize,
+    /// How many threads open files in turn.
+    pub(super) openers: AtomicUsize,
 }
 
 impl SftpSource {
@@ -107,19 +128,15 @@ impl SftpSource {
             .map_err(|source| MountError::RemoteDirectory { remote: remote.to_string(), source })?;
         Ok(Self {
             link: Arc::new(link),
+            top: Mutex::new(Top::NotAsked),
             targets: Mutex::default(),
-            users: Mutex::default(),
-            groups: Mutex::default(),
+            owners: Mutex::default(),
         })
     }
 
-    /// A guard for this session: that it lives, and that the root is the same.
-    ///
-    /// # Errors
-    /// [`MountError::RemoteDirectory`] when the root cannot be looked at.
-    pub fn guard(&self) -> Result<SftpGuard> {
+    /// A guard for this session: that it lives, and that the root is the same as when it was found.
+    pub fn guard(&self) -> SftpGuard {
         SftpGuard::new(Arc::clone(&self.link))
-            .map_err(|source| MountError::RemoteDirectory { remote: self.name(), source })
     }
 
     /// Why the session has failed, if it has.
@@ -130,29 +147,21 @@ impl SftpSource {
     /// Reads a directory to its end.
     fn entries(&self, path: &[u8]) -> io::Result<Vec<Named>> {
         let session = &self.link.session;
-        let inside = [path, b"/."].concat();
-        let permit = Permit::one(&self.link)?;
-        let asked = session.ask(&[Request::LStat(path), Request::LStat(&inside), Request::OpenDir(path)])?;
-        let [itself, inside, open] = three(asked)?;
-        let handle = Opening::new(permit, open).handle();
-        // No link is followed, and one that may be listed but not entered would look empty.
-        if !stat_from(itself.wait()?)?.is_dir() {
-            return Err(Errno::NOTDIR.into());
-        }
-        let handle = handle?;
-        stat_from(inside.wait()?)?;
+        let handle = self.directory(path)?.handle()?;
         let (mut window, mut ended) = (READDIRS.0, false);
         let mut pending = std::collections::VecDeque::new();
         let mut entries = Vec::new();
         loop {
-            if !ended && pending.len() <= window / 2 {
+            // All answers are waited for, also behind the end: not every server keeps their order. So more is only
+            // asked for when it is likely that there is more, or each directory would take another round trip.
+            if !ended && pending.len() <= READDIRS.0 / 2 {
                 pending.extend(session.ask(&vec![Request::ReadDir(handle.bytes()); window - pending.len()])?);
+                window = (window * 2).min(READDIRS.1);
             }
             let Some(next) = pending.pop_front() else { return Ok(entries) };
             match next.wait()? {
                 Reply::Names(names) if !names.is_empty() && entries.len() <= MOST_ENTRIES => {
                     entries.extend(names);
-                    window = (window * 2).min(READDIRS.1);
                 }
                 Reply::Status(Code::Eof, _) => ended = true,
                 other => return Err(refused(other)),
@@ -160,102 +169,121 @@ impl SftpSource {
         }
     }
 
-    /// Asks for the targets of all links of a directory and for the names of owners not met before.
+    /// Asks for a directory, if that was not done yet.
+    fn directory(&self, path: &[u8]) -> io::Result<Directory> {
+        if path == self.link.root
+            && let Top::Asked(directory) = std::mem::replace(&mut *lock(&self.top), Top::Taken)
+        {
+            return Ok(directory);
+        }
+        Directory::ask(&self.link, path)
+    }
+
+    /// Asks for what whoever looks at the root wants next: its names, and those of its owners.
+    fn ask_for_top(&self) -> io::Result<()> {
+        let mut top = lock(&self.top);
+        if matches!(*top, Top::NotAsked) {
+            *top = Top::Taken;
+            let stat = self.link.found.1;
+            lock(&self.owners).ask(&self.link.session, [stat.uid], [stat.gid])?;
+            *top = Top::Asked(Directory::ask(&self.link, &self.link.root)?);
+        }
+        Ok(())
+    }
+
+    /// Asks for the targets of all links of a directory and for the names of owners not met before, and waits
+    /// for neither.
     fn ask_for_more(
         &self,
         dir: RepoPath<'_>,
         names: &[Box<[u8]>],
         stats: &[io::Result<Stat>],
     ) -> io::Result<()> {
+        let session = &self.link.session;
         let found = || names.iter().zip(stats).filter_map(|(name, stat)| Some((name, stat.as_ref().ok()?)));
+        let (uids, gids) = (found().map(|(_, stat)| stat.uid), found().map(|(_, stat)| stat.gid));
+        lock(&self.owners).ask(session, uids, gids)?;
         let room = MOST_TARGETS.saturating_sub(lock(&self.targets).len());
         let links = found().filter(|(_, stat)| stat.kind == FileKind::Symlink).take(room);
         let links: Vec<_> = links.map(|(name, _)| dir.join(name)).collect();
         let paths: Vec<_> = links.iter().map(|link| self.link.path(link.as_path())).collect();
         let asked: Vec<_> = paths.iter().map(|path| Request::ReadLink(path)).collect();
-        let pending = self.link.session.ask(&asked)?;
-        let unknown = |known: &Mutex<HashMap<u32, Option<Name>>>, id: fn(&Stat) -> u32| {
-            let known = lock(known);
-            let mut ids: Vec<_> =
-                found().map(|(_, stat)| id(stat)).filter(|id| !known.contains_key(id)).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            ids
-        };
-        self.ask_names(&unknown(&self.users, |stat| stat.uid), &unknown(&self.groups, |stat| stat.gid))?;
-        for (link, pending) in links.iter().zip(pending) {
-            // One that cannot be read is asked for again by who needs it, and told why not.
-            if let Ok(target) = one_name(pending.wait()?) {
-                lock(&self.targets).insert(link.as_path().as_bytes().to_vec(), target);
-            }
-        }
+        let pending = session.ask(&asked)?;
+        let links = links.iter().map(|link| link.as_path().as_bytes().to_vec());
+        lock(&self.targets).extend(links.zip(pending));
         Ok(())
     }
+}
 
-    /// Learns the names of owners, where the server tells them.
-    fn ask_names(&self, uids: &[u32], gids: &[u32]) -> io::Result<()> {
-        if uids.is_empty() && gids.is_empty()
-            || !self.link.session.greeting().offers(packet::NAMES_BY_ID, b"1")
-        {
-            return Ok(());
-        }
-        let names = match self.link.session.ask_one(&Request::Names { uids, gids })? {
-            Reply::Extended(body) => packet::decode_owners(&body).unwrap_or_default(),
-            _ => Default::default(),
-        };
-        let learn = |known: &Mutex<HashMap<u32, Option<Name>>>, ids: &[u32], names: Vec<Vec<u8>>| {
-            let names = names.into_iter().map(|name| (!name.is_empty()).then(|| Name::from(name)));
-            let names = names.chain(std::iter::repeat(None));
-            lock(known).extend(ids.iter().copied().zip(names));
-        };
-        learn(&self.users, uids, names.0);
-        learn(&self.groups, gids, names.1);
-        Ok(())
+impl Directory {
+    fn ask(link: &Arc<Link>, path: &[u8]) -> io::Result<Self> {
+        let inside = [path, b"/."].concat();
+        let permit = Permit::one(link)?;
+        let asked =
+            link.session.ask(&[Request::LStat(path), Request::LStat(&inside), Request::OpenDir(path)]);
+        let [itself, inside, open] = asked?.try_into().map_err(|_| unexpected())?;
+        Ok(Self { itself, inside, opening: Opening::new(permit, open) })
     }
 
-    fn owner_name(
-        &self,
-        known: &Mutex<HashMap<u32, Option<Name>>>,
-        uids: &[u32],
-        gids: &[u32],
-    ) -> Option<Name> {
-        let id = uids.first().or(gids.first())?;
-        let met = || lock(known).get(id).cloned();
-        met().unwrap_or_else(|| {
-            self.ask_names(uids, gids).ok()?;
-            met().flatten()
-        })
+    /// Waits for the handle.
+    fn handle(self) -> io::Result<Handle> {
+        let handle = self.opening.handle();
+        // No link is followed, and one that may be listed but not entered would look empty.
+        if !stat_from(self.itself.wait()?)?.is_dir() {
+            return Err(Errno::NOTDIR.into());
+        }
+        let handle = handle?;
+        stat_from(self.inside.wait()?)?;
+        Ok(handle)
     }
 }
 
 impl Link {
-    /// Learns the server's limits and the true path of the root.
+    /// Learns the server's limits, the true path of the root and what it is, all in one flight.
     fn new(session: Session, remote: Remote) -> io::Result<Self> {
         let path = match remote.path().as_os_str().as_bytes() {
             b"" => b".".as_slice(),
             path => path,
         };
-        let asks_limits = session.greeting().offers(packet::LIMITS, b"1");
-        let requests = [Request::RealPath(path), Request::Limits];
-        let mut asked = session.ask(&requests[..if asks_limits { 2 } else { 1 }])?.into_iter();
-        let root = asked.next().map(Pending::wait).transpose()?.map(one_name);
-        let limits = match asked.next().map(Pending::wait).transpose()? {
-            Some(Reply::Extended(body)) => packet::decode_limits(&body).unwrap_or_default(),
+        let inside = [path, b"/."].concat();
+        let offers = |extension, version: &[u8]| session.greeting().offers(extension, version);
+        let mut requests = vec![Request::RealPath(path), Request::LStat(&inside)];
+        let tells_file_system = offers(packet::STATVFS, b"2");
+        requests.extend(tells_file_system.then_some(Request::StatVfs(path)));
+        requests.extend(offers(packet::LIMITS, b"1").then_some(Request::Limits));
+        let mut asked = session.ask(&requests)?.into_iter();
+        let mut next = || asked.next().map(Pending::wait).unwrap_or_else(|| Err(unexpected()));
+        let root = one_name(next()?);
+        let stat = stat_from(next()?);
+        let file_system = if tells_file_system { file_system(next()?) } else { Ok(0) };
+        let limits = match next() {
+            Ok(Reply::Extended(body)) => packet::decode_limits(&body).unwrap_or_default(),
             _ => ServerLimits::default(),
         };
         let told = |limit: u64| usize::try_from(limit).ok().filter(|limit| *limit > 0);
         session.allow_handles(told(limits.handles).map_or(SAFE_HANDLES, |most| most / 4 * 3));
         // Less than a packet by what else is in it.
         let read_len = told(limits.read).map_or(SAFE_READ, |most| most.min(packet::LONGEST_PACKET - 1024));
-        let root = root.unwrap_or_else(|| Err(unexpected()))?;
-        let link = Self {
+        let root = root?;
+        let found = match (stat, file_system) {
+            (Ok(stat), Ok(file_system)) if stat.is_dir() => {
+                (Identity { kind: stat.kind, path: root.clone(), file_system }, stat)
+            }
+            // Asked once more, to tell a file from a directory that may not be entered.
+            _ => Identity::of(&session, &root)?,
+        };
+        if !found.1.is_dir() {
+            return Err(Errno::NOTDIR.into());
+        }
+        Ok(Self {
             session,
             remote,
             root,
+            found,
             read_len: AtomicUsize::new(read_len),
             streams: AtomicUsize::new(0),
-        };
-        if Identity::of(&link)?.is_dir() { Ok(link) } else { Err(Errno::NOTDIR.into()) }
+            openers: AtomicUsize::new(0),
+        })
     }
 
     /// The whole path of something in the tree.
@@ -283,8 +311,10 @@ impl Source for SftpSource {
         self.link.remote.to_string()
     }
 
+    /// What it was when it was found; the guard tells if it still is the same.
     fn root(&self) -> io::Result<Stat> {
-        stat_from(self.link.session.ask_one(&Request::LStat(&self.link.root))?)
+        self.ask_for_top()?;
+        Ok(self.link.found.1)
     }
 
     fn list(&self, dir: RepoPath<'_>) -> io::Result<Listing> {
@@ -316,10 +346,11 @@ impl Source for SftpSource {
     }
 
     fn read_link(&self, path: RepoPath<'_>) -> io::Result<Vec<u8>> {
-        if let Some(target) = lock(&self.targets).remove(path.as_bytes()) {
-            return Ok(target);
-        }
-        one_name(self.link.session.ask_one(&Request::ReadLink(&self.link.path(path)))?)
+        let asked = lock(&self.targets).remove(path.as_bytes());
+        one_name(match asked {
+            Some(target) => target.wait()?,
+            None => self.link.session.ask_one(&Request::ReadLink(&self.link.path(path)))?,
+        })
     }
 
     fn open(&self, path: RepoPath<'_>) -> io::Result<Box<dyn SourceFile>> {
@@ -338,21 +369,23 @@ impl Source for SftpSource {
     }
 
     fn traits(&self) -> SourceTraits {
-        SourceTraits { xattrs: false, acls: false, change_marks: false, hard_links: false, readers: READERS }
+        SourceTraits {
+            xattrs: false,
+            acls: false,
+            change_marks: false,
+            hard_links: false,
+            readers: READERS,
+            batch: BATCH,
+        }
     }
 
     fn user_name(&self, uid: u32) -> Option<Name> {
-        self.owner_name(&self.users, &[uid], &[])
+        lock(&self.owners).user(&self.link.session, uid)
     }
 
     fn group_name(&self, gid: u32) -> Option<Name> {
-        self.owner_name(&self.groups, &[], &[gid])
+        lock(&self.owners).group(&self.link.session, gid)
     }
-}
-
-/// The three answers to three questions.
-fn three(asked: Vec<Pending>) -> io::Result<[Pending; 3]> {
-    asked.try_into().map_err(|_| unexpected())
 }
 
 /// The error that concerns many paths, for one more of them.
@@ -374,6 +407,15 @@ pub(super) fn one_name(reply: Reply) -> io::Result<Vec<u8>> {
 pub(super) fn stat_from(reply: Reply) -> io::Result<Stat> {
     match reply {
         Reply::Attrs(attrs) => stat_of(&attrs),
+        other => Err(refused(other)),
+    }
+}
+
+/// The number of a file system in an answer; 0 where the server does not tell.
+pub(super) fn file_system(reply: Reply) -> io::Result<u64> {
+    match reply {
+        Reply::Extended(body) => Ok(packet::decode_file_system(&body).unwrap_or_default()),
+        Reply::Status(Code::Unsupported, _) => Ok(0),
         other => Err(refused(other)),
     }
 }

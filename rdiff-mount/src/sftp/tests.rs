@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rdiff_core::path::RepoPath;
 use rdiff_core::tree::means_source_gone;
-use rdiff_core::tree::source::Source;
+use rdiff_core::tree::source::{Source, SourceGuard};
 
 use super::server::Server;
 use super::session::Session;
@@ -151,7 +151,7 @@ fn short_reads_and_answers_in_any_order_give_the_same_bytes() {
 fn without_extensions_there_are_no_names_of_owners() {
     let source = source(1, GOOD, SftpBounds::default());
     assert_eq!((source.user_name(1000), source.group_name(1000)), (None, None));
-    assert!(source.guard().is_ok());
+    assert!(source.guard().check().is_ok());
 }
 
 #[test]
