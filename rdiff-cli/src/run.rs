@@ -2,6 +2,7 @@
 
 mod ahead;
 pub(crate) mod backup;
+mod clock;
 mod compare;
 mod diff;
 mod explain;

@@ -330,12 +330,15 @@ impl Mounter {
         if !hides_ssh(&error) {
             return error;
         }
-        let entry = FstabFile::open(&self.fstab).ok().and_then(|file| file.fstab.find(mount_point));
-        let login = entry.and_then(|entry| {
-            let (remote, _) = entry.sshfs()?.ok()?;
-            entry.login_options().try_login(&remote, &*self.runner).err()
-        });
-        login.unwrap_or(error)
+        let login = self.login(mount_point);
+        login.and_then(|(remote, options)| options.try_login(&remote, &*self.runner).err()).unwrap_or(error)
+    }
+
+    /// How the host of an entry in fstab is logged in to. Nothing where there is no such entry.
+    pub fn login(&self, mount_point: &Utf8Path) -> Option<(Remote, SshfsOptions)> {
+        let entry = FstabFile::open(&self.fstab).ok()?.fstab.find(mount_point)?;
+        let (remote, _) = entry.sshfs()?.ok()?;
+        Some((remote, entry.login_options()))
     }
 }
 

@@ -39,9 +39,13 @@ use crate::watchdog::{Watchdog, probe};
 
 /// How many entries are looked at for symlinks and owners; a sample, not the tree.
 const SAMPLE: usize = 500;
+/// How many directories are looked into for that: each costs two round trips, one after the other.
+const SAMPLE_DIRECTORIES: usize = 4;
 
 /// Clocks this far apart are no finding: a second for rounding, one for the login.
 const CLOCK_SLACK: i64 = 2;
+/// So far apart, in seconds, they need setting; less is good to know.
+const CLOCK_MATTERS: i64 = 10;
 
 /// What a place is to be.
 #[derive(Clone, Debug)]
@@ -100,6 +104,7 @@ impl Finding {
     pub fn severity(&self) -> Severity {
         match self {
             Self::NotCarried(_) | Self::OneOwner(..) => Severity::Note,
+            Self::Clock(ahead) if ahead.abs() < CLOCK_MATTERS => Severity::Note,
             Self::LinkUnreadable(_) | Self::Clock(_) => Severity::Warning,
             _ => Severity::Stop,
         }
@@ -283,7 +288,8 @@ impl Sample {
 fn sample(top: &Utf8Path) -> io::Result<Sample> {
     let mut sample = Sample { entries: 0, owner: Owner::Unknown, unreadable_link: None };
     let mut next = std::collections::VecDeque::from([top.as_std_path().to_owned()]);
-    while let Some(dir) = next.pop_front() {
+    for _ in 0..SAMPLE_DIRECTORIES {
+        let Some(dir) = next.pop_front() else { break };
         let entries = match fs::read_dir(&dir) {
             Err(error) if sample.entries == 0 => return Err(error),
             other => other,

@@ -71,6 +71,7 @@ pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failu
     let target = &to.path;
     cx.log("backup", target);
     reading.say_what_is_lost(!target.join(locate::DATA).exists(), cx);
+    let clock = reading.ask_clock(cx);
     let on_start = || cx.log("backup", target);
     let job = Job::Backup { source: &reading.shown, target: &to.shown, on_start: &on_start };
     let terminal = Terminal::new(cx.ui, job);
@@ -81,6 +82,9 @@ pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failu
         || rdiff_core::backup::backup(source(), guard, target, &request, filter.clone(), &terminal),
     );
     drop(terminal);
+    if let Some(clock) = clock.filter(|_| done.is_ok()) {
+        clock.tell(cx);
+    }
     let was_no_room = matches!(&done, Err(e) if e.is_no_room());
     // What another process has in hand is no business of ours.
     let was_locked = matches!(&done, Err(Error::Locked { .. }));

@@ -19,6 +19,9 @@ use std::time::Duration;
 /// How often a mount is asked whether its server lives.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
+/// How many entries sshfs keeps in mind for us: of more than 10,000 it would forget some before they are read.
+pub(crate) const CACHE_ENTRIES: u32 = 100_000;
+
 /// A directory in an sshfs mount.
 pub(crate) struct Place {
     path: PathBuf,
@@ -34,7 +37,7 @@ pub(crate) struct Mounts(Mutex<Vec<(Watchdog, Option<Mounted>)>>);
 impl Place {
     /// Mounts a directory of another host, for this call alone.
     pub(crate) fn private(remote: &Remote, read_only: bool, cx: &Context<'_>) -> Result<Self, Failure> {
-        let options = SshfsOptions { read_only, ..cx.ssh()? };
+        let options = SshfsOptions { read_only, cache_entries: Some(CACHE_ENTRIES), ..cx.ssh()? };
         let parent = cx.generic.tempdir.clone().unwrap_or_else(std::env::temp_dir);
         let parent = parent.canonicalize().unwrap_or(parent);
         let parent = camino::Utf8PathBuf::from_path_buf(parent).map_err(|parent| {

@@ -1,9 +1,11 @@
 //! What a backup or a comparison reads: a local directory, a mounted one, or one on another host.
 
+use super::clock::{Clock, Login};
 use super::place::Place;
 use super::{Context, Failure, OrFail, Step};
 use crate::action::Via;
 use crate::locate::{self, LocateError};
+use crate::ssh;
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::{LocalGuard, LocalSource};
 use rdiff_core::tree::source::{Source, SourceGuard};
@@ -26,6 +28,8 @@ pub(crate) struct Reading {
     pub(crate) is_local: bool,
     /// What the way to it does not carry, in one line.
     lost: Option<String>,
+    /// How to log in to its host, if it has another.
+    login: Option<Login>,
 }
 
 impl Reading {
@@ -37,6 +41,11 @@ impl Reading {
             None => {}
         }
     }
+
+    /// Asks its host for the time, in a login of its own.
+    pub(crate) fn ask_clock(&self, cx: &Context<'_>) -> Option<Clock> {
+        self.login.clone().map(|login| Clock::ask(login, cx.mounter()))
+    }
 }
 
 impl Context<'_> {
@@ -47,7 +56,8 @@ impl Context<'_> {
             Location::Remote(remote) => {
                 let place = Place::private(&remote, true, self)?;
                 let shown = PathBuf::from(remote.to_os_string());
-                self.reading_place(place, remote.path().to_path_buf(), shown)
+                let login = ssh::way(&self.generic.remote).ok().map(|way| (remote.clone(), way.options));
+                self.reading_place(place, remote.path().to_path_buf(), shown, login)
             }
             Location::Local(_) => self.reading_locally(location, allow_empty),
         }
@@ -56,7 +66,7 @@ impl Context<'_> {
     fn reading_by_sftp(&self, remote: &Remote) -> Result<Reading, Failure> {
         let options = self.ssh()?;
         let source = SftpSource::connect(remote, &options, &self.bounds()).or_fail(self, Step::Setup)?;
-        let guard = source.guard().or_fail(self, Step::Setup)?;
+        let guard = source.guard();
         let lost = format!(
             "{remote}: SFTP carries no hard links, extended attributes, ACLs, devices or parts of seconds; \
              they are not recorded"
@@ -68,6 +78,7 @@ impl Context<'_> {
             shown: PathBuf::from(remote.to_os_string()),
             is_local: false,
             lost: Some(lost),
+            login: Some((remote.clone(), options)),
         })
     }
 
@@ -76,7 +87,8 @@ impl Context<'_> {
         if let Some(place) = Place::around(&path, self)? {
             place.preflight(allow_empty, self)?;
             let path = locate::directory(location).or_fail(self, Step::Check)?;
-            return self.reading_place(place.at(&path), path.clone(), path);
+            let login = self.mounter().login(&place.mount_guard().mount_point());
+            return self.reading_place(place.at(&path), path.clone(), path, login);
         }
         self.refuse_missing_mount(&path)?;
         let path = locate::directory(location).or_fail(self, Step::Check)?;
@@ -89,11 +101,18 @@ impl Context<'_> {
             shown: path,
             is_local: true,
             lost: None,
+            login: None,
         })
     }
 
     /// Opens a mounted directory.
-    fn reading_place(&self, place: Place, base: PathBuf, shown: PathBuf) -> Result<Reading, Failure> {
+    fn reading_place(
+        &self,
+        place: Place,
+        base: PathBuf,
+        shown: PathBuf,
+        login: Option<Login>,
+    ) -> Result<Reading, Failure> {
         let directory =
             LocalSource::open(place.path(), Arc::new(Names::default())).or_fail(self, Step::Setup)?;
         let stays = LocalGuard::new(&directory).or_fail(self, Step::Setup)?;
@@ -107,6 +126,7 @@ impl Context<'_> {
             lost: Some(Finding::NotCarried(shown.to_string_lossy().into_owned().into()).to_string()),
             shown,
             is_local,
+            login,
         })
     }
 
