@@ -16,17 +16,19 @@ use std::time::{Duration, Instant};
 
 use lab::tree::{Seen, digest, read_all};
 use lab::{Lab, User, run, within};
+use rdiff_core::backup::{BackupRequest, backup};
+use rdiff_core::monitor::Silent;
 use rdiff_core::path::RepoPath;
 use rdiff_core::tree::attrs::Names;
 use rdiff_core::tree::local::LocalSource;
 use rdiff_core::tree::means_source_gone;
 use rdiff_core::tree::source::{Source, SourceGuard};
-use rdiff_core::tree::walk::What;
+use rdiff_core::tree::walk::{Everything, What};
 use rdiff_mount::error::MountError;
 use rdiff_mount::location::Remote;
 use rdiff_mount::runner::SystemRunner;
 use rdiff_mount::sshfs::SshfsOptions;
-use rdiff_mount::{PlaceGuard, SftpBounds, SftpSource};
+use rdiff_mount::{PlaceGuard, PlaceSource, SftpBounds, SftpSource};
 use rustix::process::Signal;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -112,6 +114,75 @@ fn thousands_of_small_files_and_one_of_100_mib() {
     }
 }
 
+/// All of a repository but what tells how long it took, and by which process.
+fn contents(repository: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut dirs = vec![repository.to_path_buf()];
+    while let Some(dir) = dirs.pop() {
+        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.strip_prefix(repository).unwrap().to_string_lossy().into_owned();
+            if path.is_symlink() {
+                found.push((name, fs::read_link(&path).unwrap().as_os_str().as_bytes().into()));
+            } else if path.is_dir() {
+                found.push((name, Vec::new()));
+                dirs.push(path);
+            } else if !["session_statistics", "current_mirror"].iter().any(|other| name.contains(other)) {
+                found.push((name, fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn repositories_are_the_same_byte_for_byte_with_one_worker_and_with_64() {
+    let lab = Lab::new();
+    let src = lab.dir("src").into_std_path_buf();
+    for i in 0..240u64 {
+        let dir = src.join(format!("d{:02}/e{}", i % 12, i % 3));
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(format!("f{i}")), noise((i * 97 % 9_000) as usize, i)).unwrap();
+    }
+    fs::write(src.join("large"), noise(3 << 20, 1)).unwrap();
+    let back_up = |to: &str, time: i64, workers: usize| {
+        let request = BackupRequest { time: Some(time), durable: false, workers, ..BackupRequest::default() };
+        let target = lab.path(&format!("{to}-{workers}"));
+        let write = |source: Arc<dyn Source>, guard: &dyn SourceGuard| {
+            backup(source, guard, target.as_std_path(), &request, Everything, &Silent).unwrap();
+        };
+        if to == "sftp" {
+            let source = connect(&lab, "src", SftpBounds::default());
+            let guard = source.guard();
+            write(Arc::new(source), &guard);
+        } else {
+            let mounted =
+                lab.mounter().privately(&lab.remote("src"), &lab.dir("run"), &lab.options()).unwrap();
+            let local = LocalSource::open(mounted.path().as_std_path(), Arc::new(Names::default())).unwrap();
+            let guard = mounted.guard().unwrap();
+            let checks = PlaceGuard::new(guard.clone(), 10 * SECOND, Arc::new(SystemRunner));
+            write(Arc::new(PlaceSource::new(local, guard, "src")), &checks);
+        }
+    };
+    for (time, text) in [(1_700_000_000, "first"), (1_700_086_400, "the second")] {
+        fs::write(src.join("hello"), text).unwrap();
+        for (to, workers) in [("sftp", 1), ("sftp", 64), ("mount", 1), ("mount", 64)] {
+            back_up(to, time, workers);
+        }
+        if time == 1_700_000_000 {
+            fs::remove_dir_all(src.join("d07")).unwrap();
+            fs::write(src.join("d08/e2/new"), "new").unwrap();
+        }
+    }
+    let one = contents(lab.path("sftp-1").as_std_path());
+    assert!(one.len() > 280 && one.iter().any(|(name, _)| name.contains("increments/d07/e")));
+    for other in ["sftp-64", "mount-1", "mount-64"] {
+        let other_contents = contents(lab.path(other).as_std_path());
+        let differs = one.iter().zip(&other_contents).find(|(a, b)| a != b).map(|(a, b)| (&a.0, &b.0));
+        assert!(one == other_contents, "{other} differs, first at {differs:?}");
+    }
+}
+
 #[test]
 fn a_large_file_is_read_from_anywhere_and_looked_at_before_and_after() {
     let lab = Lab::for_sftp();
@@ -183,7 +254,7 @@ fn what_may_not_be_read_is_an_error_of_its_own_and_never_empty() {
     assert!(opened[1].as_ref().is_err_and(is_denied));
     assert!(opened[3].as_ref().is_err_and(rdiff_core::tree::is_absent));
     // The session has not suffered.
-    assert!(source.guard().unwrap().check().is_ok() && source.failure().is_none());
+    assert!(source.guard().check().is_ok() && source.failure().is_none());
 }
 
 #[test]
@@ -202,7 +273,7 @@ fn a_killed_server_ends_all_who_wait_with_the_words_of_ssh() {
     let mut lab = Lab::for_sftp();
     fs::write(lab.path("src/large"), noise(64 << 20, 5)).unwrap();
     let source = Arc::new(connect(&lab, "src", SftpBounds::default()));
-    let guard = source.guard().unwrap();
+    let guard = source.guard();
     guard.check().unwrap();
     let mut file = source.open(path("large")).unwrap();
     let mut bytes = vec![0; 1 << 20];
@@ -234,7 +305,7 @@ fn a_stopped_server_ends_the_run_within_the_set_time() {
     fs::write(lab.path("src/large"), noise(64 << 20, 5)).unwrap();
     let bounds = SftpBounds { silence: SECOND, ..SftpBounds::default() };
     let source = Arc::new(connect(&lab, "src", bounds));
-    let guard = source.guard().unwrap();
+    let guard = source.guard();
     // Longer idle than it may be silent: nobody asks, so nothing is amiss.
     thread::sleep(2 * SECOND);
     guard.check().unwrap();
@@ -278,7 +349,7 @@ fn a_root_that_was_replaced_or_unmounted_is_noticed() {
     assert!(run("mount", &["-t", "tmpfs", "none", mounted.as_str()]).is_success());
     fs::write(mounted.join("file"), "x").unwrap();
     let source = connect(&lab, "mounted", SftpBounds::default());
-    let guard = source.guard().unwrap();
+    let guard = source.guard();
     guard.check().unwrap();
     assert!(run("umount", &[mounted.as_str()]).is_success());
     assert!(source.list(RepoPath::ROOT).unwrap().names.is_empty(), "this emptiness is what the guard is for");
@@ -286,7 +357,7 @@ fn a_root_that_was_replaced_or_unmounted_is_noticed() {
     assert!(said.contains("unmounted"), "{said}");
 
     let source = connect(&lab, "src", SftpBounds::default());
-    let guard = source.guard().unwrap();
+    let guard = source.guard();
     fs::rename(lab.path("src"), lab.path("elsewhere")).unwrap();
     assert!(guard.check().unwrap_err().contains("is gone"));
     symlink("elsewhere", lab.path("src")).unwrap();

@@ -122,6 +122,26 @@ fn an_ordinary_user_mounts_by_sshfs_and_a_busy_one_goes_lazily() {
 }
 
 #[test]
+fn a_panic_takes_the_mount_down() {
+    let lab = Lab::new();
+    for is_private in [false, true] {
+        let (mounter, remote, options) = (lab.mounter(), lab.remote("src"), lab.options());
+        let (place, parent) = (lab.dir("mnt"), lab.dir("run"));
+        let ended = thread::spawn(move || {
+            let mounted = match is_private {
+                true => mounter.privately(&remote, &parent, &options).unwrap(),
+                false => mounter.by_sshfs(&remote, &place, &options).unwrap(),
+            };
+            assert!(fs::exists(mounted.path().join("hello")).unwrap(), "it is not mounted");
+            panic!("with {}", mounted.path());
+        });
+        let said = ended.join().unwrap_err();
+        assert!(said.downcast_ref::<String>().unwrap().starts_with("with "), "{said:?}");
+        assert!(lab.mounts().is_empty() && is_empty(&lab.path("run")), "{:?}", lab.mounts());
+    }
+}
+
+#[test]
 fn what_someone_else_mounted_is_used_and_left() {
     let lab = Lab::new();
     let first = mount(&lab);

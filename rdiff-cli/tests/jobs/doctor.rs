@@ -5,7 +5,7 @@ use std::fs;
 use rdiff_mount::fstab::{Fstab, FstabEntry};
 use rdiff_mount::fstab_file::ETC_FSTAB;
 
-use crate::lab::{Lab, RealEntry, run};
+use crate::lab::{Alone, Lab, RealEntry, run};
 use crate::person::Person;
 
 /// The command that mends the failure which this text names.
@@ -32,15 +32,16 @@ fn mended(person: &Person, command: &str) {
 }
 
 /// An fstab with this text at its end, as it was before when it goes.
-struct Appended(Vec<u8>);
+struct Appended(Vec<u8>, #[expect(dead_code, reason = "the lock goes with it")] Alone);
 
 impl Appended {
     fn new(line: &str) -> Self {
+        let alone = Alone::with_fstab();
         let before = fs::read(ETC_FSTAB).unwrap();
         let after = [&before[..], line.as_bytes(), b"\n"].concat();
         assert!(Fstab::parse(&after).entries().count() > 0);
         fs::write(ETC_FSTAB, after).unwrap();
-        Self(before)
+        Self(before, alone)
     }
 }
 

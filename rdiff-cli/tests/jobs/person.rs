@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::lab::{Lab, run};
+use crate::lab::{Alone, Lab, run};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -41,7 +41,9 @@ impl Person {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("rdjob{}x{number}", std::process::id());
         let home = lab.path(&format!("home-{number}"));
+        let alone = Alone::with_users();
         let added = run("useradd", &["--create-home", "--home-dir", home.as_str(), "-p", "*", &name]);
+        drop(alone);
         assert!(added.is_success(), "useradd: {}", added.stderr_text());
         Self { name, home, program: program(lab) }
     }
@@ -119,6 +121,7 @@ impl Person {
 impl Drop for Person {
     fn drop(&mut self) {
         run("crontab", &["-r", "-u", &self.name]);
+        let _alone = Alone::with_users();
         run("userdel", &["-f", &self.name]);
     }
 }

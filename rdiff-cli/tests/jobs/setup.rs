@@ -5,7 +5,7 @@ use std::io::Write;
 
 use rdiff_mount::fstab_file::{ETC_FSTAB, FstabFile};
 
-use crate::lab::{Lab, run};
+use crate::lab::{Alone, Lab, run};
 use crate::person::{Person, root};
 
 fn fingerprint(lab: &Lab) -> String {
@@ -70,6 +70,7 @@ fn root_sets_up_for_an_ordinary_user_with_an_entry_of_fstab() {
     let lab = Lab::new();
     let person = Person::new(&lab);
     person.knows_remotehost(&lab);
+    let _alone = Alone::with_fstab();
     let before = fs::read(ETC_FSTAB).unwrap();
     let source = format!("root@remotehost:{}", lab.path("src"));
     let repository = lab.path("vault/web");

@@ -74,5 +74,15 @@ fn the_guides_commands_work_and_where_it_is_wrong_that_is_said() {
     // By the name of the host alone, and both command lines.
     shell.types(&format!("rdiff-backup root@remotehost::{src} backups/direct"), 0);
     shell.types(&format!("rdiff-backup test root@remotehost::{src}"), 0);
+
+    // Onto a writable mount of his own, whose files belong to root there: what an ordinary user may not set, and is not
+    // there, is not tried.
+    lab.dir("writable");
+    shell.types(&format!("mkdir own && sshfs root@remotehost:{} own", lab.path("writable")), 0);
+    shell.types("rdiff-backup restore backups/web own/new", 0);
+    let said = shell.types("rdiff-backup --force restore --at 10D backups/web own/new", 2);
+    assert!(!said.contains("permitted") && said.lines().count() == 2, "{said}");
+    assert_eq!(fs::read(lab.path("writable/new/hello")).unwrap(), b"of long ago\n");
+    shell.types("fusermount3 -u own", 0);
     assert!(lab.mounts().is_empty(), "{:?}", lab.mounts());
 }

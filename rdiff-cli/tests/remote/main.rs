@@ -132,6 +132,37 @@ fn what_cannot_be_reached_is_said_in_one_line_with_the_way_out() {
     assert!(said.contains("has no {h}"), "{said}");
 }
 
+#[test]
+fn a_clock_that_is_wrong_is_said_and_the_backup_is_made() {
+    let lab = Lab::for_sftp();
+    let (way, repo) = (lab.path("way"), lab.path("repo"));
+    // The way to a host whose clock is a day ahead.
+    let script = "#!/bin/sh\nfor word; do last=$word; done\n[ \"$last\" = +%s ] && exec date -d tomorrow +%s\n\
+                  exec ssh \"$@\"\n";
+    fs::write(&way, script).unwrap();
+    fs::set_permissions(&way, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let schema = format!(
+        "{way} -p {} -i {} -o UserKnownHostsFile={} {{h}}",
+        lab.port(),
+        lab.path("user_key"),
+        lab.path("known_hosts")
+    );
+    let backup = |schema: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rdiff-backup"));
+        command.args(["--remote-schema", schema, "backup", &host(&lab.path("src")), repo.as_str()]);
+        let done = command.output().unwrap();
+        let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        assert_eq!(done.status.code(), Some(0), "{said}");
+        said
+    };
+    let said = backup(&schema);
+    assert!(said.contains("the remote's clock is 8") && said.contains("s ahead; set both by NTP"), "{said}");
+    assert!(repo.join("hello").exists());
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let said = backup(&schema.replacen(way.as_str(), "ssh", 1));
+    assert!(!said.contains("clock"), "{said}");
+}
+
 /// Seconds since 1970.
 fn now() -> u64 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()

@@ -12,7 +12,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{self, Child, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,29 +26,34 @@ use rdiff_mount::runner::{Command, CommandRunner, Output, SystemRunner};
 use rdiff_mount::sshfs::SshfsOptions;
 use rustix::process::{Pid, Signal, kill_process};
 
-static MACHINE: Mutex<()> = Mutex::new(());
-
 const SSHD: [&str; 4] = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd", "/usr/libexec/sshd"];
 
 pub(crate) struct Lab {
     dir: tempfile::TempDir,
     sshd: Child,
     port: u16,
-    _alone: Alone,
 }
 
-/// These tests change fstab, users and mounts of the machine: one at a time, in this process and in others.
-struct Alone {
-    _here: MutexGuard<'static, ()>,
-    _elsewhere: fs::File,
-}
+/// What there is once on a machine, for one test at a time, of this process and of others. All else is each lab's
+/// own, and labs run side by side.
+#[must_use]
+pub(crate) struct Alone(#[expect(dead_code, reason = "the lock goes with it")] fs::File);
 
 impl Alone {
-    fn wait() -> Self {
-        let here = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-        let elsewhere = fs::File::create("/run/rdiff-lab.lock").unwrap();
-        rustix::fs::flock(&elsewhere, rustix::fs::FlockOperation::LockExclusive).unwrap();
-        Self { _here: here, _elsewhere: elsewhere }
+    fn with(what: &str) -> Self {
+        let file = fs::File::create(format!("/run/rdiff-lab-{what}.lock")).unwrap();
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        Self(file)
+    }
+
+    /// The real fstab. A [`RealEntry`] has it already.
+    pub(crate) fn with_fstab() -> Self {
+        Self::with("fstab")
+    }
+
+    /// The files of users and groups, for as long as a program changes them.
+    pub(crate) fn with_users() -> Self {
+        Self::with("users")
     }
 }
 
@@ -68,14 +74,13 @@ impl Lab {
     /// As [`Lab::new`], on a machine that needs no FUSE.
     pub(crate) fn for_sftp() -> Self {
         assert!(rustix::process::geteuid().is_root(), "these tests need root: users, fstab and mounts");
-        let alone = Alone::wait();
         need(&["ssh", "ssh-keygen", "mount", "umount", "runuser", "useradd"]);
         let dir = tempfile::Builder::new().prefix("rdiff-lab-").tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         plant(&dir.path().join("src"));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let sshd = start_sshd(dir.path(), port);
-        let lab = Self { dir, sshd, port, _alone: alone };
+        let lab = Self { dir, sshd, port };
         lab.wait_for_sshd();
         lab
     }
@@ -123,7 +128,10 @@ impl Lab {
     pub(crate) fn signal_sftp_servers(&self, signal: Signal) {
         let leaves = leaves_below(self.sshd.id());
         assert!(!leaves.is_empty(), "no session is open");
-        leaves.iter().for_each(|pid| kill_process(pid_of(*pid), signal).unwrap());
+        for pid in leaves {
+            // A command that was run there may have ended meanwhile.
+            let _gone = kill_process(pid_of(pid), signal);
+        }
     }
 
     /// Is anyone logged in?
@@ -223,6 +231,7 @@ fn start_sshd(dir: &Path, port: u16) -> Child {
 
 /// The control of FUSE connections is there on any machine with an init; containers may lack it.
 fn control_connections() {
+    let _alone = Alone::with("fusectl");
     let place = Utf8Path::new("/sys/fs/fuse/connections");
     if Mounter::default().find(place).unwrap().is_none() {
         let mounted = run("mount", &["-t", "fusectl", "fusectl", place.as_str()]);
@@ -285,10 +294,14 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) fn new(lab: &Lab) -> Self {
-        let user = Self { name: format!("rdlab{}", process::id()), home: lab.path("home") };
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let user = Self { name: format!("rdlab{}x{number}", process::id()), home: lab.path("home") };
         // No password that fits, but not locked either: sshd lets him in with a key.
         let home = user.home.as_str();
+        let alone = Alone::with_users();
         let added = run("useradd", &["--no-create-home", "--home-dir", home, "-p", "*", &user.name]);
+        drop(alone);
         assert!(added.is_success(), "useradd: {}", added.stderr_text());
         lab.dir("home/.ssh");
         lab.dir("home/mounts/web");
@@ -321,6 +334,7 @@ impl User {
 
 impl Drop for User {
     fn drop(&mut self) {
+        let _alone = Alone::with_users();
         run("userdel", &["-f", &self.name]);
     }
 }
@@ -339,17 +353,19 @@ impl CommandRunner for AsUser {
 pub(crate) struct RealEntry {
     before: Vec<u8>,
     mount_point: Utf8PathBuf,
+    _alone: Alone,
 }
 
 impl RealEntry {
     pub(crate) fn add(entry: &FstabEntry) -> Self {
+        let alone = Alone::with_fstab();
         let before = fs::read(ETC_FSTAB).unwrap();
         let mut file = FstabFile::open(ETC_FSTAB).unwrap();
         file.fstab.add(entry).unwrap();
         let copy = file.save().unwrap().unwrap();
         assert_eq!(fs::read(&copy).unwrap(), before);
         fs::remove_file(copy).unwrap();
-        Self { before, mount_point: entry.mount_point.clone() }
+        Self { before, mount_point: entry.mount_point.clone(), _alone: alone }
     }
 }
 
