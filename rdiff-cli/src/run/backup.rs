@@ -82,8 +82,8 @@ pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failu
         || rdiff_core::backup::backup(source(), guard, target, &request, filter.clone(), &terminal),
     );
     drop(terminal);
-    if let Some(clock) = clock.filter(|_| done.is_ok()) {
-        clock.tell(cx);
+    if let (Some(clock), Ok(done)) = (clock, &done) {
+        clock.tell(done.previous.is_none(), cx);
     }
     let was_no_room = matches!(&done, Err(e) if e.is_no_room());
     // What another process has in hand is no business of ours.

@@ -8,7 +8,8 @@ use rdiff_mount::sshfs::SshfsOptions;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-/// How long the answer is waited for when all else is done.
+/// How long the answer is waited for when a first backup is done. Later ones that are done sooner than a login takes
+/// are not held up.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a host is logged in to.
@@ -31,8 +32,9 @@ impl Clock {
     }
 
     /// Says it when the clocks are so far apart that it matters.
-    pub(crate) fn tell(self, cx: &Context<'_>) {
-        let Ok(Some(found)) = self.0.recv_timeout(PATIENCE) else { return };
+    pub(crate) fn tell(self, is_first: bool, cx: &Context<'_>) {
+        let patience = if is_first { PATIENCE } else { Duration::ZERO };
+        let Ok(Some(found)) = self.0.recv_timeout(patience) else { return };
         match found.severity() {
             Severity::Note => cx.ui.info(&found.to_string()),
             _ => cx.ui.warning(&found.to_string()),
