@@ -159,6 +159,11 @@ const KNOWN: &[Diagnosis] = &[
         "ssh ended before the server answered; sshfs keeps what ssh said to itself",
         "log in by hand as this user and see: 'ssh -o BatchMode=yes USER@HOST'",
     ),
+    known_as(
+        "write: Broken pipe",
+        "ssh ended before the server answered; sshfs keeps what ssh said to itself",
+        "log in by hand as this user and see: 'ssh -o BatchMode=yes USER@HOST'",
+    ),
     known_as("Not a directory", "the remote path is a file", "give the directory that holds it"),
     known_as(
         "No such file or directory",
@@ -182,6 +187,7 @@ mod tests {
         for (said, meaning) in [
             ("mount: /nosuch: can't find in /etc/fstab.", "no entry"),
             ("read: Connection reset by peer", "ssh ended"),
+            ("write: Broken pipe", "ssh ended"),
             ("sshfs: bad mount point `mntx': No such file or directory", "mount point does not exist"),
             ("root@127.0.0.1:/none: No such file or directory", "remote path does not exist"),
             ("me@web: Permission denied (publickey).", "does not accept"),

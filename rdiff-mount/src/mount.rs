@@ -426,7 +426,8 @@ impl Drop for Mounted {
 
 /// sshfs gives ssh's standard error away; all that is left is that the connection ended.
 fn hides_ssh(error: &MountError) -> bool {
-    matches!(error, MountError::Command { stderr, .. } if stderr.contains("Connection reset by peer"))
+    let ends = ["Connection reset by peer", "Broken pipe"];
+    matches!(error, MountError::Command { stderr, .. } if ends.iter().any(|end| stderr.contains(end)))
 }
 
 fn occupied(mount_point: &Utf8Path, found: &MountInfo) -> MountError {

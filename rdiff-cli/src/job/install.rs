@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use rdiff_mount::runner::{Command, CommandRunner, Exit, Output};
 
 use super::error::{JobError, Result};
@@ -83,8 +84,7 @@ impl Installer<'_> {
     /// # Errors
     /// As [`Installer::units`].
     pub fn unit_files(&self, call: &Call) -> Result<[Utf8PathBuf; 2]> {
-        let dir = self.units()?;
-        Ok(["service", "timer"].map(|ending| dir.join(format!("{}.{ending}", call.unit()))))
+        Ok(files_in(&self.units()?, call))
     }
 
     /// Writes the units and starts the timer.
@@ -97,13 +97,32 @@ impl Installer<'_> {
                 "systemd does not run here: leave --systemd out for a line of the crontab".to_owned(),
             ));
         }
-        let [service, timer] = self.unit_files(call)?;
-        make_dir(&self.units()?)?;
-        write_whole(&service, call.service(jobs, self.store, is_root()).as_bytes())?;
-        write_whole(&timer, call.timer(when).as_bytes())?;
+        let [service, timer] = self.write_units(&self.units()?, call, jobs, when)?;
         self.systemctl(&["daemon-reload"])?;
         self.systemctl(&["enable", "--now", &format!("{}.timer", call.unit())])?;
         Ok(vec![service, timer])
+    }
+
+    /// Writes the units, and makes the directories that the service may write to: it may make none beside them.
+    fn write_units(
+        &self,
+        units: &Utf8Path,
+        call: &Call,
+        jobs: &[Job],
+        when: When,
+    ) -> Result<[Utf8PathBuf; 2]> {
+        let [service, timer] = files_in(units, call);
+        for dir in jobs.iter().map(Job::repository_parent).chain([units, self.store.state()]) {
+            make_dir(dir)?;
+        }
+        write_whole(&service, call.service(jobs, self.store, is_root()).as_bytes())?;
+        write_whole(&timer, call.timer(when).as_bytes())?;
+        for file in [&service, &timer] {
+            // Everyone may read what systemd tells everyone anyway; it complains about files that are closed.
+            let opened = fs::set_permissions(file, fs::Permissions::from_mode(0o644));
+            opened.map_err(|e| JobError::io("write", file, e))?;
+        }
+        Ok([service, timer])
     }
 
     /// Stops the timer and removes the units. Tells which files went.
@@ -162,6 +181,11 @@ impl Installer<'_> {
     }
 }
 
+/// The files of service and timer in a directory.
+fn files_in(units: &Utf8Path, call: &Call) -> [Utf8PathBuf; 2] {
+    ["service", "timer"].map(|ending| units.join(format!("{}.{ending}", call.unit())))
+}
+
 pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -195,7 +219,6 @@ fn user() -> String {
 mod tests {
     use super::*;
     use crate::job::store::JobName;
-    use camino::Utf8Path;
     use rdiff_mount::scripted::ScriptedRunner;
 
     fn with(runner: &ScriptedRunner, test: impl FnOnce(&Installer<'_>, &Call)) {
@@ -214,6 +237,20 @@ mod tests {
         with(&runner, |installer, call| {
             let line = "0 2 * * * x # rdiff-backup job web";
             assert!(!installer.change_crontab(call, Some(line)).unwrap());
+        });
+    }
+
+    #[test]
+    fn what_the_service_may_write_to_is_there_before_it_runs() {
+        with(&ScriptedRunner::new(), |installer, call| {
+            let dir = installer.store.config().to_owned();
+            let job = Job::from_toml(&format!("source = '/srv'\nrepository = '{dir}/disk/backups/web'\n"));
+            let (when, units) = (When::daily("02:00").unwrap(), dir.join("units"));
+            let [service, timer] = installer.write_units(&units, call, &[job.unwrap()], when).unwrap();
+            assert!(dir.join("disk/backups").is_dir() && installer.store.state().is_dir());
+            for file in [service, timer] {
+                assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o644);
+            }
         });
     }
 

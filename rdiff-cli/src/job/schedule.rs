@@ -292,6 +292,12 @@ fn hardening(jobs: &[Job], store: &Store, is_root: bool) -> String {
         writable.extend(points.map(|point| unit_word(&format!("-{point}"))));
     }
     text += &format!("ReadWritePaths={}\n", writable.join(" "));
+    text += "# Nothing of what a backup, ssh or a mount needs is among these.\n\
+             CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYS_BOOT CAP_SYS_PTRACE CAP_SYS_PACCT \
+             CAP_SYS_TTY_CONFIG CAP_SYSLOG CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_WAKE_ALARM \
+             CAP_BLOCK_SUSPEND CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE CAP_IPC_LOCK CAP_IPC_OWNER CAP_LEASE CAP_BPF\n\
+             SystemCallFilter=~@clock @cpu-emulation @debug @module @obsolete @raw-io @reboot @swap\n\
+             SystemCallErrorNumber=EPERM\n";
     text + "ProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectKernelLogs=yes\nProtectControlGroups=yes\n\
             ProtectHostname=yes\nLockPersonality=yes\nMemoryDenyWriteExecute=yes\nRestrictRealtime=yes\n\
             RestrictNamespaces=yes\nSystemCallArchitectures=native\n\
