@@ -278,23 +278,21 @@ impl<F: Filter> Walk<F> {
     /// Asks for the listings of the directories that come next, the innermost frame's first.
     fn read_ahead(&mut self) {
         let most = most_ahead(self.pool.workers());
-        if self.in_flight * 2 > most || most == 0 {
+        // Those of the innermost come next, however much was read ahead elsewhere: nobody else would read them.
+        if let Some(frame) = self.frames.last_mut() {
+            while self.in_flight < 2 * most && frame.branches.len() < most / 2 {
+                if !frame.ask_for_next(&self.source, &self.pool) {
+                    break;
+                }
+                self.in_flight += 1;
+            }
+        }
+        if self.in_flight * 2 > most {
             return;
         }
         for frame in self.frames.iter_mut().rev() {
-            let Stats::All(stats) = &frame.stats else { continue };
-            frame.asked = frame.asked.max(frame.next);
-            while frame.asked < frame.names.len() && self.in_flight < most {
-                let i = frame.asked;
-                frame.asked += 1;
-                if stats[i].as_ref().is_ok_and(Stat::is_dir) {
-                    let path = frame.dir.as_path().join(&frame.names[i]);
-                    frame.branches.push_back(Branch::ask(i, path, &self.source, &self.pool));
-                    self.in_flight += 1;
-                }
-            }
-            if self.in_flight >= most {
-                return;
+            while self.in_flight < most && frame.ask_for_next(&self.source, &self.pool) {
+                self.in_flight += 1;
             }
         }
     }
@@ -358,6 +356,22 @@ impl Branch {
 }
 
 impl Frame {
+    /// Asks for the listing of its next directory. False if none is left.
+    fn ask_for_next(&mut self, source: &Arc<dyn Source>, pool: &Pool) -> bool {
+        let Stats::All(stats) = &self.stats else { return false };
+        self.asked = self.asked.max(self.next);
+        while self.asked < self.names.len() {
+            let i = self.asked;
+            self.asked += 1;
+            if stats[i].as_ref().is_ok_and(Stat::is_dir) {
+                let path = self.dir.as_path().join(&self.names[i]);
+                self.branches.push_back(Branch::ask(i, path, source, pool));
+                return true;
+            }
+        }
+        false
+    }
+
     fn stat(&mut self, i: usize, source: &Arc<dyn Source>, pool: &Pool) -> io::Result<Stat> {
         let taken = || Err(io::Error::other("an entry was looked at twice"));
         match &mut self.stats {
@@ -438,8 +452,9 @@ mod tests {
         }
     }
 
-    /// Takes its time for each listing, and counts how many are under way at once below the first level.
-    struct Slow(LocalSource, AtomicUsize, AtomicUsize);
+    /// Takes its time for each listing. Counts how many are under way at once below the first level, and those that
+    /// no worker made.
+    struct Slow(LocalSource, AtomicUsize, AtomicUsize, AtomicUsize);
 
     impl Source for Slow {
         fn name(&self) -> String {
@@ -452,6 +467,8 @@ mod tests {
             let deep = usize::from(dir.depth() > 1);
             let now = self.1.fetch_add(deep, Ordering::SeqCst) + deep;
             self.2.fetch_max(now, Ordering::SeqCst);
+            let is_worker = std::thread::current().name().is_some_and(|name| name.starts_with("worker-"));
+            self.3.fetch_add(usize::from(!is_worker), Ordering::SeqCst);
             std::thread::sleep(std::time::Duration::from_millis(20));
             self.1.fetch_sub(deep, Ordering::SeqCst);
             self.0.list(dir)
@@ -486,11 +503,28 @@ mod tests {
             fs::create_dir_all(dir.path().join(format!("d{i:02}/only/one"))).unwrap();
         }
         let local = LocalSource::open(dir.path(), Arc::new(Names::default())).unwrap();
-        let source = Arc::new(Slow(local, AtomicUsize::new(0), AtomicUsize::new(0)));
+        let source = Arc::new(Slow(local, AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0)));
         let mut found = Walk::new(source.clone(), Arc::new(Pool::new(16)), Everything);
         assert_eq!(found.by_ref().count(), 1 + 3 * 16);
         assert_eq!(found.in_flight, 0);
         assert!(source.2.load(Ordering::SeqCst) >= 4, "{:?}", source.2);
+    }
+
+    #[test]
+    fn what_comes_next_is_read_ahead_although_all_that_comes_later_is_too() {
+        let dir = tempfile::tempdir().unwrap();
+        for i in 0..400 {
+            fs::create_dir_all(dir.path().join(format!("t{}/d{i:03}", i % 10))).unwrap();
+        }
+        let local = LocalSource::open(dir.path(), Arc::new(Names::default())).unwrap();
+        let source = Arc::new(Slow(local, AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0)));
+        let mut found = Walk::new(source.clone(), Arc::new(Pool::new(16)), Everything);
+        // The later ones are all here before the first is entered.
+        assert_eq!(found.by_ref().take(2).count(), 2);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert_eq!(found.by_ref().count(), 410 - 1);
+        assert_eq!(found.in_flight, 0);
+        assert!(source.3.load(Ordering::SeqCst) < 40, "{:?} of 411 by the thread that walks", source.3);
     }
 
     struct OnlyKeep;
