@@ -31,12 +31,12 @@ use crate::locate::DATA;
 use crate::ui::{Api, Level, Ui};
 use crate::{doctor, job, setup};
 use rdiff_core::time::{BadTime, TimeSeparator, TimeSpec};
+use rdiff_core::tree::Root;
 use serde::Serialize;
 use std::error::Error;
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -283,20 +283,28 @@ impl Context<'_> {
         if !self.ui.wants_log() || self.ui.has_log() {
             return;
         }
-        let path = repository.join(DATA).join(format!("{action}.log"));
-        let opened = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path);
-        match opened {
+        let name = format!("{action}.log");
+        let path = repository.join(DATA).join(&name);
+        match open_log(repository, &name) {
             Ok(file) => self.ui.log_to(file),
             // A first session makes the directory, and then asks again.
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(e) => self.ui.warning(&format!("Unable to open logfile '{}' due to '{e}'", path.display())),
         }
     }
+}
+
+/// Opens a log to write at its end. Whoever owns the repository may be another than runs this: no link is followed,
+/// nothing but a regular file is written to, and a pipe is not waited for.
+fn open_log(repository: &Path, name: &str) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = Root::open(repository)?.open_at(format!("{DATA}/{name}").as_bytes(), flags, 0o600);
+    let file = File::from(opened?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok(file)
 }
 
 /// An error is said, with its causes, and ends the action.
