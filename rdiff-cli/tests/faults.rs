@@ -469,6 +469,62 @@ fn a_signal_stops_a_job_in_the_midst_of_a_large_file() {
     scene.verifies();
 }
 
+/// What is damaged in the mirror is lost, and no more than that: sessions go on, and can be undone.
+#[test]
+fn a_mirror_file_that_is_lost_or_damaged_stops_neither_backup_nor_regress() {
+    let mut scene = Scene::new();
+    scene.write("source/b", b"first");
+    scene.backup().ends(&[0], &[]);
+    let first = scene.time.to_string();
+    fs::remove_file(scene.at("disk/repo/a")).expect("a file goes");
+    scene.write("disk/repo/b", b"worst");
+    for name in ["source/a", "source/b"] {
+        scene.write(name, b"the second");
+    }
+    scene.backup().ends(&[0], &[]);
+    scene.ours(&["verify", "disk/repo"]).ends(&[0], &[]);
+    scene.ours(&["verify", "--all", "disk/repo"]).ends(&[2], &["file a of", "file b of", "found 2"]);
+    let said = ["a was damaged before", "b was damaged before", "`touch` that"];
+    scene.ours(&["--api-version", "201", "--force", "regress", "disk/repo"]).ends(&[0, 2], &said);
+    assert_eq!(fs::read(scene.at("disk/repo/b")).expect("a file"), b"worst");
+    scene.backup().ends(&[0], &[]);
+    scene.ours(&["verify", "disk/repo"]).ends(&[0], &[]);
+    scene.ours(&["verify", "--at", &first, "disk/repo"]).ends(&[2], &["found 2"]);
+}
+
+/// A repository may belong to somebody who wishes its readers ill. What stands there instead of a file is neither
+/// followed nor waited for.
+#[test]
+fn what_the_owner_of_a_repository_plants_is_not_followed() {
+    let mut scene = Scene::new();
+    scene.backup().ends(&[0], &[]);
+    scene.write("secret", b"nobody's business");
+    call("cp", &["-a", &scene.text("disk/repo"), &scene.text("clean")]);
+    let data = "disk/repo/rdiff-backup-data";
+    let places = ["backup.log", "restore.log", "lock.yml", "staging", "long_filename_data", "increments"];
+    for (place, plant) in places.iter().flat_map(|place| [(place, "link"), (place, "pipe")]) {
+        let (repo, planted) = (scene.text("disk/repo"), scene.at(&format!("{data}/{place}")));
+        fs::remove_dir_all(&repo).expect("a directory goes");
+        call("cp", &["-a", &scene.text("clean"), &repo]);
+        if planted.is_dir() {
+            fs::remove_dir_all(&planted).expect("a directory goes");
+        } else if planted.exists() {
+            fs::remove_file(&planted).expect("a file goes");
+        }
+        match plant {
+            "link" => std::os::unix::fs::symlink(scene.at("secret"), &planted).expect("a link"),
+            _ => drop(call("mkfifo", &[&planted.display().to_string()])),
+        }
+        scene.write("source/a", plant.as_bytes());
+        // They end, one way or the other.
+        scene.backup().ends(&[0, 1], &[]);
+        scene.ours(&["restore", "disk/repo", "target"]).ends(&[0, 1, 2], &[]);
+        fs::remove_dir_all(scene.at("target")).ok();
+        let secret = fs::read(scene.at("secret")).expect("a file");
+        assert_eq!(secret, b"nobody's business", "{place}: a {plant}");
+    }
+}
+
 #[test]
 fn a_repository_in_its_own_source_is_left_out_and_that_is_said_once() {
     let mut scene = Scene::new();

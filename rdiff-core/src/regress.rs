@@ -23,7 +23,7 @@ use crate::format::index::IndexWriter;
 use crate::format::names::IncrementKind;
 use crate::merge::merge_join;
 use crate::monitor::{Event, Monitor, Phase, Stop};
-use crate::path::RepoPath;
+use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool};
 use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use crate::repo::gz::SideFile;
@@ -38,8 +38,8 @@ use crate::tree::attrs::{Names, Ownership};
 use batch::{Batch, Fix};
 use finder::{Finder, Touched};
 use increments::FailedIncrements;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a regress did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +137,7 @@ fn undo_until(stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<Reg
         failed,
         next_staged: AtomicU64::new(0),
         stop: stop.clone(),
+        wrong: Mutex::default(),
     };
     let undo = Arc::new(undo);
     undo.clear_staging()?;
@@ -157,6 +158,8 @@ struct Undo {
     failed: SessionTime,
     next_staged: AtomicU64,
     stop: Stop,
+    /// Files that are what they were before the failed session, and that was not what had been backed up.
+    wrong: Mutex<Vec<RepoPathBuf>>,
 }
 
 impl Undo {
@@ -293,6 +296,13 @@ impl Undo {
             let fix = self.rebuild(&touched, &mut buf)?;
             batch.add(touched, fix)?;
             batch.apply()?;
+        }
+        for path in std::mem::take(&mut *self.wrong.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let text = format!(
+                "{path} was damaged before the session that is undone, and is again (size or SHA-1 differ); if its source \
+                 is still there, `touch` that, and the next backup brings it right"
+            );
+            monitor.event(&Event::Warning(&text));
         }
         let restored = batch.restored + finder.restored;
         let Finder { dirs, increments, .. } = finder;

@@ -32,7 +32,8 @@ impl<'a> LargeCopy<'a> {
     pub(super) fn new(shared: &'a Shared, new: &'a Entry, old: Option<&Entry>) -> Self {
         let old = old.filter(|old| old.file().is_some() && !shared.is_first());
         let old_len = old.map_or(0, Entry::size);
-        let mirror = old.and_then(|old| shared.open_mirror(&shared.mirror(old)).ok());
+        let mirror =
+            old.and_then(|old| shared.disk.root().open_file_sized(shared.mirror(old).as_bytes()).ok());
         let mirror = mirror.map(|(file, _)| (file, AlignedScan::new(old_len)));
         let hasher = Hasher::default();
         Self { shared, new, hasher, mirror, old_len, out: None, offset: 0, end: 0, shares: false }

@@ -584,14 +584,9 @@ impl Shared {
     /// content is lost, the job goes on and says so.
     fn old_content(&self, entry: &Entry) -> Result<Option<(File, u64)>> {
         let place = self.mirror(entry);
-        match self.open_mirror(&place) {
-            Ok(opened) => Ok(Some(opened)),
-            Err(Error::Io { source, .. })
-                if is_absent(&source) || source.kind() == io::ErrorKind::InvalidInput =>
-            {
-                Ok(None)
-            }
-            Err(e) => Err(e),
+        match self.disk.root().open_file_sized(place.as_bytes()) {
+            Err(e) if is_absent(&e) || e.kind() == io::ErrorKind::InvalidInput => Ok(None),
+            opened => self.session.io(Doing::Open, &place, opened).map(Some),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::repo::put::{CopyError, Hasher, copy_sparse, make_special, read_full};
 use crate::tree::FileKind;
 use crate::tree::attrs::{Applied, Ownership};
 use crate::tree::caps::Capabilities;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 impl Undo {
     pub(super) fn mirror(&self, entry: &Entry) -> StoredPath {
@@ -113,9 +113,8 @@ impl Undo {
             CopyError::TooLong => wrong("there is more of it than its record says".to_owned()),
         })?;
         if touched.digest.is_some_and(|d| d != copied.digest) || copied.length != entry.size() {
-            return Err(wrong(
-                "what the increment leads to is not what was backed up (size or SHA-1 differ)".to_owned(),
-            ));
+            // An increment is durable before its file changes: this is what there was. Without it nothing would go on.
+            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(entry.path.clone());
         }
         self.io(Doing::SetAttributes, &staged, file.set_attributes(&self.applied(entry, ownership)))?;
         Ok(Fix::Put(staged))
