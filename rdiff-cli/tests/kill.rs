@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use story::Story;
 use support::manifest::{Ignore, Manifest, differences, sorted_names};
-use support::real::Real;
+use support::real::{Outcome, Real};
 use tempfile::TempDir;
 
 const STEP: i64 = 1000;
@@ -173,10 +173,10 @@ impl Scene {
         println!("{call} {n}: the real program takes over");
         let (real, time) = (Real::find(), self.time + STEP);
         if !self.sessions.is_empty() {
-            let done = real.regress(repo);
+            let done = once_nobody_has_its_number(|| real.regress(repo));
             assert!(matches!(done.status, 0 | 2), "{call} {n}: {done:?}");
         }
-        let done = real.backup(&self.at("source"), repo, time, &[]);
+        let done = once_nobody_has_its_number(|| real.backup(&self.at("source"), repo, time, &[]));
         assert!(matches!(done.status, 0 | 2), "{call} {n}: {done:?}");
         for (&at, manifest) in self.sessions.iter().chain([(&time, &self.now)]) {
             self.compare(at, manifest, repo, &mut |repo, target| {
@@ -197,6 +197,19 @@ impl Scene {
             sample.iter().map(|(call, ns)| ns.iter().filter(|n| self.point(call, **n)).count()).sum();
         assert!(killed * 2 > sample.len(), "only {killed} runs were killed");
     }
+}
+
+/// On a busy machine the number of the process that was killed may be used again meanwhile. The real program then
+/// takes it for alive, and waits for it to end.
+fn once_nobody_has_its_number(run: impl Fn() -> Outcome) -> Outcome {
+    for _ in 0..600 {
+        let done = run();
+        if !done.stderr.contains("is still running") {
+            return done;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    run()
 }
 
 fn fresh(path: &Path) {
