@@ -41,19 +41,19 @@ pub(crate) struct Alone(#[expect(dead_code, reason = "the lock goes with it")] f
 
 impl Alone {
     fn with(what: &str) -> Self {
-        let file = fs::File::create(format!("/run/rdiff-lab-{what}.lock")).unwrap();
+        let file = fs::File::create(format!("/run/rdiff-lab{what}.lock")).unwrap();
         rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
         Self(file)
     }
 
     /// The real fstab. A [`RealEntry`] has it already.
     pub(crate) fn with_fstab() -> Self {
-        Self::with("fstab")
+        Self::with("")
     }
 
     /// The files of users and groups, for as long as a program changes them.
     pub(crate) fn with_users() -> Self {
-        Self::with("users")
+        Self::with("-users")
     }
 }
 
@@ -211,8 +211,9 @@ fn start_sshd(dir: &Path, port: u16) -> Child {
     }
     let host_key = fs::read_to_string(dir.join("host_key.pub")).unwrap();
     fs::write(dir.join("known_hosts"), format!("[127.0.0.1]:{port} {host_key}")).unwrap();
+    // With a level of shells, bash does not read what root's ~/.bashrc has it do: that may take a minute.
     let config = format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {dir}/host_key\nAuthorizedKeysFile {dir}/user_key.pub\n\
+        "SetEnv SHLVL=2\nPort {port}\nListenAddress 127.0.0.1\nHostKey {dir}/host_key\nAuthorizedKeysFile {dir}/user_key.pub\n\
          PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n",
         dir = dir.display()
@@ -231,7 +232,7 @@ fn start_sshd(dir: &Path, port: u16) -> Child {
 
 /// The control of FUSE connections is there on any machine with an init; containers may lack it.
 fn control_connections() {
-    let _alone = Alone::with("fusectl");
+    let _alone = Alone::with("-fusectl");
     let place = Utf8Path::new("/sys/fs/fuse/connections");
     if Mounter::default().find(place).unwrap().is_none() {
         let mounted = run("mount", &["-t", "fusectl", "fusectl", place.as_str()]);
