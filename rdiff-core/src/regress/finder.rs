@@ -30,11 +30,21 @@ pub(super) struct Touched {
     pub(super) link_to: Option<StoredPath>,
 }
 
-/// A directory that the failed session worked in, and the names in its mirror that are still to come.
+/// A directory on the way to the present path.
 struct OpenDir {
-    place: StoredPath,
-    entry: Option<Entry>,
-    names: std::iter::Peekable<std::vec::IntoIter<SeenName>>,
+    entry: Entry,
+    /// Do its attributes have to be set when it is left?
+    disturbed: bool,
+    /// Where the failed session worked in it: its place, and the names in its mirror that are still to come.
+    worked: Option<(StoredPath, std::iter::Peekable<std::vec::IntoIter<SeenName>>)>,
+}
+
+/// A group of hard links of which one name was met.
+struct Group {
+    first: StoredPath,
+    digest: Option<Digest>,
+    /// Was the first name touched? It may become another file, and then the others have to be linked to it again.
+    touched: bool,
 }
 
 /// A name in the mirror: as the source has it, and as it is stored.
@@ -46,10 +56,10 @@ struct SeenName {
 /// Goes through records and increments in path order, and finds what was touched.
 pub(super) struct Finder<'u> {
     undo: &'u Undo,
-    nest: Nest<Option<OpenDir>>,
+    nest: Nest<OpenDir>,
     /// Directories that get their attributes back, the innermost first.
     pub(super) dirs: Vec<Entry>,
-    links: HashMap<(u64, u64), (StoredPath, Option<Digest>)>,
+    links: HashMap<(u64, u64), Group>,
     /// Increments in `long_filename_data`, by number.
     long: BTreeMap<Vec<u8>, Vec<Increment>>,
     /// Increments to be removed at the end.
@@ -94,11 +104,11 @@ impl<'u> Finder<'u> {
             increments.extend(long);
         }
         let place = self.undo.mirror(&entry);
-        let (digest, link_to) = self.group_of(&entry, &place);
+        let (digest, link_to, first_touched) = self.group_of(&entry, &place);
         let in_touched = self.passes_stranger(entry.path.as_path())?;
-        if increments.is_empty() && !in_touched {
+        if increments.is_empty() && !in_touched && !first_touched {
             if entry.is_dir() {
-                self.nest.enter(path, None);
+                self.nest.enter(path, OpenDir { entry, disturbed: false, worked: None });
             }
             return Ok(None);
         }
@@ -109,8 +119,17 @@ impl<'u> Finder<'u> {
             return Ok(None);
         }
         // Without an increment only attributes can have been changed (by API 201).
-        if increments.is_empty() && stat.is_some_and(|s| attributes_agree(&entry, &s)) {
+        if increments.is_empty() && !first_touched && stat.is_some_and(|s| attributes_agree(&entry, &s)) {
             return Ok(None);
+        }
+        if let Some(link) = entry.file().and_then(|f| f.link) {
+            if let Some(group) = self.links.get_mut(&link.group()) {
+                group.touched |= link_to.is_none();
+            }
+            // Putting a link there changes the time of a directory that nothing else may have happened to.
+            if let Some((_, dir)) = self.nest.innermost() {
+                dir.disturbed |= link_to.is_some();
+            }
         }
         if stat.is_some_and(|s| s.is_dir()) {
             remove_all(&*self.undo.disk, &place).while_doing(Doing::Remove, &shown)?;
@@ -118,15 +137,16 @@ impl<'u> Finder<'u> {
         Ok(Some(Touched { entry, place, stat, increments, digest, link_to }))
     }
 
-    /// The digest of a file's group, and for a later name of it where the first is.
-    fn group_of(&mut self, entry: &Entry, place: &StoredPath) -> (Option<Digest>, Option<StoredPath>) {
-        let Some(file) = entry.file() else { return (None, None) };
-        let Some(link) = file.link else { return (file.digest, None) };
+    /// The digest of a file's group; for a later name of it where the first is, and whether that was touched.
+    fn group_of(&mut self, entry: &Entry, place: &StoredPath) -> (Option<Digest>, Option<StoredPath>, bool) {
+        let Some(file) = entry.file() else { return (None, None, false) };
+        let Some(link) = file.link else { return (file.digest, None, false) };
         match self.links.get(&link.group()) {
-            Some((first, digest)) => (*digest, Some(first.clone())),
+            Some(group) => (group.digest, Some(group.first.clone()), group.touched),
             None => {
-                self.links.insert(link.group(), (place.clone(), file.digest));
-                (file.digest, None)
+                let group = Group { first: place.clone(), digest: file.digest, touched: false };
+                self.links.insert(link.group(), group);
+                (file.digest, None, false)
             }
         }
     }
@@ -135,15 +155,17 @@ impl<'u> Finder<'u> {
     /// record go: temporary files, and new ones whose increment has a name of its own.
     fn passes_stranger(&mut self, path: RepoPath<'_>) -> Result<bool> {
         let undo = self.undo;
-        let Some((at, Some(dir))) = self.nest.innermost() else { return Ok(false) };
+        let Some((at, OpenDir { worked: Some((place, names)), .. })) = self.nest.innermost() else {
+            return Ok(false);
+        };
         if path.parent() != Some(at.as_path()) {
             return Ok(false);
         }
         let known = path.name().unwrap_or_default();
         let mut strangers = Vec::new();
-        while let Some(seen) = dir.names.next_if(|n| n.name[..] <= *known) {
+        while let Some(seen) = names.next_if(|n| n.name[..] <= *known) {
             if seen.name != known {
-                strangers.push(dir.place.listed(&seen.stored));
+                strangers.push(place.listed(&seen.stored));
             }
         }
         self.restored += strangers.len() as u64;
@@ -168,11 +190,8 @@ impl<'u> Finder<'u> {
         }
         let path = entry.path.clone();
         if !has_increment {
-            let agrees = stat.is_some_and(|s| s.is_dir() && attributes_agree(&entry, &s));
-            if !agrees {
-                self.dirs.push(entry);
-            }
-            self.nest.enter(path, None);
+            let disturbed = !stat.is_some_and(|s| s.is_dir() && attributes_agree(&entry, &s));
+            self.nest.enter(path, OpenDir { entry, disturbed, worked: None });
             return Ok(());
         }
         let mut names = match undo.repo.root().list(place.as_bytes()) {
@@ -191,18 +210,21 @@ impl<'u> Finder<'u> {
         let seen = |stored: Box<[u8]>| SeenName { name: quoting.unquote(&stored).into_owned(), stored };
         let mut names: Vec<SeenName> = names.into_iter().map(seen).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let names = names.into_iter().peekable();
-        self.nest.enter(path, Some(OpenDir { place, entry: Some(entry), names }));
+        let worked = Some((place, names.into_iter().peekable()));
+        self.nest.enter(path, OpenDir { entry, disturbed: true, worked });
         Ok(())
     }
 
-    fn leave(&mut self, dir: Option<OpenDir>) -> Result<()> {
-        let Some(dir) = dir else { return Ok(()) };
-        for seen in dir.names {
-            self.undo.remove_stranger(&dir.place.listed(&seen.stored))?;
-            self.restored += 1;
+    fn leave(&mut self, dir: OpenDir) -> Result<()> {
+        if let Some((place, names)) = dir.worked {
+            for seen in names {
+                self.undo.remove_stranger(&place.listed(&seen.stored))?;
+                self.restored += 1;
+            }
         }
-        self.dirs.extend(dir.entry);
+        if dir.disturbed {
+            self.dirs.push(dir.entry);
+        }
         Ok(())
     }
 
