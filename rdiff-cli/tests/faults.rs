@@ -106,10 +106,13 @@ impl Scene {
     /// stand for its path.
     fn ours_under(&self, strace: &[&str], words: &[&str]) -> Run {
         let program = env!("CARGO_BIN_EXE_rdiff-backup");
-        let mut command = Command::new(if strace.is_empty() { program } else { "strace" });
+        let mut command = Command::new("env");
+        // Who runs the tests in the background of a shell may ignore it, and what they start then does.
+        command.arg("--default-signal=INT");
         if !strace.is_empty() {
-            command.args(["-f", "-qq", "-o", "/dev/null"]).args(strace).arg(program);
+            command.args(["strace", "-f", "-qq", "-o", "/dev/null"]).args(strace);
         }
+        command.arg(program);
         let places = ["source", "disk/repo", "target", "elsewhere"];
         let is_place = |word: &str| places.iter().any(|p| word == *p || word.starts_with(&format!("{p}/")));
         let place = |word: &&str| if is_place(word) { self.text(word) } else { (*word).to_owned() };
