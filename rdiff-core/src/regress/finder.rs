@@ -12,8 +12,8 @@ use crate::repo::disk::{make_dirs, remove_all};
 use crate::repo::increments::Increment;
 use crate::repo::layout::{DATA, LONG_NAMES, StoredPath};
 use crate::repo::metadata::Recorded;
+use crate::tree::Stat;
 use crate::tree::attrs::Applied;
-use crate::tree::{FileKind, Stat};
 use std::collections::{BTreeMap, HashMap};
 
 /// A path that the failed session touched, or may have touched.
@@ -258,23 +258,9 @@ impl Undo {
     }
 }
 
-pub(super) fn same_kind(kind: &Kind, stat: &Stat) -> bool {
-    match kind {
-        Kind::File(_) => stat.kind == FileKind::Regular,
-        Kind::Dir => stat.kind == FileKind::Directory,
-        Kind::Symlink(_) => stat.kind == FileKind::Symlink,
-        Kind::Fifo => stat.kind == FileKind::Fifo,
-        Kind::Socket => stat.kind == FileKind::Socket,
-        Kind::Device(d) => {
-            let kind = if d.block { FileKind::BlockDevice } else { FileKind::CharDevice };
-            stat.kind == kind && stat.rdev == (d.major, d.minor)
-        }
-    }
-}
-
 /// Do mirror and record agree in what a stat tells?
 pub(super) fn attributes_agree(entry: &Entry, stat: &Stat) -> bool {
-    same_kind(&entry.kind, stat)
+    stat.is_a(&entry.kind)
         && (matches!(entry.kind, Kind::Symlink(_)) || entry.attrs.mode == stat.mode)
         && (!matches!(entry.kind, Kind::File(_) | Kind::Dir) || entry.attrs.mtime == Some(stat.mtime.0))
         && entry.file().is_none_or(|f| f.size == stat.size)

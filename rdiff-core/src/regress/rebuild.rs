@@ -2,7 +2,7 @@
 
 use super::Undo;
 use super::batch::Fix;
-use super::finder::{Touched, same_kind};
+use super::finder::Touched;
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, Result};
 use crate::format::names::IncrementKind;
@@ -39,8 +39,8 @@ impl Undo {
             Kind::Dir => Ok(Fix::Nothing),
             Kind::File(_) => self.rebuild_file(touched, &ownership, buf),
             kind => {
-                let same = touched.stat.is_some_and(|s| same_kind(kind, &s))
-                    && self.same_target(kind, &touched.place);
+                let same =
+                    touched.stat.is_some_and(|s| s.is_a(kind)) && self.same_target(kind, &touched.place);
                 if same {
                     return Ok(Fix::Attributes);
                 }

@@ -2,7 +2,7 @@
 //! its path, before it is known to be the one that counts.
 
 use super::gz::Content;
-use super::metadata::{Recorded, in_file};
+use super::metadata::{Recorded, in_file, until_error};
 use crate::error::{Error, FormatError, Result};
 use crate::format::attrs::{RecordParser, content_of, read_path};
 use crate::format::record::{METADATA_MARKER, RecordError, RecordReader};
@@ -91,7 +91,6 @@ pub(super) struct Layers {
     same_until: bool,
     /// Comes after the record that was read before it was met.
     error: Option<Error>,
-    ended: bool,
 }
 
 impl Layers {
@@ -107,7 +106,12 @@ impl Layers {
             // Taken at its word, it would make all that there is new.
             return snapshot.checked(Err(FormatError::Other("a snapshot without any record".to_owned())));
         }
-        Ok(Self { layers, parser: RecordParser::default(), same_until, error: None, ended: false })
+        Ok(Self { layers, parser: RecordParser::default(), same_until, error: None })
+    }
+
+    /// The records that count, in path order.
+    pub(super) fn records(mut self) -> impl Iterator<Item = Result<Recorded>> {
+        until_error(std::iter::from_fn(move || self.read().transpose()))
     }
 
     /// The oldest layer with the first of all paths.
@@ -123,6 +127,7 @@ impl Layers {
         first.map(|(_, i)| i)
     }
 
+    /// The next record that counts. Nothing more is to be asked for after an error.
     fn read(&mut self) -> Result<Option<Recorded>> {
         loop {
             if let Some(e) = self.error.take() {
@@ -158,18 +163,5 @@ impl Layers {
             until = same.at;
         }
         Some(until)
-    }
-}
-
-impl Iterator for Layers {
-    type Item = Result<Recorded>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let read = self.read();
-        self.ended = read.is_err();
-        read.transpose()
     }
 }

@@ -115,7 +115,7 @@ impl Repository {
             }
             _ => chain.iter().map(|f| self.layer(f, subtree)).collect::<Result<Vec<_>>>()?,
         };
-        let records = Layers::new(layers, detail == Detail::All)?;
+        let records = Layers::new(layers, detail == Detail::All)?.records();
         let below = subtree.to_owned();
         let records = records
             .skip_while({
@@ -135,13 +135,15 @@ impl Repository {
         Ok(Box::new(joined))
     }
 
-    pub(crate) fn records(&self, file: &DataFile) -> Result<Records> {
+    pub(crate) fn records(&self, file: &DataFile) -> Result<Stream<Versioned>> {
         self.records_from(file, RepoPath::ROOT)
     }
 
     /// Records of a file, all that are at or behind `from`, and as few before as can be told.
-    pub(super) fn records_from(&self, file: &DataFile, from: RepoPath<'_>) -> Result<Records> {
-        Ok(Records { layer: self.layer(file, from)?, parser: RecordParser::default(), ended: false })
+    pub(super) fn records_from(&self, file: &DataFile, from: RepoPath<'_>) -> Result<Stream<Versioned>> {
+        let (mut layer, mut parser) = (self.layer(file, from)?, RecordParser::default());
+        let records = std::iter::from_fn(move || read(&mut layer, &mut parser).transpose());
+        Ok(Box::new(until_error(records)))
     }
 
     fn layer(&self, file: &DataFile, from: RepoPath<'_>) -> Result<Layer> {
@@ -274,35 +276,14 @@ impl AtPath for IndexEntry {
     }
 }
 
-/// The records of one file of metadata.
-pub(crate) struct Records {
-    layer: Layer,
-    parser: RecordParser,
-    ended: bool,
-}
-
-impl Records {
-    fn read(&mut self) -> Result<Option<Versioned>> {
-        let Some(path) = self.layer.advance()? else { return Ok(None) };
-        let path = path.to_owned();
-        let entry = self.layer.checked(self.parser.entry(path.clone(), self.layer.record()))?;
-        let raw = || self.layer.record().to_vec();
-        let now = entry.map(|entry| Box::new(Recorded { entry, raw: raw(), same_until: None }));
-        Ok(Some(Versioned { path, now }))
-    }
-}
-
-impl Iterator for Records {
-    type Item = Result<Versioned>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let read = self.read();
-        self.ended = read.is_err();
-        read.transpose()
-    }
+/// The record that a layer comes to next.
+fn read(layer: &mut Layer, parser: &mut RecordParser) -> Result<Option<Versioned>> {
+    let Some(path) = layer.advance()? else { return Ok(None) };
+    let path = path.to_owned();
+    let entry = layer.checked(parser.entry(path.clone(), layer.record()))?;
+    let raw = || layer.record().to_vec();
+    let now = entry.map(|entry| Box::new(Recorded { entry, raw: raw(), same_until: None }));
+    Ok(Some(Versioned { path, now }))
 }
 
 pub(crate) fn in_file(e: RecordError, path: &std::path::Path, line: Option<u64>) -> Error {

@@ -11,8 +11,8 @@ use crate::repo::increments::{Base, Chain, Increments, is_surely_empty};
 use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Recorded;
 use crate::time::SessionTime;
+use crate::tree::Stat;
 use crate::tree::walk::{Found, What};
-use crate::tree::{FileKind, Stat};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Planner<'_> {
         let place = self.place(entry.path.as_path());
         let shown = self.target.root.path_of(place.as_bytes());
         let there = match there {
-            Some(stat) if !same_kind(&entry.kind, &stat) => {
+            Some(stat) if !stat.is_a(&entry.kind) => {
                 remove_all(&*self.disk, &place).while_doing(Doing::Remove, &shown)?;
                 self.gone = Some(entry.path.clone());
                 None
@@ -181,19 +181,5 @@ impl Planner<'_> {
         self.gone = Some(found.path.clone());
         self.removed += 1;
         Ok(())
-    }
-}
-
-pub(super) fn same_kind(kind: &Kind, stat: &Stat) -> bool {
-    match kind {
-        Kind::File(_) => stat.kind == FileKind::Regular,
-        Kind::Dir => stat.kind == FileKind::Directory,
-        Kind::Symlink(_) => stat.kind == FileKind::Symlink,
-        Kind::Fifo => stat.kind == FileKind::Fifo,
-        Kind::Socket => stat.kind == FileKind::Socket,
-        Kind::Device(d) => {
-            let kind = if d.block { FileKind::BlockDevice } else { FileKind::CharDevice };
-            stat.kind == kind && stat.rdev == (d.major, d.minor)
-        }
     }
 }

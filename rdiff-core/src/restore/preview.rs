@@ -1,6 +1,5 @@
 //! What a restore would do, without doing any of it.
 
-use super::plan::same_kind;
 use super::target::{in_the_way, is_not_a_directory, is_not_empty, walk};
 use super::wanted::{Filtered, records_of};
 use super::{RestoreReport, RestoreRequest};
@@ -137,11 +136,11 @@ impl Judge<'_> {
             }
         };
         let digest = entry.file().and_then(|f| self.groups.digest(f));
-        if stat.is_some_and(|s| !same_kind(&entry.kind, &s)) {
+        if stat.is_some_and(|s| !s.is_a(&entry.kind)) {
             self.gone = Some(entry.path.clone());
         }
         let is_there =
-            stat.filter(|s| same_kind(&entry.kind, s)).is_some_and(|s| self.is_there(&entry, &s, digest));
+            stat.filter(|s| s.is_a(&entry.kind)).is_some_and(|s| self.is_there(&entry, &s, digest));
         self.report.restored += 1;
         self.report.unchanged += u64::from(is_there);
         self.monitor.count(Counter::Paths, 1);

@@ -27,6 +27,7 @@ pub mod select;
 pub mod source;
 pub mod walk;
 
+use crate::entry::Kind;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use std::ffi::OsStr;
 use std::io;
@@ -82,6 +83,21 @@ impl Stat {
     /// Is it a directory?
     pub fn is_dir(&self) -> bool {
         self.kind == FileKind::Directory
+    }
+
+    /// Is it of this kind? A link's target and a file's size are not asked for; a device's number is.
+    pub fn is_a(&self, kind: &Kind) -> bool {
+        match kind {
+            Kind::File(_) => self.kind == FileKind::Regular,
+            Kind::Dir => self.kind == FileKind::Directory,
+            Kind::Symlink(_) => self.kind == FileKind::Symlink,
+            Kind::Fifo => self.kind == FileKind::Fifo,
+            Kind::Socket => self.kind == FileKind::Socket,
+            Kind::Device(d) => {
+                let kind = if d.block { FileKind::BlockDevice } else { FileKind::CharDevice };
+                self.kind == kind && self.rdev == (d.major, d.minor)
+            }
+        }
     }
 
     /// Converts what the system call gave; `None` for a type that doesn't exist.
