@@ -3,11 +3,11 @@
 //! Nothing is restored to a disk on the way. A file with increments is put together from its chain as it is
 //! read; only literals and packed bases of more than 8 MiB go to an unlinked temporary file.
 
-use crate::compare::Groups;
 use crate::entry::{Digest, Entry};
 use crate::error::{Error, Result};
 use crate::path::RepoPath;
 use crate::repo::Repository;
+use crate::repo::groups::Groups;
 use crate::repo::increments::{Chain, FileContent, Increments, Listed};
 use crate::repo::metadata::{Detail, Stream};
 use crate::repo::put::{BUFFER, Hasher, read_full};

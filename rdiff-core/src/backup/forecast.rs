@@ -5,8 +5,9 @@
 //! may still do so. The plan is a little ahead of the work; where room is short it is looked at further
 //! ahead, so that a session of a few thousand paths is judged before anything is written.
 
+use super::BackupRequest;
 use super::plan::{Action, LinkRole, Planned};
-use super::{BackupRequest, Shared};
+use super::shared::Shared;
 use crate::entry::Entry;
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::stats::human_size;

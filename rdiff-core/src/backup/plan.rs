@@ -1,8 +1,9 @@
 //! Planning: what is to be done with each path, decided in path order from its record and its stat.
 
-use super::Options;
+use super::doubt::source_gone;
+use super::shared::Options;
 use crate::entry::{ChangeMark, Entry, File, Kind, LongName, OwnerNames, Precise};
-use crate::error::{Error, Problem, ProblemKind, Result};
+use crate::error::{Problem, ProblemKind, Result};
 use crate::merge::{AtPath, Pair};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::repo::layout::{Layout, TooLong};
@@ -114,7 +115,7 @@ impl Planner {
         let action = match (found, &old) {
             (Some(Found { path, what: What::Unknown(source) }), _) => {
                 if means_source_gone(&source) || path.is_root() {
-                    return Err(super::source_gone(&*self.source, &path, &source));
+                    return Err(source_gone(&*self.source, &path, &source));
                 }
                 let problem = Problem { kind: ProblemKind::List, path: path.clone(), source };
                 self.held = Some(path.clone());
@@ -237,9 +238,4 @@ fn looks_same(old: &Entry, new: &Entry, compare_inodes: bool) -> bool {
         (o, n) => o == n,
     };
     kinds && owners && a.mode == b.mode && a.mtime == b.mtime
-}
-
-/// The error for a source of which something essential can't be read any more.
-pub(super) fn gone(what: String) -> Error {
-    Error::SourceVanished { what, way_out: None }
 }

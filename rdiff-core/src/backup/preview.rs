@@ -3,12 +3,13 @@
 //! The plan is the one of [`super::backup`], and what it refuses is refused here too. Contents are only read
 //! where size and time say nothing, and nothing is written.
 
+use super::doubt::{gone, refuse_empty_source, source_gone, too_many_gone};
+use super::left_out::NotTheRepository;
 use super::plan::{Action, Examine, LinkRole, Planned, Planner};
+use super::shared::Options;
 use super::stage::same_attributes;
-use super::{
-    BackupRequest, NotTheRepository, not_a_directory, not_a_repository, options, refuse_empty_source,
-    refuse_other_quoting, source_gone, too_many_gone,
-};
+use super::target::{not_a_directory, not_a_repository, refuse_other_quoting};
+use super::{BackupRequest, seconds_of};
 use crate::entry::{Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Result};
 use crate::format::names::TimeStyle;
@@ -19,7 +20,7 @@ use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::layout::{DATA, Layout};
 use crate::repo::metadata::{Detail, Recorded, Stream};
-use crate::repo::put::{BUFFER, Hasher, read_full};
+use crate::repo::put::{BUFFER, hash};
 use crate::repo::{MirrorState, Repository};
 use crate::time::{SessionTime, TimeSeparator};
 use crate::tree::caps::NameLimits;
@@ -27,9 +28,10 @@ use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::{Filter, Walk};
 use crate::tree::{FileKind, Root, means_source_gone};
 use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What a backup would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,19 +88,19 @@ pub fn preview(
     filter: impl Filter + 'static,
     monitor: &dyn Monitor,
 ) -> Result<Preview> {
-    let started = std::time::SystemTime::now();
-    let base = Base::find(target, request, &started)?;
+    let started = SystemTime::now();
+    let base = Base::find(target, request, started)?;
     let traits = source.traits();
-    let readers = if request.workers == 0 { traits.readers } else { request.workers };
+    let readers = request.readers(&traits);
     let pool = Arc::new(Pool::new(readers));
-    let filter = NotTheRepository { inner: filter, repo: base.id, left_out: super::LeftOut::default() };
+    let (filter, _) = NotTheRepository::of(filter, base.id);
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
     let old: Stream<Recorded> = match (&base.repo, base.previous) {
         (Some(repo), Some(t)) => Box::new(ahead(repo.metadata_at(t, RepoPath::ROOT, Detail::All)?, 256, 4)),
         _ => Box::new(std::iter::empty()),
     };
     let (found, old) = refuse_empty_source(found, old, &*source, request)?;
-    let options = options(request, &started)?;
+    let options = Options::of(request, started)?;
     let layout = match &base.repo {
         Some(repo) => repo.layout().clone(),
         None => {
@@ -138,7 +140,7 @@ pub fn preview(
             return Err(Error::Cancelled);
         }
     }
-    guard.check().map_err(super::plan::gone)?;
+    guard.check().map_err(gone)?;
     let preview = tally.preview;
     let had = preview.kept + preview.changed + preview.deleted;
     too_many_gone(preview.deleted, had as f64, &*source, request)?;
@@ -155,7 +157,7 @@ struct Base {
 }
 
 impl Base {
-    fn find(target: &Path, request: &BackupRequest, started: &std::time::SystemTime) -> Result<Self> {
+    fn find(target: &Path, request: &BackupRequest, started: SystemTime) -> Result<Self> {
         let nothing = Self { repo: None, id: None, previous: None, regressed: None };
         match std::fs::metadata(target) {
             Ok(meta) if meta.is_dir() => {}
@@ -191,8 +193,7 @@ impl Base {
         if let Some(mirror) = previous {
             // What its file system takes can only be found by writing.
             refuse_other_quoting(&repo, request, NameLimits::default())?;
-            let now = started.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
-            let now = SessionTime(request.time.unwrap_or(now));
+            let now = SessionTime(request.time.unwrap_or_else(|| seconds_of(started)));
             if now <= mirror {
                 return Err(Error::ClockBehind { now, mirror });
             }
@@ -279,7 +280,7 @@ impl Look {
         if !doubt_content {
             return Ok(false);
         }
-        let found = hash(&mut *file)?;
+        let (found, _) = hash(&mut *file, &mut vec![0; BUFFER])?;
         let recorded = old.entry.file().and_then(|f| f.digest);
         // Later names of a file are recorded without a digest.
         Ok(match recorded.map_or_else(|| self.mirror_digest(&old.entry), Some) {
@@ -291,17 +292,8 @@ impl Look {
     fn mirror_digest(&self, entry: &Entry) -> Option<crate::entry::Digest> {
         let repo = self.repo.as_ref()?;
         let place = repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
-        hash(&mut repo.root().open_file(place.as_bytes()).ok()?).ok()
-    }
-}
-
-fn hash(file: &mut (impl Read + ?Sized)) -> io::Result<crate::entry::Digest> {
-    let (mut hasher, mut buf) = (Hasher::default(), vec![0; BUFFER]);
-    loop {
-        match read_full(file, &mut buf)? {
-            0 => return Ok(hasher.finish()),
-            n => hasher.update(&buf[..n]),
-        }
+        let mut file = repo.root().open_file(place.as_bytes()).ok()?;
+        hash(&mut file, &mut vec![0; BUFFER]).ok().map(|(digest, _)| digest)
     }
 }
 

@@ -108,21 +108,7 @@ impl Quoting {
         if self.quoted.is_none() || !name.contains(&b';') {
             return Cow::Borrowed(name);
         }
-        let mut out = Vec::with_capacity(name.len());
-        let mut rest = name;
-        while let Some((&b, after)) = rest.split_first() {
-            match after.get(..3).filter(|_| b == b';').and_then(|d| number(d, 10)) {
-                Some(byte) => {
-                    out.push(byte);
-                    rest = &after[3..];
-                }
-                None => {
-                    out.push(b);
-                    rest = after;
-                }
-            }
-        }
-        Cow::Owned(out)
+        Cow::Owned(unescape(name, b';', 10))
     }
 }
 
@@ -142,6 +128,18 @@ fn is_dos_device(name: &[u8]) -> bool {
         [b'c', b'o', b'm', d] | [b'l', b'p', b't', d] => d.is_ascii_digit(),
         _ => false,
     }
+}
+
+/// Puts a byte in the place of each `escape` with three digits after it. Any other stays as it is.
+fn unescape(bytes: &[u8], escape: u8, radix: u32) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&b, after)) = rest.split_first() {
+        let byte = after.get(..3).filter(|_| b == escape).and_then(|digits| number(digits, radix));
+        out.push(byte.unwrap_or(b));
+        rest = if byte.is_some() { &after[3..] } else { after };
+    }
+    out
 }
 
 fn number(digits: &[u8], radix: u32) -> Option<u8> {
@@ -195,21 +193,7 @@ pub fn quote_octal(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Undoes [`quote_octal`]. Any other backslash stays as it is.
 pub fn unquote_octal(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((&b, after)) = rest.split_first() {
-        match after.get(..3).filter(|_| b == b'\\').and_then(|d| number(d, 8)) {
-            Some(byte) => {
-                out.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                out.push(b);
-                rest = after;
-            }
-        }
-    }
-    out
+    unescape(bytes, b'\\', 8)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::merge::{Pair, merge_join};
 use crate::monitor::{Event, Monitor, PathDone};
 use crate::path::RepoPath;
 use crate::repo::metadata::Detail;
-use crate::repo::put::BUFFER;
+use crate::repo::put::{BUFFER, hash};
 use crate::repo::{MirrorState, Repository};
 
 /// What [`regress`](super::regress), or with `of_good` [`undo_newest`](super::undo_newest), would undo. Nothing is
@@ -58,6 +58,6 @@ fn is_in_mirror(repo: &Repository, entry: &Entry, buf: &mut [u8]) -> Result<bool
         return Ok(false);
     }
     let Some(digest) = entry.file().and_then(|f| f.digest) else { return Ok(true) };
-    let found = repo.root().open_file(place.as_bytes()).and_then(|mut f| crate::compare::hash(&mut f, buf));
+    let found = repo.root().open_file(place.as_bytes()).and_then(|mut f| hash(&mut f, buf));
     Ok(found.is_ok_and(|(found, _)| found == digest))
 }

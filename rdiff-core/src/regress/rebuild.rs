@@ -8,7 +8,7 @@ use crate::error::{Doing, Error, Result};
 use crate::format::names::IncrementKind;
 use crate::repo::increments::{Base, Chain};
 use crate::repo::layout::StoredPath;
-use crate::repo::put::{CopyError, Hasher, copy_sparse, make_special, read_full};
+use crate::repo::put::{CopyError, copy_sparse, hash, make_special};
 use crate::tree::FileKind;
 use crate::tree::attrs::{Applied, Ownership};
 use crate::tree::caps::Capabilities;
@@ -151,12 +151,7 @@ impl Undo {
             }
             other => self.io(Doing::Open, place, other)?,
         };
-        let (mut file, mut hasher) = (self.stop.over(file), Hasher::default());
-        loop {
-            match self.io(Doing::Read, place, read_full(&mut file, buf))? {
-                0 => return Ok(hasher.finish()),
-                n => hasher.update(&buf[..n]),
-            }
-        }
+        let found = hash(&mut self.stop.over(file), buf);
+        self.io(Doing::Read, place, found).map(|(digest, _)| digest)
     }
 }

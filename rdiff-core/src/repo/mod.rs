@@ -1,6 +1,7 @@
 //! A repository on disk: what is in it, and how it is changed.
 
 pub mod disk;
+pub(crate) mod groups;
 pub mod gz;
 pub mod history;
 pub mod increments;

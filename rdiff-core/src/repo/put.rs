@@ -95,6 +95,23 @@ pub(crate) fn read_full(input: &mut (impl Read + ?Sized), buf: &mut [u8]) -> io:
     Ok(filled)
 }
 
+/// The digest and length of a content. `buf` is working memory.
+///
+/// # Errors
+/// Those of the reader.
+pub(crate) fn hash(content: &mut (impl Read + ?Sized), buf: &mut [u8]) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::default();
+    let mut length = 0;
+    loop {
+        let n = read_full(content, buf)?;
+        hasher.update(&buf[..n]);
+        length += n as u64;
+        if n < buf.len() {
+            return Ok((hasher.finish(), length));
+        }
+    }
+}
+
 /// Which side of a copy failed.
 #[derive(Debug)]
 pub enum CopyError {

@@ -3,7 +3,6 @@
 use super::target::{in_the_way, is_not_a_directory, is_not_empty, walk};
 use super::wanted::{Filtered, records_of};
 use super::{RestoreReport, RestoreRequest};
-use crate::compare::{Groups, hash};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::merge::{Pair, merge_join};
@@ -11,8 +10,9 @@ use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Pool, ahead};
 use crate::repo::Repository;
+use crate::repo::groups::Groups;
 use crate::repo::metadata::{Recorded, Stream};
-use crate::repo::put::BUFFER;
+use crate::repo::put::{BUFFER, hash};
 use crate::tree::attrs::Names;
 use crate::tree::walk::{Filter, Found, What};
 use crate::tree::{Root, Stat};

@@ -8,7 +8,7 @@ use crate::repo::Repository;
 use crate::repo::disk::Disk;
 use crate::repo::increments::{Base, Chain, Increments, MOST_WAYS};
 use crate::repo::layout::StoredPath;
-use crate::repo::put::{BUFFER, CopyError, Hasher, copy_sparse, make_special, read_full};
+use crate::repo::put::{BUFFER, CopyError, copy_sparse, hash, make_special};
 use crate::time::SessionTime;
 use crate::tree::attrs::Ownership;
 use crate::tree::caps::Capabilities;
@@ -100,15 +100,7 @@ impl Worker {
     /// Has the file in the target this content already?
     pub(super) fn is_content(&self, place: &StoredPath, digest: Digest, tools: &mut Tools) -> bool {
         let Ok(file) = self.disk.root().open_file(place.as_bytes()) else { return false };
-        let mut file = self.stop.over(file);
-        let mut hasher = Hasher::default();
-        loop {
-            match read_full(&mut file, &mut tools.buf) {
-                Ok(0) => return hasher.finish() == digest,
-                Ok(n) => hasher.update(&tools.buf[..n]),
-                Err(_) => return false,
-            }
-        }
+        hash(&mut self.stop.over(file), &mut tools.buf).is_ok_and(|(found, _)| found == digest)
     }
 
     /// Rebuilds a file. What can't be rebuilt is a problem of this path; the job goes on.

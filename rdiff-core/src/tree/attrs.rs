@@ -293,6 +293,12 @@ impl Ownership {
         Self { names, numeric: false, user_map: Mapping::default(), group_map: Mapping::default(), may_chown }
     }
 
+    /// The same, with numbers as they are, and with what stands in maps.
+    #[must_use]
+    pub(crate) fn mapped(self, numeric: bool, users: &Mapping, groups: &Mapping) -> Self {
+        Self { numeric, user_map: users.clone(), group_map: groups.clone(), ..self }
+    }
+
     /// The owner and group that a file with these attributes gets here.
     pub fn of(&self, attrs: &Attrs) -> (u32, u32) {
         let user = self.resolve(&self.user_map, attrs.uname.as_deref(), attrs.uid, |n| self.names.user_id(n));

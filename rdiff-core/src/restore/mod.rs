@@ -183,10 +183,7 @@ fn restore_until(
     let refused = real.refused();
     let disk = disk(if target.is_empty { real } else { real.over_existing() });
     let found = target.walk(&pool, &names, &request.subtree, filter.clone())?;
-    let mut ownership = Ownership::new(names);
-    ownership.numeric = request.numeric_ids;
-    ownership.user_map = request.user_map.clone();
-    ownership.group_map = request.group_map.clone();
+    let ownership = Ownership::new(names).mapped(request.numeric_ids, &request.user_map, &request.group_map);
     let interrupted = repo.failed_after()?;
     let worker = Worker {
         repo: Arc::clone(repo),

@@ -1,7 +1,8 @@
 //! Copying a large file from the source, in pieces that are read once.
 
-use super::Shared;
-use super::stage::{Content, ReadContent, StageError};
+use super::StageError;
+use super::content::{Content, ReadContent};
+use crate::backup::shared::Shared;
 use crate::delta::{AlignedScan, ReadAt};
 use crate::entry::Entry;
 use crate::error::{Doing, ProblemKind, Result};

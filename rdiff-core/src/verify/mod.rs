@@ -1,0 +1,214 @@
+//! Verifying: is the content of every file, at one session or at all of them, what was backed up?
+//!
+//! Sessions are taken in batches, each from its newest to its oldest, and each file of metadata is read
+//! once for its batch. Of a file that fits in memory each delta is applied to what the one before it gave, so
+//! mirror file and deltas are read once; larger files are composed anew for each version.
+//!
+//! `report` is what is found, `plan` says what is read for a path and how, `work` reads it and compares; `groups` knows the
+//! digests of files with several names, `budget` how much all threads hold in memory.
+
+mod budget;
+mod groups;
+mod plan;
+mod report;
+mod work;
+
+use crate::error::{Error, Result};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
+use crate::path::RepoPathBuf;
+use crate::pool::{Chunks, Pool, ahead};
+use crate::repo::Repository;
+use crate::repo::groups::Groups;
+use crate::repo::history::Timeline;
+use crate::repo::increments::Increments;
+use crate::repo::metadata::Detail;
+use crate::repo::put::BUFFER;
+use crate::time::SessionTime;
+use budget::Budget;
+use groups::SpanGroups;
+use plan::{Job, Planner, Version};
+pub use report::{Bad, VerifyReport, VerifyRequest, Why};
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::Arc;
+use work::{Tally, Worker};
+
+/// Files up to this size, in bytes, count as small.
+const SMALL: u64 = 8 << 20;
+
+/// Checks the content of every regular file at a session, or at all of them. Nothing is written.
+///
+/// ```
+/// # use rdiff_core::monitor::Silent;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::verify::{Bad, VerifyReport, VerifyRequest, Why, verify};
+///
+/// let report: VerifyReport = verify(&repo, &VerifyRequest::default(), &Silent)?; // all sessions
+/// assert!(report.is_good() && report.sessions == 2 && report.files == 2);
+///
+/// std::fs::write(repo.path().join("note"), "s_cond")?; // a disk forgets
+/// let report = verify(&repo, &VerifyRequest::new(Some(repo.sessions()?[1])), &Silent)?;
+/// let bad: &Bad = &report.bad[0];
+/// assert!(matches!(bad.why, Why::Digest { .. }) && bad.path.to_string() == "note");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`Error::NoSuchSession`] if no session is good; [`Error::Io`]; for one session also [`Error::Corrupt`] if its
+/// metadata are damaged. Damaged content is no error: the report names it.
+pub fn verify(
+    repo: &Arc<Repository>,
+    request: &VerifyRequest,
+    monitor: &dyn Monitor,
+) -> Result<VerifyReport> {
+    Stop::watched(monitor, |stop| verify_until(stop, repo, request, monitor))
+}
+
+fn verify_until(
+    stop: &Stop,
+    repo: &Arc<Repository>,
+    request: &VerifyRequest,
+    monitor: &dyn Monitor,
+) -> Result<VerifyReport> {
+    let interrupted = repo.failed_after()?;
+    let sessions = repo.sessions()?;
+    if sessions.is_empty() {
+        return Err(Error::NoSuchSession { repository: repo.path().to_path_buf(), asked: None });
+    }
+    let workers = match request.workers {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        n => n,
+    };
+    let mut run = Run {
+        repo,
+        worker: Arc::new(Worker {
+            repo: Arc::clone(repo),
+            interrupted,
+            in_memory: request.in_memory,
+            budget: Budget::new(2 * request.in_memory),
+            stop: stop.clone(),
+        }),
+        pool: Arc::new(Pool::new(workers)),
+        monitor,
+        report: VerifyReport::default(),
+    };
+    match request.at {
+        Some(at) => run.one(repo.session_at(at)?, &request.subtree)?,
+        None => run.all(&sessions, &request.subtree, request.batch.max(1))?,
+    }
+    Ok(run.report)
+}
+
+struct Run<'a> {
+    repo: &'a Arc<Repository>,
+    worker: Arc<Worker>,
+    pool: Arc<Pool>,
+    monitor: &'a dyn Monitor,
+    report: VerifyReport,
+}
+
+impl Run<'_> {
+    fn one(&mut self, at: SessionTime, subtree: &RepoPathBuf) -> Result<()> {
+        self.report.sessions = 1;
+        let records = self.repo.metadata_at(at, subtree.as_path(), Detail::Records)?;
+        let mut increments = Increments::new(self.repo);
+        let mut groups = Groups::default();
+        let jobs = ahead(records, 256, 4).filter_map(|recorded| {
+            let entry = match recorded {
+                Ok(recorded) => recorded.entry,
+                Err(e) => return Some(Err(e)),
+            };
+            let digest = groups.digest(entry.file()?);
+            let version = Version { session: at, entry: Arc::new(entry), digest, counts: true };
+            Some(Job::composed(vec![version], &mut increments))
+        });
+        self.work(jobs)
+    }
+
+    /// The batches go from new to old. Each begins with the session that the one before ended with, since a
+    /// file without increments in between is at all its sessions what it was there.
+    fn all(&mut self, sessions: &[SessionTime], subtree: &RepoPathBuf, batch: usize) -> Result<()> {
+        self.report.sessions = sessions.len() as u64;
+        let mut end = sessions.len();
+        while end > 0 {
+            let start = end.saturating_sub(batch);
+            let known = end < sessions.len();
+            let some = &sessions[start..sessions.len().min(end + usize::from(known))];
+            self.batch(some, known, subtree)?;
+            end = start;
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, sessions: &[SessionTime], known: bool, subtree: &RepoPathBuf) -> Result<()> {
+        let timeline = self.repo.timeline(sessions, subtree.as_path())?;
+        let border = known.then(|| sessions.last().copied()).flatten();
+        let bad_before = match border {
+            Some(t) => self.report.bad.iter().filter(|b| b.session == t).map(|b| b.path.clone()).collect(),
+            None => HashSet::new(),
+        };
+        let all_known = self.report.bad_files as usize == self.report.bad.len();
+        let timeline = RefCell::new(timeline);
+        let mut planner = Planner {
+            increments: Increments::new(self.repo),
+            sessions,
+            in_memory: self.worker.in_memory,
+            border,
+            bad_before: all_known.then_some(bad_before),
+            groups: SpanGroups::default(),
+        };
+        let lifelines = std::iter::from_fn(|| timeline.borrow_mut().next());
+        let jobs = lifelines.filter_map(|lifeline| planner.plan(&lifeline).transpose());
+        self.work(jobs)?;
+        for damaged in Timeline::damaged(&timeline.borrow()) {
+            if Some(damaged.session) != border {
+                self.report.damaged.push(damaged.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&mut self, jobs: impl Iterator<Item = Result<Job>>) -> Result<()> {
+        let chunks = Chunks::new(jobs, 64, 4 << 20, Job::weight);
+        let worker = Arc::clone(&self.worker);
+        let window = 2 * self.pool.workers();
+        let results =
+            self.pool.map_ordered(chunks, window, move |(jobs, error): (Vec<Job>, Option<Error>)| {
+                let mut buf = vec![0; BUFFER];
+                (jobs.into_iter().map(|job| worker.run(&job, &mut buf)).collect::<Vec<_>>(), error)
+            });
+        for (tallies, error) in results {
+            if self.worker.stop.is_set() {
+                return Err(Error::Cancelled);
+            }
+            for tally in tallies {
+                self.report.take(tally, self.monitor);
+            }
+            if let Some(e) = error {
+                return Err(e);
+            }
+            if self.worker.stop.ask(self.monitor) {
+                return Err(Error::Cancelled);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl VerifyReport {
+    fn take(&mut self, tally: Tally, monitor: &dyn Monitor) {
+        self.files += tally.files;
+        self.bytes += tally.bytes;
+        self.no_digest += tally.no_digest;
+        self.bad_files += tally.bad.len() as u64;
+        monitor.count(Counter::Paths, 1);
+        monitor.count(Counter::BytesRead, tally.bytes);
+        monitor.count(Counter::Problems, tally.bad.len() as u64);
+        if tally.bad.is_empty() {
+            monitor.event(&Event::Path { path: tally.path.as_path(), what: PathDone::Verified });
+        }
+        let room = Self::MOST.saturating_sub(self.bad.len());
+        self.bad.extend(tally.bad.into_iter().take(room));
+    }
+}
