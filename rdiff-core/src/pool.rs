@@ -44,6 +44,17 @@ struct QueueState {
     jobs: VecDeque<Arc<dyn Job>>,
     closed: bool,
     idle: usize,
+    /// One was woken and has not begun. It wakes the next if there is more to do than it takes.
+    waking: bool,
+}
+
+impl QueueState {
+    /// Is a worker to be woken, once the lock is given back? One that is woken earlier only waits for the lock.
+    fn wake_one(&mut self) -> bool {
+        let wake = !self.waking && self.idle > 0 && !self.jobs.is_empty();
+        self.waking |= wake;
+        wake
+    }
 }
 
 trait Job: Send + Sync {
@@ -79,7 +90,9 @@ impl Pool {
         if !self.threads.is_empty() {
             let mut state = lock(&self.queue.state);
             state.jobs.push_back(slot.clone());
-            if state.idle > 0 {
+            let wake = state.wake_one();
+            drop(state);
+            if wake {
                 self.queue.ready.notify_one();
             }
         }
@@ -126,7 +139,11 @@ impl Queue {
         let mut state = lock(&self.state);
         loop {
             if let Some(job) = state.jobs.pop_front() {
+                let wake = state.wake_one();
                 drop(state);
+                if wake {
+                    self.ready.notify_one();
+                }
                 job.run();
                 state = lock(&self.state);
             } else if state.closed {
@@ -135,6 +152,7 @@ impl Queue {
                 state.idle += 1;
                 state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.idle -= 1;
+                state.waking = false;
             }
         }
     }
@@ -152,6 +170,8 @@ struct Slot<T> {
 enum State<T> {
     Waiting(Box<dyn FnOnce() -> T + Send>),
     Running,
+    /// Running, and somebody waits for it. To wake nobody costs a system call too.
+    Awaited,
     Done(std::thread::Result<T>),
 }
 
@@ -164,8 +184,10 @@ impl<T: Send> Job for Slot<T> {
         if let State::Waiting(work) = std::mem::replace(&mut *state, State::Running) {
             drop(state);
             let result = catch_unwind(AssertUnwindSafe(work));
-            *lock(&self.state) = State::Done(result);
-            self.done.notify_all();
+            let before = std::mem::replace(&mut *lock(&self.state), State::Done(result));
+            if matches!(before, State::Awaited) {
+                self.done.notify_one();
+            }
         }
     }
 }
@@ -176,13 +198,14 @@ impl<T: Send> Task<T> {
         self.0.run();
         let mut state = lock(&self.0.state);
         loop {
-            match std::mem::replace(&mut *state, State::Running) {
+            // It runs or is done: `run` has begun it otherwise.
+            match std::mem::replace(&mut *state, State::Awaited) {
                 State::Done(Ok(value)) => return value,
                 State::Done(Err(panic)) => {
                     drop(state);
                     resume_unwind(panic)
                 }
-                other => *state = other,
+                State::Waiting(_) | State::Running | State::Awaited => {}
             }
             state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -320,6 +343,7 @@ impl<T> Iterator for Ahead<T> {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     #[test]
     fn results_come_in_input_order_with_any_number_of_workers() {
@@ -334,6 +358,30 @@ mod tests {
                 })
                 .collect();
             assert_eq!(out, (0..500).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn as_many_tasks_run_at_once_as_there_are_workers() {
+        let pool = Pool::new(4);
+        for _ in 0..50 {
+            let (begun, all_begun) = sync_channel(4);
+            let end = Arc::new((Mutex::new(false), Condvar::new()));
+            let tasks: Vec<Task<()>> = (0..4)
+                .map(|_| {
+                    let (begun, end) = (begun.clone(), Arc::clone(&end));
+                    pool.submit(move || {
+                        begun.send(()).unwrap();
+                        let _end = end.1.wait_while(lock(&end.0), |end| !*end).unwrap();
+                    })
+                })
+                .collect();
+            for _ in 0..4 {
+                all_begun.recv_timeout(Duration::from_secs(60)).expect("nobody waits for the end of another");
+            }
+            *lock(&end.0) = true;
+            end.1.notify_all();
+            tasks.into_iter().for_each(Task::join);
         }
     }
 

@@ -279,7 +279,10 @@ impl<F: Filter> Walk<F> {
     fn read_ahead(&mut self) {
         let most = most_ahead(self.pool.workers());
         // Those of the innermost come next, however much was read ahead elsewhere: nobody else would read them.
-        if let Some(frame) = self.frames.last_mut() {
+        // Several at a time, since waking a worker costs as much as a small directory.
+        if let Some(frame) = self.frames.last_mut()
+            && frame.branches.len() <= most / 4
+        {
             while self.in_flight < 2 * most && frame.branches.len() < most / 2 {
                 if !frame.ask_for_next(&self.source, &self.pool) {
                     break;
