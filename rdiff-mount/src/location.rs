@@ -72,7 +72,9 @@ pub enum LocationError {
         text: String,
     },
     /// More than one `::`.
-    #[error("too many '::' in '{text}'; write '\\::' for those that belong to a name")]
+    #[error(
+        "too many '::' in '{text}'; write '\\::' for those that belong to a name, or './…' if all of it is a local path"
+    )]
     TooManyParts {
         /// The location as given.
         text: String,
@@ -90,7 +92,7 @@ pub enum LocationError {
         text: String,
     },
     /// A host that `ssh` must not see.
-    #[error("'{host}' is not a host name: {why}; a local path with '::' is written with '\\::'")]
+    #[error("'{host}' is not a host name: {why}; a local path with '::' is written './…::…'")]
     BadHost {
         /// The part before the path.
         host: String,
@@ -122,9 +124,21 @@ pub enum LocationError {
 impl Location {
     /// Parses a location of rdiff-backup's command line: a local path, `[user@]host::path` or `ssh://…`.
     ///
+    /// No host has a slash in its name: what has one before its first `::` is a local path, as it stands.
+    /// (rdiff-backup calls ssh with it, so files with `::` in their names were out of reach by their paths.)
+    ///
     /// A backslash takes the meaning from a colon, and from a backslash: `a\::b::c` is path `c` on host
     /// `a::b`, `strange\::file` is a local file. Before any other character it is an ordinary character.
     /// (rdiff-backup then turns the backslashes of a path into slashes, for Windows; we keep them.)
+    ///
+    /// ```
+    /// # use rdiff_mount::location::{Location, LocationError};
+    /// for text in ["/repo/one::two", r"/repo/one\::two"] {
+    ///     assert_eq!(Location::parse(text)?, Location::Local("/repo/one::two".into()));
+    /// }
+    /// assert!(matches!(Location::parse("one::two")?, Location::Remote(_)));
+    /// # Ok::<(), LocationError>(())
+    /// ```
     ///
     /// # Errors
     /// [`LocationError`] says which part is wrong, and how to write it.
@@ -382,8 +396,9 @@ fn parse(text: &[u8], scp: bool) -> Result<Location, LocationError> {
     if let (true, Some(colon)) = (scp, colons.single) {
         return parse_scp(text, colon).map(Location::Remote);
     }
+    let is_local = colons.doubles.first().is_none_or(|at| text[..*at].contains(&b'/'));
     match colons.doubles[..] {
-        [] => Ok(Location::Local(path(unescape(text)))),
+        _ if is_local => Ok(Location::Local(path(unescape(text)))),
         [0] => Err(LocationError::NoHost { text: shown() }),
         [at] if at + 2 == text.len() => Err(LocationError::NoPath { text: shown() }),
         [at] => {

@@ -19,10 +19,10 @@ pub(crate) fn escape_path(path: &[u8]) -> Vec<u8> {
     escape_colons(path, |at| path.get(at + 1) == Some(&b':'))
 }
 
-/// Escapes as [`escape_path`], and colons before the first slash, which scp's form would take for a host's.
+/// Escapes backslashes, and colons before the first slash, which could be taken for a host's.
 pub(crate) fn escape_local(path: &[u8]) -> Vec<u8> {
     let slash = path.iter().position(|byte| *byte == b'/').unwrap_or(path.len());
-    escape_colons(path, |at| at < slash || path.get(at + 1) == Some(&b':'))
+    escape_colons(path, |at| at < slash)
 }
 
 /// Escapes backslashes only.

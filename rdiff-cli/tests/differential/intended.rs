@@ -11,6 +11,7 @@ pub(crate) enum Because {
     Refused,
     Crash,
     Server,
+    Hosts,
     Names,
     OwnFiles,
     NeverThere,
@@ -32,158 +33,6 @@ pub(crate) enum Because {
 }
 
 impl Because {
-    pub(crate) const ALL: &[Because] = &[
-        Unreadable,
-        Vanished,
-        Interrupted,
-        Refused,
-        Crash,
-        Server,
-        Names,
-        OwnFiles,
-        NeverThere,
-        Lost,
-        SubPath,
-        LocalTimes,
-        Patterns,
-        Inodes,
-        Links,
-        Sizes,
-        LinkedDigest,
-        Notes,
-        Verbose,
-        Help,
-        Silent,
-        Files,
-        AttributesOnly,
-        OwnActions,
-    ];
-
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Unreadable => "Files that can't be read give exit code 4",
-            Vanished => "A source that lost its files is not believed",
-            Interrupted => "An interrupted repository can be read",
-            Refused => "What is refused leaves nothing behind",
-            Crash => "What makes the original crash works, or is an error in one line",
-            Server => "There is no server",
-            Names => "Files of yours may be named like increments",
-            OwnFiles => "The repository's own files can't be restored",
-            NeverThere => "A restore of what was never there leaves the target alone",
-            Lost => "A file that the repository lost is no empty file",
-            SubPath => "API 201: a list of files below a path is that",
-            LocalTimes => "A time without a zone is local at that time",
-            Patterns => "Regular expressions are Python's, within limits",
-            Inodes => "`--no-compare-inode` holds for comparisons too",
-            Links => "`--no-hard-links` separates names at once",
-            Sizes => "Increments are smaller",
-            LinkedDigest => "An edited file of which another name is gone is found",
-            Notes => "Notes on quoting and locking are not printed",
-            Verbose => "Messages above verbosity 3 are other ones",
-            Help => "Help, usage messages and `info` speak of this program",
-            Silent => "The older command line is not deprecated",
-            Files => "A repository has two more files",
-            OwnActions => "Actions that the original doesn't have are no directories",
-            AttributesOnly => "API 201: a change of attributes alone has an increment too",
-        }
-    }
-
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Unreadable => {
-                "The original ends with 0 when files or directories of the source can't be read. That is the \
-                 kind of failure nobody notices until the restore, so it is told: bit 4, as the original's \
-                 own list of exit codes says. That includes files that their owner closed to himself, which \
-                 the original opens up for a moment: here nothing in a source is ever changed."
-            }
-            Vanished => {
-                "When the source is empty, or more than half of its files are gone and these are a hundred or more, the \
-                 backup is refused \
-                 with 17 (16, and 1 for an error): more often a disk is not mounted. `--allow-empty-source` and `--max-deletions` allow it."
-            }
-            Interrupted => {
-                "After a backup that did not finish, the original's `restore` refuses, its `list increments` \
-                 prints wrong sessions, and its other actions read what is half written. Here they all read \
-                 the sessions up to the last good one, and say on standard error that `regress` repairs the \
-                 repository. A restore then ends with 2. `remove increments` is refused until that is done. \
-                 After a first backup that did not finish there is no session to list."
-            }
-            Refused => {
-                "The original makes the target directory, a data directory in it or a log before it checks \
-                 the selection, the times and the mapping files. Then it fails, and the next call finds a \
-                 directory that is neither empty nor a repository."
-            }
-            Crash => "The original ends with a Python traceback and 1.",
-            Server => {
-                "The original's protocol is Python's own between equal versions. `server` says so and ends \
-                 with 1."
-            }
-            Names => {
-                "The original refuses a path in the mirror whose name looks like that of an increment. Here only \
-                 files of the data directory are increments."
-            }
-            OwnFiles => {
-                "The original restores nothing and ends with 0, or with 1 if the name has a time in it."
-            }
-            NeverThere => "The original removes the target, if that is an empty directory.",
-            Lost => {
-                "Where the content of a file can't be found any more, the original warns and goes on as if it were \
-                 empty: `compare` calls it changed, and `restore` writes an empty file and ends with 0. Here it is not \
-                 restored, what was in its place stays, and both end with bit 4."
-            }
-            SubPath => "The original lists the whole repository.",
-            LocalTimes => {
-                "The original takes the zone's distance from UTC of today, so a date of last winter given in \
-                 summer is an hour off."
-            }
-            Patterns => {
-                "`--include-regexp` and its like read what Python 3.11 reads in a pattern of bytes, and find what it finds. \
-                 But `(?L)` does nothing; groups nested deeper than 100, repetitions too large to compile, and a \
-                 look-behind with an empty part that is repeated are refused; and an expression with look-around or back \
-                 references that needs more than five million steps on a path is given up: a rule that includes then matches, \
-                 one that excludes does not. The original goes on, for hours if need be."
-            }
-            Inodes => "The original reads the option and compares inodes all the same.",
-            Links => {
-                "With `--no-hard-links` the original leaves names that are one file in the mirror as they are \
-                 until the file changes. Here they become separate files in the first such session."
-            }
-            Sizes => {
-                "The original writes the name of each increment into its compressed header; here it is left \
-                 out. So `IncrementFileSize`, and what is derived from it, is smaller for the same increments."
-            }
-            LinkedDigest => {
-                "The original records the digest only for the first name of a file with several. If that name is gone, it \
-                 finds nothing wrong with the others as long as size and time are the same, whatever their \
-                 content. (If these differ too, both call the content the same, and warn.)"
-            }
-            Notes => {
-                "The original prints notes on standard output when characters are quoted, and with API 201 \
-                 when a repository was never locked; the latter in the midst of what is meant for programs."
-            }
-            Verbose => "They are for people, and tell what this program does.",
-            Help => "The keys of `info` are the same; the values of `python` say that there is none.",
-            Silent => {
-                "The original warns on standard error with each call; scripts have nothing to do about it."
-            }
-            Files => {
-                "`lock.yml`, which the original has with API 201 only, and `source_index.TIME.snapshot`, with \
-                 which unchanged files are told faster. The original ignores both, and removes the latter with \
-                 its session. Empty directories below `increments` are only made when they are needed."
-            }
-            OwnActions => {
-                "`rdiff-backup status X` is the action `status`, and so are `history`, `diff`, `job`, `doctor` and \
-                 `setup` actions where their arguments can be theirs. If there is a directory of that name and the \
-                 rest of the line is that of a backup, it is backed up as the original would; `--no-new` or `./status` \
-                 always mean the directory, `--new` the action."
-            }
-            AttributesOnly => {
-                "The original then writes none: its `list increments` doesn't show that the file changed. Here both \
-                 interfaces write the same increments."
-            }
-        }
-    }
-
     /// Can no line show it, because it is on standard error, or needs another user or other files?
     pub(crate) fn is_beyond_the_cases(self) -> bool {
         matches!(
@@ -192,6 +41,164 @@ impl Because {
         )
     }
 }
+
+/// The reasons: what differs, and why.
+pub(crate) const REASONS: &[(Because, &str, &str)] = &[
+    (
+        Unreadable,
+        "Files that can't be read give exit code 4",
+        "The original ends with 0 when files or directories of the source can't be read. That is the \
+                 kind of failure nobody notices until the restore, so it is told: bit 4, as the original's \
+                 own list of exit codes says. That includes files that their owner closed to himself, which \
+                 the original opens up for a moment: here nothing in a source is ever changed.",
+    ),
+    (
+        Vanished,
+        "A source that lost its files is not believed",
+        "When the source is empty, or more than half of its files are gone and these are a hundred or more, the \
+                 backup is refused \
+                 with 17 (16, and 1 for an error): more often a disk is not mounted. `--allow-empty-source` and `--max-deletions` allow it.",
+    ),
+    (
+        Interrupted,
+        "An interrupted repository can be read",
+        "After a backup that did not finish, the original's `restore` refuses, its `list increments` \
+                 prints wrong sessions, and its other actions read what is half written. Here they all read \
+                 the sessions up to the last good one, and say on standard error that `regress` repairs the \
+                 repository. A restore then ends with 2. `remove increments` is refused until that is done. \
+                 After a first backup that did not finish there is no session to list.",
+    ),
+    (
+        Refused,
+        "What is refused leaves nothing behind",
+        "The original makes the target directory, a data directory in it or a log before it checks \
+                 the selection, the times and the mapping files. Then it fails, and the next call finds a \
+                 directory that is neither empty nor a repository.",
+    ),
+    (
+        Crash,
+        "What makes the original crash works, or is an error in one line",
+        "The original ends with a Python traceback and 1.",
+    ),
+    (
+        Server,
+        "There is no server",
+        "The original's protocol is Python's own between equal versions. `server` says so and ends \
+                 with 1.",
+    ),
+    (
+        Hosts,
+        "A path with a slash before `::` is on this machine",
+        "The original calls ssh with whatever stands before `::`. No host has a slash in its name, so `/repo/a::b` or \
+                 `./a::b` is a path here, and files with `::` in their names can be restored by it. `\\::` works as well, and \
+                 is needed where no slash comes before.",
+    ),
+    (
+        Names,
+        "Files of yours may be named like increments",
+        "The original refuses a path in the mirror whose name looks like that of an increment. Here only \
+                 files of the data directory are increments.",
+    ),
+    (
+        OwnFiles,
+        "The repository's own files can't be restored",
+        "The original restores nothing and ends with 0, or with 1 if the name has a time in it.",
+    ),
+    (
+        NeverThere,
+        "A restore of what was never there leaves the target alone",
+        "The original removes the target, if that is an empty directory.",
+    ),
+    (
+        Lost,
+        "A file that the repository lost is no empty file",
+        "Where the content of a file can't be found any more, the original warns and goes on as if it were \
+                 empty: `compare` calls it changed, and `restore` writes an empty file and ends with 0. Here it is not \
+                 restored, what was in its place stays, and both end with bit 4.",
+    ),
+    (SubPath, "API 201: a list of files below a path is that", "The original lists the whole repository."),
+    (
+        LocalTimes,
+        "A time without a zone is local at that time",
+        "The original takes the zone's distance from UTC of today, so a date of last winter given in \
+                 summer is an hour off.",
+    ),
+    (
+        Patterns,
+        "Regular expressions are Python's, within limits",
+        "`--include-regexp` and its like read what Python 3.11 reads in a pattern of bytes, and find what it finds. \
+                 But `(?L)` does nothing; groups nested deeper than 100, repetitions too large to compile, and a \
+                 look-behind with an empty part that is repeated are refused; and an expression with look-around or back \
+                 references that needs more than five million steps on a path is given up: a rule that includes then matches, \
+                 one that excludes does not. The original goes on, for hours if need be.",
+    ),
+    (
+        Inodes,
+        "`--no-compare-inode` holds for comparisons too",
+        "The original reads the option and compares inodes all the same.",
+    ),
+    (
+        Links,
+        "`--no-hard-links` separates names at once",
+        "With `--no-hard-links` the original leaves names that are one file in the mirror as they are \
+                 until the file changes. Here they become separate files in the first such session.",
+    ),
+    (
+        Sizes,
+        "Increments are smaller",
+        "The original writes the name of each increment into its compressed header; here it is left \
+                 out. So `IncrementFileSize`, and what is derived from it, is smaller for the same increments.",
+    ),
+    (
+        LinkedDigest,
+        "An edited file of which another name is gone is found",
+        "The original records the digest only for the first name of a file with several. If that name is gone, it \
+                 finds nothing wrong with the others as long as size and time are the same, whatever their \
+                 content. (If these differ too, both call the content the same, and warn.)",
+    ),
+    (
+        Notes,
+        "Notes on quoting and locking are not printed",
+        "The original prints notes on standard output when characters are quoted, and with API 201 \
+                 when a repository was never locked; the latter in the midst of what is meant for programs.",
+    ),
+    (
+        Verbose,
+        "Messages above verbosity 3 are other ones",
+        "They are for people, and tell what this program does.",
+    ),
+    (
+        Help,
+        "Help, usage messages and `info` speak of this program",
+        "The keys of `info` are the same; the values of `python` say that there is none.",
+    ),
+    (
+        Silent,
+        "The older command line is not deprecated",
+        "The original warns on standard error with each call; scripts have nothing to do about it.",
+    ),
+    (
+        Files,
+        "A repository has two more files",
+        "`lock.yml`, which the original has with API 201 only, and `source_index.TIME.snapshot`, with \
+                 which unchanged files are told faster. The original ignores both, and removes the latter with \
+                 its session. Empty directories below `increments` are only made when they are needed.",
+    ),
+    (
+        AttributesOnly,
+        "API 201: a change of attributes alone has an increment too",
+        "The original then writes none: its `list increments` doesn't show that the file changed. Here both \
+                 interfaces write the same increments.",
+    ),
+    (
+        OwnActions,
+        "Actions that the original doesn't have are no directories",
+        "`rdiff-backup status X` is the action `status`, and so are `history`, `diff`, `job`, `doctor` and \
+                 `setup` actions where their arguments can be theirs. If there is a directory of that name and the \
+                 rest of the line is that of a backup, it is backed up as the original would; `--no-new` or `./status` \
+                 always mean the directory, `--new` the action.",
+    ),
+];
 
 pub(crate) const PREFACE: &str = "\
 # Where this program differs from rdiff-backup 2.2.2
@@ -265,6 +272,13 @@ pub(crate) const LINES: &[(Because, &str)] = &[
         --api-version 201 restore --at 3B r201/a.txt out
         --api-version 201 --force restore r201 file
         --api-version 201 --force restore r201 full
+    ",
+    ),
+    (
+        Hosts,
+        "
+        list files ./r/x::y
+        --current-time 1800000000 backup now ./new::x
     ",
     ),
     (

@@ -13,7 +13,7 @@ mod world;
 mod writing;
 
 use cases::{Case, cases};
-use intended::Because;
+use intended::{Because, REASONS};
 use programs::{Outcome, ours, real, run, words};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -159,8 +159,8 @@ fn the_document_lists_the_intended_differences() {
 fn document() -> String {
     let all = cases();
     let mut text = intended::PREFACE.replace("COUNT", &all.len().to_string());
-    for because in Because::ALL {
-        text += &format!("\n## {}\n\n{}\n", because.title(), because.text());
+    for (because, title, reason) in REASONS {
+        text += &format!("\n## {title}\n\n{reason}\n");
         let lines: Vec<&Case> = all.iter().filter(|case| case.because == Some(*because)).collect();
         assert!(!lines.is_empty() || because.is_beyond_the_cases(), "{because:?} has no case");
         if !lines.is_empty() {
