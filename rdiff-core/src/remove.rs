@@ -9,10 +9,10 @@ use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::names::{IncrementKind, TimedName};
 use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::RepoPath;
+use crate::repo::Repository;
 use crate::repo::disk::{Disk, ignore_absent};
 use crate::repo::layout::{DATA, LONG_NAMES, StoredPath};
 use crate::repo::lock::Writer;
-use crate::repo::{MirrorState, Repository};
 use crate::time::SessionTime;
 
 /// What was removed.
@@ -42,13 +42,7 @@ pub struct RemoveReport {
 /// # Errors
 /// [`Error::Interrupted`]; [`Error::NoSuchSession`] if none is good; [`Error::Io`].
 pub fn sessions_older_than(repo: &Repository, cut: SessionTime) -> Result<Vec<SessionTime>> {
-    let mirror = match repo.state()? {
-        MirrorState::Clean(at) => at,
-        MirrorState::Interrupted { good, failed } => return Err(Error::Interrupted { good, failed }),
-        MirrorState::Unfinished => {
-            return Err(Error::NoSuchSession { repository: repo.path().to_path_buf(), asked: None });
-        }
-    };
+    let mirror = repo.clean_mirror()?;
     let files = repo.data_files()?;
     let mut times: Vec<SessionTime> =
         files.iter().filter(|f| f.base == b"increments").map(|f| f.time).collect();

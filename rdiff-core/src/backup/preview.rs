@@ -195,7 +195,7 @@ impl Base {
             refuse_other_quoting(&repo, request, NameLimits::default())?;
             let now = SessionTime(request.time.unwrap_or_else(|| seconds_of(started)));
             if now <= mirror {
-                return Err(Error::ClockBehind { now, mirror });
+                return Err(Error::ClockBehind { repository: repo.path().to_path_buf(), now, mirror });
             }
         }
         Ok(Self { repo: Some(repo), id, previous, regressed })

@@ -69,8 +69,13 @@ pub enum Error {
         after: RepoPathBuf,
     },
     /// The last session didn't finish. Regress undoes it.
-    #[error("the session of {failed} did not finish; run `regress` to go back to {good}")]
+    #[error(
+        "the session of {failed} in {repo} did not finish; `rdiff-backup regress {repo}` goes back to {good}",
+        repo = repository.display()
+    )]
     Interrupted {
+        /// Which repository.
+        repository: PathBuf,
         /// The last good session.
         good: SessionTime,
         /// The one that failed.
@@ -121,8 +126,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// The new session would not be later than the last.
-    #[error("the last session ({mirror}) is not in the past of {now}; wait a second, or set the clock right")]
+    #[error(
+        "the last session of {} ({mirror}) is not in the past of {now}; wait a second, or set the clock right",
+        repository.display()
+    )]
     ClockBehind {
+        /// Which repository.
+        repository: PathBuf,
         /// The time of the new session.
         now: SessionTime,
         /// The time of the last.
@@ -202,6 +212,7 @@ impl Error {
             }
             Error::NoSuchSession { .. } => Some("`rdiff-backup list increments` lists those there are"),
             Error::NoSuchPath { .. } => Some("`rdiff-backup list files --at TIME` lists the paths of a time"),
+            Error::NotAFile { .. } => Some("give the path of a regular file; `restore` takes any"),
             Error::NotARepository { .. } => Some("give a directory that a backup was written to"),
             _ => None,
         }

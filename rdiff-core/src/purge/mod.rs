@@ -29,7 +29,7 @@ use crate::repo::increments::IncrementDir;
 use crate::repo::layout::{DATA, LONG_NAMES, STAGING, StoredPath, TooLong};
 use crate::repo::lock::Writer;
 use crate::repo::metadata::Detail;
-use crate::repo::{DataFile, MirrorState, Repository};
+use crate::repo::{DataFile, Repository};
 use crate::time::SessionTime;
 use crate::tree::attrs::Applied;
 use filter::{Filter, Found, Rewrite, SideKind};
@@ -112,13 +112,7 @@ impl PurgePlan {
         if path.is_root() {
             return Err(Refusal::PurgeOfRoot { repository: repo.path().to_path_buf() }.into());
         }
-        let newest = match repo.state()? {
-            MirrorState::Clean(at) => at,
-            MirrorState::Interrupted { good, failed } => return Err(Error::Interrupted { good, failed }),
-            MirrorState::Unfinished => {
-                return Err(Error::NoSuchSession { repository: repo.path().to_path_buf(), asked: None });
-            }
-        };
+        let newest = repo.clean_mirror()?;
         let (side_files, found) = scan(repo, path)?;
         let mut plan = Self {
             path: path.to_owned(),

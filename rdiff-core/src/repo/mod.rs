@@ -226,6 +226,19 @@ impl Repository {
         state_of(&self.data_files()?, self.path())
     }
 
+    /// The newest session, of a repository in which none failed.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; [`Error::NoSuchSession`] if there is none yet; as [`Repository::state`].
+    pub(crate) fn clean_mirror(&self) -> Result<SessionTime> {
+        let repository = self.path().to_path_buf();
+        match self.state()? {
+            MirrorState::Clean(at) => Ok(at),
+            MirrorState::Interrupted { good, failed } => Err(Error::Interrupted { repository, good, failed }),
+            MirrorState::Unfinished => Err(Error::NoSuchSession { repository, asked: None }),
+        }
+    }
+
     /// The last good session, if the one after it failed: what that one wrote may be there without need.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ impl Session {
         previous: Option<SessionTime>,
     ) -> Result<Self> {
         if let Some(mirror) = previous.filter(|p| *p >= time) {
-            return Err(Error::ClockBehind { now: time, mirror });
+            return Err(Error::ClockBehind { repository: repo.path().to_path_buf(), now: time, mirror });
         }
         let disk = Arc::clone(writer.disk());
         let session = Self {
