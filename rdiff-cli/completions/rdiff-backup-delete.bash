@@ -23,7 +23,7 @@ _rdiff__backup__delete() {
 
     case "${cmd}" in
         rdiff__backup__delete)
-            opts="-d -h -V --dry-run --help --version"
+            opts="-d -h -V --dry-run --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

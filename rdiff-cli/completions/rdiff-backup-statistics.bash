@@ -23,7 +23,7 @@ _rdiff__backup__statistics() {
 
     case "${cmd}" in
         rdiff__backup__statistics)
-            opts="-V -h --begin-time --end-time --minimum-ratio --null-separator --quiet --version --help"
+            opts="-V -h --begin-time --end-time --minimum-ratio --null-separator --quiet --json --version --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -138,8 +138,8 @@ impl State {
 }
 
 /// What is said of a command line that can't be read, when it asks for JSON: the two lines of any action.
-pub fn refuse(error: &str, exit_code: u8) {
-    let json = Json::start(&Start::new("", false));
+pub fn refuse(program: &'static str, error: &str, exit_code: u8) {
+    let json = Json::start(&Start { program, ..Start::new("", false) });
     let mut summary = Summary::new("", Exit::OK, 0.0, 0, Some(error.trim_end().to_owned()), None);
     (summary.exit_code, summary.exit) = (exit_code, vec!["usage"]);
     json.event("summary", &summary);

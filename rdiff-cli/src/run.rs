@@ -112,7 +112,7 @@ pub fn refused(message: &clap::Error) -> ExitCode {
     drop(message.print());
     let code = u8::try_from(message.exit_code()).unwrap_or(2);
     if code != 0 && std::env::args_os().any(|word| word == "--json") {
-        json::refuse(&message.to_string(), code);
+        json::refuse("rdiff-backup", &message.to_string(), code);
     }
     ExitCode::from(code)
 }

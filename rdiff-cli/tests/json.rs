@@ -31,7 +31,12 @@ impl Said {
 
 #[track_caller]
 fn run(dir: &Path, line: &str, code: i32) -> Said {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rdiff-backup"));
+    run_program(env!("CARGO_BIN_EXE_rdiff-backup"), dir, line, code)
+}
+
+#[track_caller]
+fn run_program(program: &str, dir: &Path, line: &str, code: i32) -> Said {
+    let mut command = Command::new(program);
     let done =
         command.args(line.split(' ')).current_dir(dir).env("TZ", "UTC").env("HOME", dir).output().unwrap();
     let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
@@ -126,6 +131,7 @@ fn every_action_speaks_json_and_every_field_is_documented() {
     all.push(run(dir.path(), "--json verify r", 2));
     all.push(run(dir.path(), "--json remove increments --older-than 1B r", 2));
     all.push(run(dir.path(), "--json remove increments --older-than now r", 0));
+    all.extend(companions(dir.path()));
     let tried: BTreeSet<&str> = all.iter().filter_map(|said| said.lines[0]["action"].as_str()).collect();
     let untried: Vec<String> = actions().into_iter().filter(|name| !tried.contains(&**name)).collect();
     assert!(untried.is_empty(), "not tried: {untried:?}");
@@ -140,6 +146,36 @@ fn every_action_speaks_json_and_every_field_is_documented() {
     for kind in ["file", "change", "increment", "difference", "bad_file", "version", "message"] {
         assert!(all.iter().any(|said| !said.of(kind).is_empty()), "nothing said {kind}");
     }
+}
+
+/// The companions on the same repository.
+fn companions(dir: &Path) -> Vec<Said> {
+    let (delete, statistics) =
+        (env!("CARGO_BIN_EXE_rdiff-backup-delete"), env!("CARGO_BIN_EXE_rdiff-backup-statistics"));
+    run(dir, "--json --current-time 1700172800 --force backup --max-deletions 100% s r", 0);
+    let top = run_program(statistics, dir, "--json --minimum-ratio 0 r", 0);
+    assert_eq!(top.lines[0]["program"], "rdiff-backup-statistics");
+    assert!(top.of("top").iter().any(|t| t["by"] == "source_size" && t["path"] == "a"), "{:?}", top.lines);
+    let would = run_program(delete, dir, "--json --dry-run r/a", 0);
+    assert_eq!((&would.lines[0]["dry_run"], &would.lines[0]["action"]), (&true.into(), &"delete".into()));
+    let done = run_program(delete, dir, "r/a --json", 0);
+    assert_eq!(would.of("purged"), done.of("purged"));
+    assert_eq!(would.result(), done.result());
+    let in_mirror = |p: &&&Value| p["what"] == "mirror" && p["path"] == "a";
+    assert_eq!(done.of("purged").iter().filter(in_mirror).count(), 1, "{:?}", done.lines);
+    assert_eq!(done.result()["was_in_mirror"], true);
+    assert!(!dir.join("r/a").exists());
+    let again = run_program(delete, dir, "--json r/a", 0);
+    assert_eq!((&again.summary()["warnings"], &again.result()["records"]), (&1.into(), &0.into()));
+    assert!(again.stderr.contains("nothing was deleted"), "{}", again.stderr);
+    let wrong = run_program(delete, dir, "--json nowhere", 1);
+    assert!(wrong.summary()["error"].as_str().unwrap().contains("not in a rdiff-backup repository"));
+    let usage = run_program(statistics, dir, "--json --bogus r", 1);
+    assert_eq!(
+        (&usage.summary()["exit"][0], &usage.lines[0]["program"]),
+        (&"usage".into(), &"rdiff-backup-statistics".into())
+    );
+    vec![top, would, done, again, wrong, usage]
 }
 
 /// The words of each action that there is.

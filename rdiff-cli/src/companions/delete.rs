@@ -1,16 +1,18 @@
 //! `rdiff-backup-delete`: a path goes from the mirror, from all sessions, and from all that names it.
 
-use super::{Stop, conclude, matches, say};
+use super::{Companion, Stop, Voice, json_option};
 use crate::args::VERSION;
+use crate::json::lines::InTree;
 use crate::locate::DATA;
-use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use rdiff_core::monitor::Silent;
 use rdiff_core::path::RepoPathBuf;
-use rdiff_core::purge::{PurgePlan, SidePlan};
+use rdiff_core::purge::{PurgePlan, PurgeReport, SidePlan};
 use rdiff_core::repo::Repository;
 use rdiff_core::repo::lock::Writer;
+use serde::Serialize;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
@@ -39,6 +41,7 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Only print what would be deleted"),
         )
+        .arg(json_option())
         .arg(
             Arg::new("PATH")
                 .required(true)
@@ -50,11 +53,10 @@ pub fn command() -> Command {
 
 /// Runs it. The first word is the name of the program.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    conclude(run(words))
+    Companion { program: "rdiff-backup-delete", action: "delete", act: delete }.run(command(), words)
 }
 
-fn run(words: impl IntoIterator<Item = OsString>) -> Result<(), Stop> {
-    let m = matches(command(), words)?;
+fn delete(m: &ArgMatches, voice: &Voice) -> Result<(), Stop> {
     let is_dry = m.get_flag("dry-run");
     let asked = m.get_one::<OsString>("PATH").map_or(OsStr::new(""), OsString::as_os_str);
     let (root, inside) = find(asked)?;
@@ -64,37 +66,60 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<(), Stop> {
     let path = RepoPathBuf::new(path)?;
     let writer = if is_dry { None } else { Some(Writer::new(Arc::clone(&repo), false)?) };
     let plan = PurgePlan::new(&repo, path.as_path())?;
-    say(&format!("start deleting path `{}` from repository {}", inside.display(), root.display()));
+    voice.say(&format!("start deleting path `{}` from repository {}", inside.display(), root.display()));
     if is_dry {
-        say("running in dry-run mode");
+        voice.say("running in dry-run mode");
     }
-    announce(&plan, &repo, &root, &inside);
-    if let Some(writer) = &writer {
-        plan.carry_out(writer, &Silent)?;
-    }
+    announce(&plan, &repo, &inside, voice);
+    list(&plan, &inside, voice);
+    let report = match &writer {
+        Some(writer) => plan.carry_out(writer, &Silent)?,
+        None => plan.report(),
+    };
     if plan.is_empty() {
         // As in the original, this is no failure: a script may purge what was never there.
-        let (inside, root) = (inside.display(), root.display());
-        drop(writeln!(io::stderr(), "warning: `{inside}` is in no session of {root}: nothing was deleted"));
+        let text =
+            format!("`{}` is in no session of {}: nothing was deleted", inside.display(), root.display());
+        voice.warn(&text, &format!("warning: {text}"));
     }
-    say("done");
+    voice.result(&Deleted { path: path.as_path().into(), report });
+    voice.say("done");
     Ok(())
+}
+
+/// The result, for programs.
+#[derive(Serialize)]
+struct Deleted<'a> {
+    #[serde(flatten)]
+    path: InTree<'a>,
+    #[serde(flatten)]
+    report: PurgeReport,
+}
+
+/// `purged`: a file or directory of the repository that goes, or is written anew.
+#[derive(Serialize)]
+struct Purged<'a> {
+    #[serde(flatten)]
+    path: InTree<'a>,
+    what: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
 }
 
 /// The repository that a path is in, and the way from there.
 fn find(asked: &OsStr) -> Result<(PathBuf, PathBuf), Stop> {
     let path = absolute(Path::new(asked))?;
     if path.components().any(|c| c.as_os_str() == DATA) {
-        return Err(Stop::Fatal(format!("path to delete can't be {DATA} or within: {}", path.display())));
+        return Err(Stop(format!("path to delete can't be {DATA} or within: {}", path.display())));
     }
     let root = path.ancestors().skip(1).find(|dir| dir.join(DATA).is_dir());
     match root.and_then(|root| Some((root, path.strip_prefix(root).ok()?))) {
         Some((root, inside)) => Ok((root.to_owned(), inside.to_owned())),
         None if path.join(DATA).is_dir() => {
             let message = format!("{} is a whole repository; name something in it", path.display());
-            Err(Stop::Fatal(message))
+            Err(Stop(message))
         }
-        None => Err(Stop::Fatal(format!("{} is not in a rdiff-backup repository", path.display()))),
+        None => Err(Stop(format!("{} is not in a rdiff-backup repository", path.display()))),
     }
 }
 
@@ -110,16 +135,32 @@ fn absolute(path: &Path) -> io::Result<PathBuf> {
     Ok(absolute)
 }
 
+/// The lines for programs.
+fn list(plan: &PurgePlan, inside: &Path, voice: &Voice) {
+    let item = |path: &[u8], what, records| {
+        voice.item("purged", &Purged { path: InTree::of_bytes(path), what, records });
+    };
+    for side in plan.side_files().iter().filter(|side| side.records > 0) {
+        item(side.place.as_bytes(), "records", Some(side.records));
+    }
+    if plan.report().was_in_mirror {
+        item(inside.as_os_str().as_bytes(), "mirror", None);
+    }
+    for increment in plan.increments() {
+        item(increment.as_bytes(), "increment", None);
+    }
+}
+
 /// The lines of the original. It names every file that it looks through, whether there is anything in it or not.
-fn announce(plan: &PurgePlan, repo: &Repository, root: &Path, inside: &Path) {
+fn announce(plan: &PurgePlan, repo: &Repository, inside: &Path, voice: &Voice) {
     let known_to_the_original = |side: &&SidePlan| !side.is_ours();
     for side in plan.side_files().iter().filter(known_to_the_original) {
         let file = repo.path_of(&side.place);
-        say(&format!("removing entries `{}` from {}", inside.display(), file.display()));
+        voice.say(&format!("removing entries `{}` from {}", inside.display(), file.display()));
     }
-    say(&format!("deleting directory `{}` recursively", root.join(inside).display()));
+    voice.say(&format!("deleting directory `{}` recursively", repo.path().join(inside).display()));
     for increment in plan.increments() {
-        say(&format!("deleting increments `{}`", repo.path_of(increment).display()));
+        voice.say(&format!("deleting increments `{}`", repo.path_of(increment).display()));
     }
 }
 
@@ -142,7 +183,7 @@ mod tests {
         assert_eq!(found("link/x/").unwrap(), Path::new("link/x"));
         assert_eq!(found("a/../b//c/.").unwrap(), Path::new("b/c"));
         for wrong in ["", "..", "rdiff-backup-data", "rdiff-backup-data/x", "a/rdiff-backup-data/x"] {
-            assert!(matches!(found(wrong), Err(Stop::Fatal(_))), "{wrong}");
+            assert!(matches!(found(wrong), Err(Stop(_))), "{wrong}");
         }
     }
 }

@@ -1,13 +1,15 @@
 //! `rdiff-backup-statistics`: averages of sessions, and what takes the space.
 
-use super::{Stop, conclude, matches, say};
+use super::{Companion, Stop, Voice, json_option};
 use crate::args::VERSION;
+use crate::json::lines::{self, InTree};
 use crate::{locate, report};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use rdiff_core::format::stats::SessionStatistics;
 use rdiff_core::repo::Repository;
 use rdiff_core::statistics::{Measure, StatisticsFiles, Weights};
 use rdiff_core::time::{TimeSpec, Zone};
+use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ pub fn command() -> Command {
         )
         .arg(flag("null-separator", "The lines of file statistics end with NUL (backups with --null-separator)"))
         .arg(flag("quiet", "Don't tell which session is being read"))
+        .arg(json_option())
         .arg(flag("version", "Print the version").short('V'))
         .arg(
             Arg::new("REPOSITORY")
@@ -53,35 +56,53 @@ pub fn command() -> Command {
 
 /// Runs it. The first word is the name of the program.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    conclude(run(words.into_iter().collect()))
+    Companion { program: "rdiff-backup-statistics", action: "statistics", act: statistics }
+        .run(command(), words)
 }
 
-fn run(words: Vec<OsString>) -> Result<(), Stop> {
-    let name = words.first().map_or_else(Default::default, |w| w.to_string_lossy().into_owned());
-    let m = matches(command(), words)?;
+fn statistics(m: &ArgMatches, voice: &Voice) -> Result<(), Stop> {
     if m.get_flag("version") {
-        say(&format!("{name} {VERSION}"));
+        let name = std::env::args_os().next().unwrap_or_default();
+        voice.print(&format!("{} {VERSION}", name.to_string_lossy()));
         return Ok(());
     }
     let place = m.get_one::<OsString>("REPOSITORY").cloned().unwrap_or_default();
     let repo = Repository::open(&locate::local(&place)?)?;
-    let files = StatisticsFiles::find(&repo, time(&m, "begin-time", &repo)?, time(&m, "end-time", &repo)?)?;
+    let files = StatisticsFiles::find(&repo, time(m, "begin-time", &repo)?, time(m, "end-time", &repo)?)?;
     let without = files.sessions.iter().filter(|s| !files.pairs.iter().any(|(with, _)| with == *s));
     for session in without {
         let path = repo.path_of(&session.place);
-        drop(writeln!(io::stderr(), "No file_statistics to match '{}'", path.display()));
+        let text = format!("No file_statistics to match '{}'", path.display());
+        voice.warn(&text, &text);
     }
-    let Some(weights) = weigh(&repo, &files, &m)? else {
-        return Err(Stop::Fatal(format!("No matching sessions found in {}", repo.path().display())));
+    let Some(weights) = weigh(&repo, &files, m, voice)? else {
+        return Err(Stop(format!("No matching sessions found in {}", repo.path().display())));
     };
-    let all: Vec<SessionStatistics> = files.all(&repo)?;
+    let all = files.all(&repo)?;
+    if voice.json.is_some() {
+        list(&all, &weights, voice);
+        return Ok(());
+    }
+    match io::stdout().write_all(&text(&all, &weights)) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop(format!("cannot write to standard output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is listed: how the original calls it, how programs do, and what it is.
+const TOPS: [(&str, &str, Measure); 3] = [
+    ("source size", "source_size", Measure::SourceSize),
+    ("increment size", "increment_size", Measure::IncrementSize),
+    ("number of files changed", "changes", Measure::Changes),
+];
+
+/// For people, in the words of the original.
+fn text(all: &[SessionStatistics], weights: &Weights) -> Vec<u8> {
     let mut text = b"Session statistics:\n".to_vec();
-    text.extend_from_slice(report::average(&all, &Zone::system()).as_ref());
-    for (label, measure) in [
-        ("source size", Measure::SourceSize),
-        ("increment size", Measure::IncrementSize),
-        ("number of files changed", Measure::Changes),
-    ] {
+    text.extend_from_slice(report::average(all, &Zone::system()).as_ref());
+    for (label, _, measure) in TOPS {
         let head = format!("Top directories by {label} (percent of total)");
         text.extend_from_slice(format!("\n{head}\n{}\n", "-".repeat(head.len())).as_bytes());
         for (path, percent) in weights.top(measure) {
@@ -89,30 +110,52 @@ fn run(words: Vec<OsString>) -> Result<(), Stop> {
             text.extend_from_slice(line.as_bytes());
         }
     }
-    match io::stdout().write_all(&text) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Stop::Fatal(format!("cannot write to standard output: {e}")))
+    text
+}
+
+/// `top`: a path that weighs much, for programs.
+#[derive(Serialize)]
+struct Top<'a> {
+    by: &'static str,
+    #[serde(flatten)]
+    path: InTree<'a>,
+    percent: f64,
+}
+
+/// For programs.
+fn list(all: &[SessionStatistics], weights: &Weights, voice: &Voice) {
+    for (_, by, measure) in TOPS {
+        for (path, percent) in weights.top(measure) {
+            let percent = (percent * 1000.0).round() / 1000.0;
+            voice.item("top", &Top { by, path: InTree::of_bytes(&path), percent });
         }
-        _ => Ok(()),
     }
+    let average = lines::statistics(&SessionStatistics::average(all));
+    voice.result(&serde_json::json!({ "sessions": all.len(), "average": average }));
 }
 
 /// All the sessions together.
-fn weigh(repo: &Repository, files: &StatisticsFiles, m: &ArgMatches) -> Result<Option<Weights>, Stop> {
+fn weigh(
+    repo: &Repository,
+    files: &StatisticsFiles,
+    m: &ArgMatches,
+    voice: &Voice,
+) -> Result<Option<Weights>, Stop> {
     let ratio = m.get_one::<f64>("minimum-ratio").copied().unwrap_or(0.05);
     if !(ratio >= 0.0 && ratio.is_finite()) {
-        return Err(Stop::Fatal(format!("--minimum-ratio {ratio}: give a part of the whole, such as 0.05")));
+        return Err(Stop(format!("--minimum-ratio {ratio}: give a part of the whole, such as 0.05")));
     }
     let separator = if m.get_flag("null-separator") { 0 } else { b'\n' };
     let count = files.pairs.len();
     let mut sum: Option<Weights> = None;
     for (n, pair) in files.pairs.iter().enumerate() {
         if count > 1 && !m.get_flag("quiet") {
-            say(&format!("Processing statistics from session {} of {count}", n + 1));
+            voice.say(&format!("Processing statistics from session {} of {count}", n + 1));
         }
         let mut bad = |line: &[u8]| {
             let line = String::from_utf8_lossy(line);
-            drop(writeln!(io::stderr(), "Error parsing line: '{}'", line.trim_end_matches(['\n', '\0'])));
+            let text = format!("Error parsing line: '{}'", line.trim_end_matches(['\n', '\0']));
+            voice.warn(&text, &text);
         };
         let weights = Weights::read(repo, pair, ratio, separator, &mut bad)?;
         match &mut sum {

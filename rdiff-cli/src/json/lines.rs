@@ -105,7 +105,13 @@ pub struct InTree<'a> {
 
 impl<'a> From<RepoPath<'a>> for InTree<'a> {
     fn from(path: RepoPath<'a>) -> Self {
-        let bytes = path.as_bytes();
+        Self::of_bytes(path.as_bytes())
+    }
+}
+
+impl<'a> InTree<'a> {
+    /// A path that need not be one of the tree: a file of the repository's own, for one.
+    pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
         let text = if bytes.is_empty() { ".".into() } else { String::from_utf8_lossy(bytes) };
         let is_exact = std::str::from_utf8(bytes).is_ok();
         let hex = || bytes.iter().map(|b| format!("{b:02x}")).collect();
