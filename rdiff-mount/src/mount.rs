@@ -169,13 +169,18 @@ impl Mounter {
         Ok(missing.max_by_key(|entry| entry.mount_point.components().count()))
     }
 
-    /// Mounts by the entry in fstab: `mount DIR`, which an ordinary user may do where the entry says `user`.
+    /// Mounts by the entry in fstab: `mount DIR`, which an ordinary user may do where the entry says `user`. A mount
+    /// that is there already is used, if it is what the entry says.
     ///
     /// # Errors
+    /// [`MountError::Occupied`] when something else is mounted there;
     /// [`MountError::Command`] with what mount said, or what ssh says where that tells more;
     /// [`MountError::NotListed`] when there is no mount after a success.
     pub fn by_fstab(&self, mount_point: &Utf8Path) -> Result<Mounted> {
         if let Some(found) = self.find(mount_point)? {
+            if !self.is_by_entry(mount_point, &found) {
+                return Err(occupied(mount_point, &found));
+            }
             return Ok(self.mounted(mount_point, found, false));
         }
         let command = Command::new("mount").arg(mount_point.as_str());
@@ -183,6 +188,14 @@ impl Mounter {
         let mut mounted = mounted.map_err(|error| self.told_by_ssh(mount_point, error))?;
         mounted.keep();
         Ok(mounted)
+    }
+
+    /// Is it what fstab says should be mounted there? Of what is no sshfs we only know that fstab names it.
+    fn is_by_entry(&self, mount_point: &Utf8Path, found: &MountInfo) -> bool {
+        let entry = FstabFile::open(&self.fstab).ok().and_then(|file| file.fstab.find(mount_point));
+        let Some(Ok((remote, _))) = entry.as_ref().and_then(FstabEntry::sshfs) else { return true };
+        let is_there = |source: Remote| source.host() == remote.host() && source.path() == remote.path();
+        found.is_sshfs() && Remote::parse_scp(&found.source).is_ok_and(is_there)
     }
 
     /// Mounts a remote path by sshfs. A mount of the same source that is there already is used.

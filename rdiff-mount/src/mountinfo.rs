@@ -136,8 +136,26 @@ impl MountTable {
     }
 
     /// What is mounted exactly at `path` and not hidden by another mount. The path is not resolved.
+    ///
+    /// A directory that is bound over itself is not another one: systemd does that to each path that a service
+    /// may write to, and what counts is what was there before.
     pub fn at(&self, path: &Path) -> Option<&MountInfo> {
-        self.covering(path).filter(|mount| mount.mount_point == path)
+        let mut here = self.covering(path)?;
+        for _ in 0..self.mounts.len() {
+            match self.bound_over(here) {
+                Some(beneath) => here = beneath,
+                None => break,
+            }
+        }
+        (here.mount_point == path).then_some(here)
+    }
+
+    /// The mount of which this one is a part, in its own place.
+    fn bound_over(&self, mount: &MountInfo) -> Option<&MountInfo> {
+        let beneath = self.by_id(mount.parent).filter(|parent| parent.id != mount.id)?;
+        let below = mount.mount_point.strip_prefix(&beneath.mount_point).ok()?;
+        let is_same = mount.device == beneath.device && mount.root == beneath.root.join(below);
+        is_same.then_some(beneath)
     }
 
     /// The mount that the files at `path` belong to. The path must be absolute and without symlinks.
@@ -288,6 +306,21 @@ mod tests {
         let hidden = format!("{TABLE}34 27 0:50 / /a rw - tmpfs none rw\n");
         assert_eq!(id_over(&table(&hidden), "/a/b/c"), Some(34));
         assert_eq!(table(&hidden).at(Path::new("/a/b")), None);
+    }
+
+    #[test]
+    fn a_directory_that_is_bound_over_itself_is_not_mounted() {
+        let bound = "\
+50 27 254:0 /mnt/web /mnt/web rw - ext4 /dev/root rw
+51 50 254:0 /mnt/web /mnt/web ro - ext4 /dev/root rw
+52 27 254:0 /srv/web /mnt/other rw - ext4 /dev/root rw
+53 30 0:40 / /a/b rw - fuse.sshfs me@web:/srv rw,user_id=0,group_id=0
+";
+        let table = table(&format!("{}{bound}", TABLE.replace("32 30 0:42 / /a/b rw - tmpfs none rw\n", "")));
+        let at = |path: &str| table.at(Path::new(path)).map(|mount| mount.id);
+        assert_eq!((at("/mnt/web"), at("/mnt/other"), at("/")), (None, Some(52), Some(27)));
+        // What was mounted there before still is.
+        assert_eq!(at("/a/b"), Some(30));
     }
 
     #[test]

@@ -88,6 +88,45 @@ fn what_was_mounted_before_is_used_and_left() {
     assert_eq!(mounted.unmount().unwrap(), Unmounted::LeftMounted);
 }
 
+/// What systemd does to a directory that a service may write to: bound over itself, it looks like a mount.
+const BOUND: &str = "76 27 254:0 /no-such-place/web /no-such-place/web rw - ext4 /dev/root rw\n";
+const MOUNTED_OVER: &str = "76 27 254:0 /no-such-place/web /no-such-place/web rw - ext4 /dev/root rw\n\
+     77 76 0:99999999 / /no-such-place/web ro - fuse.sshfs me@web:/srv rw,user_id=0\n";
+
+#[test]
+fn a_directory_bound_over_itself_is_mounted_on() {
+    let stage = Stage::new(BOUND);
+    let script = ScriptedRunner::new()
+        .expect_and("mount /no-such-place/web", Output::success(""), stage.show(MOUNTED_OVER))
+        .expect_and("umount /no-such-place/web", Output::success(""), stage.show(BOUND));
+    let mounted = stage.mounted(&script);
+    assert!(mounted.is_ours() && mounted.info().is_sshfs());
+    assert_eq!(mounted.unmount().unwrap(), Unmounted::Cleanly);
+    script.assert_done();
+}
+
+#[test]
+fn another_mount_than_the_entry_says_is_not_used() {
+    let entry = |source: &str| format!("{source} {PLACE} fuse.sshfs ro,noauto,user 0 0\n");
+    let other_type = "77 27 0:99 / /no-such-place/web rw - tmpfs none rw\n";
+    for (table, source, is_used) in [
+        (MOUNTED, "me@web:/srv", true),
+        (MOUNTED, "me@web:/srv/", true),
+        (MOUNTED, "me@web:/home", false),
+        (MOUNTED, "me@other:/srv", false),
+        (other_type, "me@web:/srv", false),
+    ] {
+        let stage = Stage::new(table);
+        let fstab = stage.table.with_file_name("fstab");
+        fs::write(&fstab, entry(source)).unwrap();
+        let found = stage.mounter(&ScriptedRunner::new()).with_fstab(&fstab).by_fstab(Utf8Path::new(PLACE));
+        match found {
+            Ok(mounted) => assert!(is_used && !mounted.is_ours(), "{source} {table}"),
+            Err(error) => assert!(!is_used && matches!(error, MountError::Occupied { .. }), "{error}"),
+        }
+    }
+}
+
 #[test]
 fn who_loses_the_race_uses_the_winners_mount() {
     let stage = Stage::new("");

@@ -288,8 +288,6 @@ fn hardening(jobs: &[Job], store: &Store, is_root: bool) -> String {
     if mounts {
         text += "# The mount is seen by this service only.\nRuntimeDirectory=rdiff-backup\n";
         writable.push("-/run/mount".to_owned());
-        let points = jobs.iter().filter_map(|job| job.mount_point.as_ref());
-        writable.extend(points.map(|point| unit_word(&format!("-{point}"))));
     }
     text += &format!("ReadWritePaths={}\n", writable.join(" "));
     text += "# Nothing of what a backup, ssh or a mount needs is among these.\n\
