@@ -175,8 +175,7 @@ fn check_options(entry: &FstabEntry, patient: &Patient, ward: &Ward<'_>, found: 
 /// The entry as it should be.
 fn good_line(patient: &Patient, ward: &Ward<'_>) -> Option<String> {
     let place = patient.job.mount_point.as_ref()?;
-    let text = patient.job.source.replace(['<', '>'], "").replace("sshfs#", "");
-    let remote = rdiff_mount::Remote::parse_scp(text).ok()?;
+    let remote = patient.meant()?;
     let sshfs = ward.mounter.sshfs().cloned().unwrap_or_default();
     let options = SshfsOptions::default();
     Some(FstabEntry::for_sshfs(&remote, place, &options, &sshfs, Spelling::Type).ok()?.to_string())

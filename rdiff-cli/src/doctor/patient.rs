@@ -113,7 +113,16 @@ impl Patient {
     /// The remote place.
     pub(crate) fn remote(&self) -> Option<Remote> {
         let entry = self.entry().and_then(|entry| entry.sshfs()?.ok());
-        entry.map(|(remote, _)| remote).or_else(|| self.job.remote())
+        entry.map(|(remote, _)| remote).or_else(|| self.job.remote()).or_else(|| self.meant())
+    }
+
+    /// The remote place that is meant by what an example has in brackets, or with the older spelling before it.
+    pub(super) fn meant(&self) -> Option<Remote> {
+        Remote::parse_scp(self.meant_source()).ok()
+    }
+
+    fn meant_source(&self) -> String {
+        self.job.source.replace(['<', '>'], "").replace("sshfs#", "")
     }
 
     /// Its entry of fstab, if that is its way.
@@ -132,13 +141,12 @@ impl Patient {
     /// The `setup` that does it all right.
     pub(crate) fn setup(&self, ward: &Ward<'_>) -> String {
         let remote = self.remote().map(|remote| remote.to_string());
-        let is_odd = |c: char| "<>".contains(c);
-        let source = remote.unwrap_or_else(|| self.job.source.replace(is_odd, "").replace("sshfs#", ""));
+        let source = remote.unwrap_or_else(|| self.meant_source());
         let mut words = vec![format!("{}rdiff-backup setup {}", ward.sudo(), shell_word(&source))];
         if let Some(name) = &self.name {
             words.push(format!("--name {name} --repo {}", shell_word(self.job.repository.as_str())));
         }
-        if let Some(via) = self.job.via() {
+        if let Some(via) = self.job.via {
             words.push(format!("--via {}", via.as_str()));
         }
         if let Some(place) = &self.job.mount_point {

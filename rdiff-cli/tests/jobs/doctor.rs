@@ -69,6 +69,14 @@ fn the_guide_followed_to_the_letter() {
         "#!/bin/sh\nmount {home}/mounts/web\nrdiff-backup {home}/mounts/web {home}/backups/web\numount {home}/mounts/web\n"
     );
     person.file("backup.sh", &script);
+    // Without any job the line is all there is to go by, and what is meant by it is tried.
+    let report = person.line("doctor").with(3);
+    assert!(report.contains(&format!("entry for {home}/web in /etc/fstab:\n")), "{report}");
+    assert!(
+        mend(&report, "ssh does not look for keys with the name of").contains("mv ~/rdbadmin "),
+        "{report}"
+    );
+    assert!(mend(&report, "is not recorded for").starts_with("ssh root@remotehost true"), "{report}");
     // And a job that uses the paths of the later steps.
     person
         .line(&format!(
