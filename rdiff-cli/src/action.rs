@@ -179,17 +179,24 @@ pub struct Backup {
     pub source: OsString,
     pub repository: OsString,
     pub via: Via,
+    pub copy: Copying,
+    /// Write a line of statistics for each path.
+    pub file_statistics: bool,
+    /// Print the statistics of the session.
+    pub print_statistics: bool,
+    pub safety: Safety,
+}
+
+/// What of a tree is copied, and how: alike into a repository and out of it.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each is an option group of the command line")]
+pub struct Copying {
     pub create_full_path: bool,
     pub compression: Compression,
     pub selection: Vec<Choice>,
     pub explain: Option<OsString>,
     pub filesystem: Filesystem,
     pub owners: Owners,
-    /// Write a line of statistics for each path.
-    pub file_statistics: bool,
-    /// Print the statistics of the session.
-    pub print_statistics: bool,
-    pub safety: Safety,
 }
 
 /// When to believe that files are gone, and that there is room.
@@ -321,12 +328,7 @@ pub struct Restore {
     pub increment: bool,
     /// What is in the target may go: that was shown, and answered.
     pub is_confirmed: bool,
-    pub create_full_path: bool,
-    pub compression: Compression,
-    pub selection: Vec<Choice>,
-    pub explain: Option<OsString>,
-    pub filesystem: Filesystem,
-    pub owners: Owners,
+    pub copy: Copying,
 }
 
 /// What a server lets its client do.

@@ -12,8 +12,8 @@ mod jobs;
 pub mod selection;
 
 use crate::action::{
-    ACTIONS, Action, Backup, Compare, Complete, FilesOf, Invocation, ListFiles, ListIncrements, Method,
-    Regress, RemoveIncrements, Restore, Verify,
+    ACTIONS, Action, Backup, Compare, Complete, Copying, FilesOf, Invocation, ListFiles, ListIncrements,
+    Method, Regress, RemoveIncrements, Restore, Verify,
 };
 use crate::legacy;
 use clap::error::ErrorKind;
@@ -164,15 +164,25 @@ fn backup() -> Command {
          rdiff-backup -v5 backup --exclude '**/.cache' /home /backup/home\n  \
          rdiff-backup backup root@web::/srv /backup/web",
     )
-    .args(groups::creation_args())
-    .args(groups::compression_args())
-    .args(selection::selection_args())
-    .args(groups::filesystem_args())
-    .args(groups::owner_args())
-    .args(groups::statistics_args())
-    .args(groups::safety_args())
-    .args(groups::via_args())
+    .args(backup_args())
     .args([location("SOURCE_DIR"), location("REPOSITORY")])
+}
+
+/// The groups of options of a backup.
+pub fn backup_args() -> Vec<Arg> {
+    [copying_args(), groups::statistics_args(), groups::safety_args(), groups::via_args()].concat()
+}
+
+/// The groups that a backup and a restore have in common.
+fn copying_args() -> Vec<Arg> {
+    [
+        groups::creation_args(),
+        groups::compression_args(),
+        selection::selection_args(),
+        groups::filesystem_args(),
+        groups::owner_args(),
+    ]
+    .concat()
 }
 
 fn calculate() -> Command {
@@ -265,11 +275,7 @@ fn restore() -> Command {
         "  rdiff-backup restore --at 10D /backup/home/docs /tmp/docs\n  \
          rdiff-backup restore /backup/home/rdiff-backup-data/increments/a.2023-11-14T22:13:20Z.diff.gz /tmp/a",
     )
-    .args(groups::creation_args())
-    .args(groups::compression_args())
-    .args(selection::selection_args())
-    .args(groups::filesystem_args())
-    .args(groups::owner_args())
+    .args(copying_args())
     .arg(at("The time; default: now"))
     .arg(flag("increment", "The first location is an increment file"))
     .group(ArgGroup::new("when").args(["at", "increment"]))
@@ -390,12 +396,7 @@ pub fn backup_of(m: &ArgMatches, source: OsString, repository: OsString) -> Resu
         source,
         repository,
         via: groups::via(m),
-        create_full_path: m.get_flag("create-full-path"),
-        compression: groups::compression(m),
-        selection: selection::selection(m),
-        explain: groups::os(m, "explain"),
-        filesystem: groups::filesystem(m),
-        owners: groups::owners(m)?,
+        copy: copying_of(m)?,
         file_statistics: pair_of!(m, "file-statistics", default true),
         print_statistics: pair_of!(m, "print-statistics", default false),
         safety: groups::safety(m),
@@ -407,12 +408,11 @@ pub fn backup_of(m: &ArgMatches, source: OsString, repository: OsString) -> Resu
 /// # Errors
 /// When a mapping file can't be read.
 pub fn restore_of(m: &ArgMatches, source: OsString, target: OsString) -> Result<Restore, String> {
-    Ok(Restore {
-        source,
-        target,
-        at: None,
-        increment: false,
-        is_confirmed: false,
+    Ok(Restore { source, target, at: None, increment: false, is_confirmed: false, copy: copying_of(m)? })
+}
+
+fn copying_of(m: &ArgMatches) -> Result<Copying, String> {
+    Ok(Copying {
         create_full_path: m.get_flag("create-full-path"),
         compression: groups::compression(m),
         selection: selection::selection(m),

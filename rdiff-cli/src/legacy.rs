@@ -7,7 +7,7 @@ use crate::action::{
 use crate::args::groups::{self, flag, option, os, text};
 use crate::args::help;
 use crate::args::hint::{self, Grammar};
-use crate::args::{backup_of, base_command, matches, places, regress_of, restore_of, selection};
+use crate::args::{backup_args, backup_of, base_command, matches, places, regress_of, restore_of, selection};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -56,14 +56,7 @@ pub fn command() -> Command {
         .after_help(help::of_older())
         .args(restrict.map(|name| option(name, "DIR", "Serve nothing outside this directory")))
         .arg(flag("ssh-no-compression", "Let ssh not compress"))
-        .args(groups::creation_args())
-        .args(groups::compression_args())
-        .args(selection::selection_args())
-        .args(groups::filesystem_args())
-        .args(groups::owner_args())
-        .args(groups::statistics_args())
-        .args(groups::safety_args())
-        .args(groups::via_args())
+        .args(backup_args())
         .args(groups::timestamp_args())
         .args(groups::restrict_args())
         .next_help_heading("Actions")

@@ -435,7 +435,8 @@ mod tests {
                     --exclude-filelist=/l --no-acls";
         assert_eq!(job.options.join(" "), want);
         let backup = job.backup().unwrap();
-        assert!(backup.selection.len() == 6 && !backup.compression.enabled && !backup.filesystem.acls);
+        let copy = &backup.copy;
+        assert!(copy.selection.len() == 6 && !copy.compression.enabled && !copy.filesystem.acls);
     }
 
     #[test]

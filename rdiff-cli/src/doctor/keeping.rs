@@ -15,6 +15,7 @@ use crate::job::schedule::{Call, Service, shell_word};
 use crate::job::state::at;
 use crate::job::status::Status;
 use crate::job::store::{JobName, name_of};
+use crate::locate::DATA;
 
 /// The repository and the room on its file system.
 pub(super) fn check_repository(patient: &Patient, ward: &Ward<'_>, found: &mut Findings) {
@@ -71,7 +72,7 @@ fn is_writable(there: &Utf8Path, repository: &Utf8Path, ward: &Ward<'_>, found: 
 
 fn health(repository: &Utf8Path, found: &mut Findings) {
     let typed = shell_word(repository.as_str());
-    if !repository.join("rdiff-backup-data").exists() {
+    if !repository.join(DATA).exists() {
         let is_empty = repository.read_dir_utf8().is_ok_and(|mut entries| entries.next().is_none());
         return match is_empty {
             true => found.good(format!("the first run makes the repository in {repository}")),

@@ -324,7 +324,7 @@ mod tests {
                     [hooks]\nbefore = '''pg_dump \"x\" > 'y' '''\ntime-limit = 60\n";
         let job = Job::from_toml(&format!("{WEB}{more}")).unwrap();
         assert_eq!(Job::from_toml(&job.to_toml(&JobName::parse("web").unwrap())).unwrap(), job);
-        assert_eq!((job.backup().unwrap().selection.len(), job.max_age()), (1, 26 * 3600));
+        assert_eq!((job.backup().unwrap().copy.selection.len(), job.max_age()), (1, 26 * 3600));
         assert_eq!(job.ssh().extra, ["ProxyJump=gate"]);
     }
 

@@ -143,15 +143,16 @@ pub(super) fn schedule(asked: &Schedule, store: &Store, cx: &Context<'_>) -> Out
         return Ok(Exit::OK);
     };
     let call = call(asked.name.as_ref(), store, cx)?;
+    let schedule = Planned { call: &call, jobs: &jobs, service: asked.service, when, store };
     if asked.install && !cx.is_dry() {
-        let done = install(&call, &jobs, asked.service, when, store).or_fail(cx, Step::Run)?;
+        let done = schedule.install().or_fail(cx, Step::Run)?;
         cx.print(format!("{done}\n"))?;
         return Ok(Exit::OK);
     }
     if asked.install {
         cx.print("would be installed:\n")?;
     }
-    cx.print(shown(&call, &jobs, asked.service, when, store).or_fail(cx, Step::Run)?)?;
+    cx.print(schedule.shown().or_fail(cx, Step::Run)?)?;
     Ok(Exit::OK)
 }
 
@@ -163,52 +164,55 @@ fn jobs(name: Option<&JobName>, store: &Store) -> Result<Vec<Job>, JobError> {
     }
 }
 
-/// Installs a schedule, and tells what was done. A schedule of the other kind is taken away.
-pub(crate) fn install(
-    call: &Call,
-    jobs: &[Job],
-    service: Service,
-    when: When,
-    store: &Store,
-) -> Result<String, JobError> {
-    let installer = Installer { runner: &SystemRunner, store };
-    match service {
-        Service::Cron => {
-            let line = call.cron_line(when);
-            let is_new = installer.change_crontab(call, Some(&line))?;
-            installer.remove_units(call)?;
-            let done = if is_new { "the crontab has now" } else { "the crontab had it already" };
-            Ok(format!("{done}: {line}"))
-        }
-        Service::Systemd => {
-            let files = installer.install_units(call, jobs, when)?;
-            installer.change_crontab(call, None)?;
-            let files: Vec<_> = files.iter().map(|file| file.as_str()).collect();
-            Ok(format!("{} are in place, and the timer runs", files.join(" and ")))
-        }
-    }
+/// A schedule that is to be.
+pub(crate) struct Planned<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) jobs: &'a [Job],
+    pub(crate) service: Service,
+    pub(crate) when: When,
+    pub(crate) store: &'a Store,
 }
 
-/// The text to install by hand.
-pub(crate) fn shown(
-    call: &Call,
-    jobs: &[Job],
-    service: Service,
-    when: When,
-    store: &Store,
-) -> Result<String, JobError> {
-    match service {
-        Service::Cron => Ok(call.cron_line(when) + "\n"),
-        Service::Systemd => {
-            let installer = Installer { runner: &SystemRunner, store };
-            let [service, timer] = installer.unit_files(call)?;
-            let user = if is_root() { "" } else { "--user " };
-            Ok(format!(
-                "# {service}\n{}\n# {timer}\n{}\n# then: systemctl {user}daemon-reload && systemctl {user}enable --now {}.timer\n",
-                call.service(jobs, store, is_root()),
-                call.timer(when),
-                shell_word(&call.unit()),
-            ))
+impl Planned<'_> {
+    fn installer(&self) -> Installer<'_> {
+        Installer { runner: &SystemRunner, store: self.store }
+    }
+
+    /// Installs it, and tells what was done. A schedule of the other kind is taken away.
+    pub(crate) fn install(&self) -> Result<String, JobError> {
+        let (call, installer) = (self.call, self.installer());
+        match self.service {
+            Service::Cron => {
+                let line = call.cron_line(self.when);
+                let is_new = installer.change_crontab(call, Some(&line))?;
+                installer.remove_units(call)?;
+                let done = if is_new { "the crontab has now" } else { "the crontab had it already" };
+                Ok(format!("{done}: {line}"))
+            }
+            Service::Systemd => {
+                let files = installer.install_units(call, self.jobs, self.when)?;
+                installer.change_crontab(call, None)?;
+                let files: Vec<_> = files.iter().map(|file| file.as_str()).collect();
+                Ok(format!("{} are in place, and the timer runs", files.join(" and ")))
+            }
+        }
+    }
+
+    /// The text to install by hand.
+    fn shown(&self) -> Result<String, JobError> {
+        let call = self.call;
+        match self.service {
+            Service::Cron => Ok(call.cron_line(self.when) + "\n"),
+            Service::Systemd => {
+                let [service, timer] = self.installer().unit_files(call)?;
+                let user = if is_root() { "" } else { "--user " };
+                Ok(format!(
+                    "# {service}\n{}\n# {timer}\n{}\n# then: systemctl {user}daemon-reload && systemctl {user}enable --now {}.timer\n",
+                    call.service(self.jobs, self.store, is_root()),
+                    call.timer(self.when),
+                    shell_word(&call.unit()),
+                ))
+            }
         }
     }
 }

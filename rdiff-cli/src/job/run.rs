@@ -330,7 +330,7 @@ fn aim(args: &mut Backup, job: &Job, mounted: Option<&Mounted>) {
         None => source(job),
     };
     // Only for a first run: one whose repository is gone was refused.
-    args.create_full_path = true;
+    args.copy.create_full_path = true;
     args.via = match job.via() {
         Some(Via::Sshfs) => action::Via::Sshfs,
         _ => action::Via::Sftp,

@@ -10,6 +10,7 @@ use super::keep::table;
 use super::state::{LastRun, at};
 use super::store::{JobName, Store};
 use crate::exit::Exit;
+use crate::locate::DATA;
 use crate::run::status::oldest;
 use crate::run::{Context, OrFail, Outcome, Step};
 
@@ -133,7 +134,7 @@ impl Status {
 type Newest = (Option<SessionTime>, Option<u64>, Option<SessionTime>);
 
 fn newest(repository: &Utf8Path) -> Result<Newest, String> {
-    if !repository.join("rdiff-backup-data").exists() {
+    if !repository.join(DATA).exists() {
         return Ok((None, None, None));
     }
     let told = |e: rdiff_core::error::Error| rdiff_core::error::chain(&e);

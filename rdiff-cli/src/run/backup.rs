@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) fn backup(args: &Backup, cx: &Context<'_>) -> Outcome {
-    if let Some(path) = &args.explain {
+    if let Some(path) = &args.copy.explain {
         let Ready { reading, filter, .. } = Ready::make(args, cx)?;
         return explain::in_source(path, &reading.base, &reading.source, &filter, cx);
     }
@@ -49,7 +49,7 @@ struct Ready {
 
 impl Ready {
     fn make(args: &Backup, cx: &Context<'_>) -> Result<Self, Failure> {
-        let to = cx.backup_target(&args.repository, args.create_full_path)?;
+        let to = cx.backup_target(&args.repository, args.copy.create_full_path)?;
         let mut request = request(args, cx)?;
         // There it was needed to write at all.
         request.force &= !to.is_remote();
@@ -60,7 +60,7 @@ impl Ready {
         }
         refuse_without_marker(args.safety.marker.as_deref(), &reading).or_fail(cx, Step::Check)?;
         let root = reading.source.root().or_fail(cx, Step::Setup)?;
-        let filter = cx.filter(&args.selection, &reading.base, Some(&root))?;
+        let filter = cx.filter(&args.copy.selection, &reading.base, Some(&root))?;
         Ok(Self { to, request, reading, filter })
     }
 }
@@ -161,26 +161,31 @@ fn refuse_without_marker(marker: Option<&Path>, reading: &Reading) -> Result<(),
 
 fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
     let usual = BackupRequest::default();
-    let (user_map, group_map) = cx.mappings(&args.owners)?;
-    cx.filesystem_without_effect(&args.filesystem);
+    let (user_map, group_map) = cx.mappings(&args.copy.owners)?;
+    cx.filesystem_without_effect(&args.copy.filesystem);
     Ok(BackupRequest {
         time: cx.generic.current_time,
         force: cx.generic.force,
-        create_parents: args.create_full_path,
-        compression: args.compression.enabled,
+        create_parents: args.copy.create_full_path,
+        compression: args.copy.compression.enabled,
         // It must match from the start of the path.
-        not_compressed: args.compression.except.as_ref().map(|re| format!("^(?:{})", re.to_string_lossy())),
-        hard_links: args.filesystem.hard_links,
-        compare_inodes: args.filesystem.compare_inode,
-        never_drop_acls: args.filesystem.never_drop_acls,
-        acls: args.filesystem.acls,
-        xattrs: args.filesystem.eas,
+        not_compressed: args
+            .copy
+            .compression
+            .except
+            .as_ref()
+            .map(|re| format!("^(?:{})", re.to_string_lossy())),
+        hard_links: args.copy.filesystem.hard_links,
+        compare_inodes: args.copy.filesystem.compare_inode,
+        never_drop_acls: args.copy.filesystem.never_drop_acls,
+        acls: args.copy.filesystem.acls,
+        xattrs: args.copy.filesystem.eas,
         file_statistics: args.file_statistics,
         null_separator: cx.generic.null_separator,
         compatible_times: cx.generic.use_compatible_timestamps,
         zone: cx.ui.zone.clone(),
         chars_to_quote: cx.generic.chars_to_quote.clone().map(std::os::unix::ffi::OsStringExt::into_vec),
-        numeric_ids: args.owners.numerical,
+        numeric_ids: args.copy.owners.numerical,
         user_map,
         group_map,
         most_deletions: args.safety.most_deletions.unwrap_or(usual.most_deletions),

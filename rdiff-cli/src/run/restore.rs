@@ -26,10 +26,10 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
     check(args, &place, cx)?;
     let request = request(args, &place, cx)?;
     let at = place.repo.session_at(request.at).or_fail(cx, Step::Run)?;
-    let to = cx.restore_target(&args.target, args.create_full_path)?;
+    let to = cx.restore_target(&args.target, args.copy.create_full_path)?;
     let target = &to.path;
-    let filter = cx.filter(&args.selection, &to.shown, None)?;
-    if let Some(path) = &args.explain {
+    let filter = cx.filter(&args.copy.selection, &to.shown, None)?;
+    if let Some(path) = &args.copy.explain {
         return explain::in_session(path, &to.shown, &place, at, &filter, cx);
     }
     let mut exit = if args.is_confirmed { Exit::OK } else { check_target(target, cx)? };
@@ -111,7 +111,7 @@ fn check(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<(), Failure
     } else if place.increment.is_none() && args.increment {
         "--increment wants an increment file, such as REPO/rdiff-backup-data/increments/PATH.TIME.diff.gz; for a path \
          of the tree use --at"
-    } else if !place.path.is_root() && args.selection.iter().any(|choice| choice.names_paths()) {
+    } else if !place.path.is_root() && args.copy.selection.iter().any(|choice| choice.names_paths()) {
         "where only a part of the repository is restored, paths can't be included or excluded: restore that part \
          alone, or all of the repository with --include"
     } else {
@@ -138,10 +138,13 @@ fn check_target(target: &Path, cx: &Context<'_>) -> Outcome {
 }
 
 fn request(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<RestoreRequest, Failure> {
-    let (user_map, group_map) = cx.mappings(&args.owners)?;
-    cx.filesystem_without_effect(&args.filesystem);
-    cx.compression_without_effect(&args.compression);
-    cx.without_effect("inodes are not restored", &[(!args.filesystem.compare_inode, "--no-compare-inode")]);
+    let (user_map, group_map) = cx.mappings(&args.copy.owners)?;
+    cx.filesystem_without_effect(&args.copy.filesystem);
+    cx.compression_without_effect(&args.copy.compression);
+    cx.without_effect(
+        "inodes are not restored",
+        &[(!args.copy.filesystem.compare_inode, "--no-compare-inode")],
+    );
     let at = match place.increment {
         Some(at) => at,
         None => cx.session(&place.repo, args.at.as_deref().unwrap_or("now"))?,
@@ -149,14 +152,14 @@ fn request(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<RestoreRe
     Ok(RestoreRequest {
         subtree: place.path.clone(),
         overwrite: cx.generic.force,
-        create_parents: args.create_full_path,
-        numeric_ids: args.owners.numerical,
+        create_parents: args.copy.create_full_path,
+        numeric_ids: args.copy.owners.numerical,
         user_map,
         group_map,
-        hard_links: args.filesystem.hard_links,
-        acls: args.filesystem.acls,
-        never_drop_acls: args.filesystem.never_drop_acls,
-        xattrs: args.filesystem.eas,
+        hard_links: args.copy.filesystem.hard_links,
+        acls: args.copy.filesystem.acls,
+        never_drop_acls: args.copy.filesystem.never_drop_acls,
+        xattrs: args.copy.filesystem.eas,
         durable: cx.generic.fsync,
         ..RestoreRequest::new(at)
     })

@@ -281,7 +281,8 @@ fn schedule(asked: &Setup, steps: &mut Steps<'_>, ward: &Ward<'_>, cx: &Context<
         Service::Systemd => format!("install {0}.service and {0}.timer, {1}", call.unit(), when.calendar()),
     };
     steps.take("schedule", &command, || {
-        keep::install(&call, jobs, asked.service, when, &asked.store)
+        keep::Planned { call: &call, jobs, service: asked.service, when, store: &asked.store }
+            .install()
             .map(drop)
             .map_err(|e| rdiff_core::error::chain(&e))
     })

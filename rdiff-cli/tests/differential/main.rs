@@ -13,7 +13,7 @@ mod world;
 mod writing;
 
 use cases::{Case, cases};
-use intended::{Because, REASONS};
+use intended::REASONS;
 use programs::{Outcome, ours, real, run, words};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
