@@ -76,6 +76,14 @@ fn make(dir: &Utf8Path, owner: &User, is_root: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// The key that ssh would offer first of those with its usual names; if there is none, the one that a later step makes.
+fn usual_key(home: &Utf8Path) -> Utf8PathBuf {
+    let dir = home.join(".ssh");
+    let names = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
+    let keys = names.map(|name| dir.join(name));
+    keys.into_iter().find(|key| key.exists()).unwrap_or_else(|| dir.join("id_ed25519"))
+}
+
 /// The entry of fstab.
 pub(super) fn entry(asked: &Setup, home: &Utf8Path, steps: &mut Steps<'_>) -> Result<(), Failure> {
     let Some(place) = asked.job.mount_point.as_ref().filter(|_| asked.job.via == Some(Via::Fstab)) else {
@@ -83,7 +91,7 @@ pub(super) fn entry(asked: &Setup, home: &Utf8Path, steps: &mut Steps<'_>) -> Re
     };
     let Some(remote) = asked.job.remote() else { return Ok(()) };
     let mut options = asked.job.ssh();
-    options.identity.get_or_insert_with(|| home.join(".ssh/id_ed25519"));
+    options.identity.get_or_insert_with(|| usual_key(home));
     let mounter = Mounter::default();
     let rendered = mounter.sshfs().and_then(|sshfs| {
         let entry = FstabEntry::for_sshfs(&remote, place, &options, sshfs, Spelling::Type)?;

@@ -97,6 +97,11 @@ fn root_sets_up_for_an_ordinary_user_with_an_entry_of_fstab() {
         "{dry}"
     );
     assert_eq!(fs::read(ETC_FSTAB).unwrap(), before);
+    // A key that is there already is as good as a new one.
+    person.sh("mkdir -p .ssh && ssh-keygen -q -t rsa -b 2048 -N '' -f .ssh/id_rsa").with(0);
+    let dry = root(&lab, &[&words[..], &["--dry-run"]].concat()).with(0);
+    assert!(dry.contains(&format!("IdentityFile={}/.ssh/id_rsa,", person.home)), "{dry}");
+    person.sh("rm .ssh/id_rsa .ssh/id_rsa.pub").with(0);
 
     root(&lab, &words).with(1);
     authorise(&lab, &person);
