@@ -84,9 +84,9 @@ pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
         generic.remote.ssh_compression = Some(false);
     }
     let action = read_action(&m).map_err(|e| match e {
-        Bad::Count(e, first) => {
-            let tip = match first {
-                Some(word) if !Path::new(&word).exists() => hint::on_action(&word),
+        Bad::Count(e, places) => {
+            let tip = match places.first() {
+                Some(word) if !Path::new(word).exists() => hint::on_words(&places),
                 Some(_) => None,
                 None => Some(
                     "'rdiff-backup --help' lists the actions, and 'rdiff-backup ACTION --help' explains one"
@@ -123,8 +123,8 @@ fn of_other_actions(m: &ArgMatches, action: &Action) -> Vec<String> {
 }
 
 enum Bad {
-    /// What is wrong, and the first location.
-    Count(String, Option<OsString>),
+    /// What is wrong, and the locations.
+    Count(String, Vec<OsString>),
     Value(String),
 }
 
@@ -205,14 +205,14 @@ fn read_action(m: &ArgMatches) -> Result<Action, Bad> {
 fn exactly<const N: usize>(action: &str, places: Vec<OsString>) -> Result<[OsString; N], Bad> {
     places.try_into().map_err(|places: Vec<OsString>| {
         let message = format!("Action {action} requires {N} location(s) instead of {places:?}.");
-        Bad::Count(message, places.into_iter().next())
+        Bad::Count(message, places)
     })
 }
 
 fn at_least_one(action: &str, places: Vec<OsString>) -> Result<Vec<OsString>, Bad> {
     if places.is_empty() {
         let message = format!("Action {action} requires at least 1 location(s) instead of [].");
-        return Err(Bad::Count(message, None));
+        return Err(Bad::Count(message, places));
     }
     Ok(places)
 }

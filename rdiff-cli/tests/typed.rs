@@ -42,8 +42,14 @@ fn home() -> tempfile::TempDir {
 }
 
 /// What is typed, how that ends, and what the user reads.
-const SLIPS: [(&str, i32, &str); 52] = [
+const SLIPS: [(&str, i32, &str); 58] = [
     ("bakcup s r", 2, "did you mean 'rdiff-backup backup'?"),
+    ("remove increment --older-than 1Y r", 2, "did you mean 'rdiff-backup remove increments'?"),
+    ("list file r", 2, "did you mean 'rdiff-backup list files'?"),
+    ("job rnu web", 2, "did you mean 'rdiff-backup job run'?"),
+    ("job r", 1, "did you mean 'rdiff-backup job'?"),
+    ("jobs run web", 2, "did you mean 'rdiff-backup job'?"),
+    ("setpu root@web:/srv", 1, "did you mean 'rdiff-backup setup'?"),
     ("backp s", 1, "did you mean 'rdiff-backup backup'?"),
     ("verfy r", 1, "did you mean 'rdiff-backup verify'?"),
     ("increments r", 1, "did you mean 'rdiff-backup list increments'?"),

@@ -126,18 +126,31 @@ fn on_dash(option: &str, words: &[OsString]) -> Option<String> {
     }
 }
 
-/// The task of an action was left out.
+/// The task of an action was misspelt, or left out.
 fn on_task(word: &str, words: &[OsString]) -> Option<String> {
     let main = command();
     let action =
         words.iter().find_map(|word| main.find_subcommand(word).filter(|action| action.has_subcommands()))?;
     let name = action.get_name();
     let tasks: Vec<&str> = action.get_subcommands().map(Command::get_name).collect();
-    if tasks.iter().any(|task| word.len() > 2 && is_near(word, task)) {
-        return None;
+    // There are few: one slip is no doubt, even in a short name.
+    let is_slip = |task: &&&str| word.len() > 2 && distance(word, task) <= 1 + task.len() / 4;
+    if let Some(task) = tasks.iter().filter(is_slip).min_by_key(|task| distance(word, task)) {
+        return Some(format!("did you mean 'rdiff-backup {name} {task}'?"));
     }
     let forms: Vec<String> = tasks.iter().map(|task| format!("rdiff-backup {name} {task}")).collect();
     Some(format!("it is one of: {}", forms.join(", ")))
+}
+
+/// What to say of words that are no locations, of which the first is no file.
+pub(crate) fn on_words(words: &[OsString]) -> Option<String> {
+    let main = command();
+    let has_tasks = |word: &OsString| main.find_subcommand(word).is_some_and(Command::has_subcommands);
+    match words {
+        [action, task, ..] if has_tasks(action) => on_task(&task.to_string_lossy(), words),
+        [first, ..] => on_action(first),
+        [] => None,
+    }
 }
 
 /// What to say of a word that is no file, if it looks like an action: `did you mean 'rdiff-backup list increments'?`
@@ -166,7 +179,8 @@ pub(crate) fn on_action(word: &OsStr) -> Option<String> {
 
 /// Could the one be a slip for the other?
 fn is_near(word: &str, name: &str) -> bool {
-    distance(word, name) <= name.len() / 4 + usize::from(name.len() > 3)
+    let is_plural = word.strip_suffix('s') == Some(name);
+    is_plural || distance(word, name) <= name.len() / 4 + usize::from(name.len() > 3)
 }
 
 /// How many letters were left out, added, changed or swapped with their neighbours.
@@ -204,6 +218,7 @@ mod tests {
             ("remove-increments", "remove increments"),
             ("lst", "list"),
             ("stauts", "status"),
+            ("jobs", "job"),
         ] {
             let said = on_action(word.as_ref());
             assert_eq!(said, Some(format!("did you mean 'rdiff-backup {meant}'?")), "{word}");

@@ -6,6 +6,7 @@ use super::target::Target;
 use super::would::Would;
 use super::{Context, Failure, OrFail, Outcome, Step, ahead, explain};
 use crate::action::Backup;
+use crate::args::hint;
 use crate::exit::Exit;
 use crate::json::lines;
 use crate::progress::{Job, Terminal};
@@ -49,6 +50,10 @@ struct Ready {
 
 impl Ready {
     fn make(args: &Backup, cx: &Context<'_>) -> Result<Self, Failure> {
+        if hint::on_action(&args.source).is_some() {
+            // A misspelt action: of the target nothing needs to be said.
+            locate::directory(&args.source).or_fail(cx, Step::Check)?;
+        }
         let to = cx.backup_target(&args.repository, args.copy.create_full_path)?;
         let mut request = request(args, cx)?;
         // There it was needed to write at all.
