@@ -261,6 +261,15 @@ fn what_a_purge_refuses(lab: &Lab) {
     refused("w/a", "regress");
     fs::remove_file(&marker).unwrap();
     assert_eq!(lab.tree("w"), before);
+    // Who deletes several paths at once has each wait for the others.
+    let lock = fs::File::create(lab.path("w/rdiff-backup-data/lock.yml")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let held = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        drop(lock);
+    });
+    lab.succeeds(&ours("-delete"), "w/a");
+    assert!(held.is_finished() && !lab.path("w/a").exists());
     let help = lab.succeeds(&ours("-delete"), "--help");
     assert!(help.contains("Examples:"), "{help}");
 }

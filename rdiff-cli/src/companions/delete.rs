@@ -5,6 +5,7 @@ use crate::args::VERSION;
 use crate::json::lines::InTree;
 use crate::locate::DATA;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use rdiff_core::error::Error;
 use rdiff_core::monitor::Silent;
 use rdiff_core::path::RepoPathBuf;
 use rdiff_core::purge::{PurgePlan, PurgeReport, SidePlan};
@@ -17,6 +18,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Its command line.
 pub fn command() -> Command {
@@ -64,7 +67,7 @@ fn delete(m: &ArgMatches, voice: &Voice) -> Result<(), Stop> {
     // As names stand in the mirror: there they may be quoted.
     let path = repo.layout().quoting().unquote(inside.as_os_str().as_bytes()).into_owned();
     let path = RepoPathBuf::new(path)?;
-    let writer = if is_dry { None } else { Some(Writer::new(Arc::clone(&repo), false)?) };
+    let writer = if is_dry { None } else { Some(writer(&repo)?) };
     let plan = PurgePlan::new(&repo, path.as_path())?;
     voice.say(&format!("start deleting path `{}` from repository {}", inside.display(), root.display()));
     if is_dry {
@@ -85,6 +88,25 @@ fn delete(m: &ArgMatches, voice: &Voice) -> Result<(), Stop> {
     voice.result(&Deleted { path: path.as_path().into(), report });
     voice.say("done");
     Ok(())
+}
+
+/// How long another process may have the repository. Programs that delete several paths call us for each, some at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The lock, when it is free.
+fn writer(repo: &Arc<Repository>) -> Result<Writer, Stop> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match Writer::new(Arc::clone(repo), false) {
+            Err(Error::Locked { .. }) if Instant::now() < until => thread::sleep(PATIENCE / 100),
+            Err(Error::Locked { repository, by }) => {
+                let text =
+                    format!("{} is in use by {by}; wait for it to end, and call again", repository.display());
+                return Err(Stop(text));
+            }
+            other => return Ok(other?),
+        }
+    }
 }
 
 /// The result, for programs.
