@@ -264,6 +264,8 @@ fn login(
             "ask the host's owner if its key was changed; only then: ssh-keygen -R {} -f {file}",
             shell_word(&config.known_as())
         )
+    } else if said.contains("Host key verification failed") {
+        format!("{} true   # and compare the fingerprint", config.typed(remote, "ssh"))
     } else if said.contains("Permission denied (") {
         let key = key.map_or_else(|| ward.home.join(".ssh/id_ed25519"), Utf8Path::to_owned);
         config.typed(remote, &format!("ssh-copy-id -i {}.pub", ward.typed(key)))

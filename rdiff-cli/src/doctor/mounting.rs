@@ -239,7 +239,7 @@ fn look(mounted: &Mounted, patient: &Patient, ward: &Ward<'_>, found: &mut Findi
     };
     let is_fit = findings.iter().all(|finding| finding.severity() < Severity::Warning);
     for finding in &findings {
-        tell(finding, found);
+        tell(finding, patient, ward, found);
     }
     if is_fit {
         let how = if mounted.is_ours() {
@@ -251,11 +251,14 @@ fn look(mounted: &Mounted, patient: &Patient, ward: &Ward<'_>, found: &mut Findi
     }
 }
 
-fn tell(finding: &Finding, found: &mut Findings) {
+fn tell(finding: &Finding, patient: &Patient, ward: &Ward<'_>, found: &mut Findings) {
     let text = finding.to_string();
     let (what, way_out) = text.rsplit_once("; ").unwrap_or((&text, "see above"));
     match finding.severity() {
         Severity::Note => found.note(text),
+        Severity::Warning if matches!(finding, Finding::LinkUnreadable(_)) && patient.entry().is_some() => {
+            found.warning(what, patient.setup(ward));
+        }
         Severity::Warning => found.warning(what, way_out),
         Severity::Stop => found.bad(what, way_out),
     }
