@@ -76,7 +76,10 @@ impl Pool {
                 std::thread::Builder::new().name(format!("worker-{i}")).spawn(move || queue.work()).ok()
             })
             .collect();
-        Self { queue, threads }
+        let pool = Self { queue, threads };
+        // With nobody to take them tasks needn't be queued.
+        lock(&pool.queue.state).closed = pool.threads.is_empty();
+        pool
     }
 
     /// How many workers run.
@@ -86,17 +89,12 @@ impl Pool {
 
     /// Queues a task.
     pub fn submit<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
-        let slot = Arc::new(Slot { state: Mutex::new(State::Waiting(Box::new(work))), done: Condvar::new() });
-        if !self.threads.is_empty() {
-            let mut state = lock(&self.queue.state);
-            state.jobs.push_back(slot.clone());
-            let wake = state.wake_one();
-            drop(state);
-            if wake {
-                self.queue.ready.notify_one();
-            }
-        }
-        Task(slot)
+        self.helpers().submit(work)
+    }
+
+    /// What tasks may hold to submit tasks of their own. It does not keep the workers.
+    pub(crate) fn helpers(&self) -> Helpers {
+        Helpers(Arc::clone(&self.queue))
     }
 
     /// Maps a stream with `f`, on all workers, at most `window` items ahead. Results come in input order.
@@ -115,6 +113,27 @@ impl Pool {
             window,
             tasks: VecDeque::new(),
         }
+    }
+}
+
+/// The workers of a pool, for its own tasks: to hold the pool itself they would have to end it, and wait for themselves.
+#[derive(Clone)]
+pub(crate) struct Helpers(Arc<Queue>);
+
+impl Helpers {
+    /// Queues a task. When the pool has ended it is done where it is joined.
+    pub(crate) fn submit<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let slot = Arc::new(Slot { state: Mutex::new(State::Waiting(Box::new(work))), done: Condvar::new() });
+        let mut state = lock(&self.0.state);
+        if !state.closed {
+            state.jobs.push_back(slot.clone());
+            let wake = state.wake_one();
+            drop(state);
+            if wake {
+                self.0.ready.notify_one();
+            }
+        }
+        Task(slot)
     }
 }
 

@@ -174,6 +174,7 @@ fn run(
         ownership,
         caps,
         options: options.clone(),
+        helpers: pool.helpers(),
         stop: stop.clone(),
     });
     let mut planner = Planner::new(source, previous, repo.layout().clone(), options, next_long_name);

@@ -6,6 +6,7 @@ use crate::entry::Entry;
 use crate::error::{Doing, Refusal, Result};
 use crate::monitor::Stop;
 use crate::path::RepoPath;
+use crate::pool::Helpers;
 use crate::repo::disk::{Disk, make_dirs, remove_all};
 use crate::repo::layout::StoredPath;
 use crate::repo::session::Session;
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub(super) ownership: Ownership,
     pub(super) caps: Capabilities,
     pub(super) options: Options,
+    pub(super) helpers: Helpers,
     pub(super) stop: Stop,
 }
 

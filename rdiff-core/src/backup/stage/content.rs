@@ -59,7 +59,6 @@ impl Shared {
             });
         }
         let mut copy = LargeCopy::new(self, new, old.map(|old| &old.entry));
-        tools.new.resize(BUFFER, 0);
         tools.old.resize(BUFFER, 0);
         let sparse = stat.allocated < stat.size;
         loop {
@@ -68,16 +67,17 @@ impl Shared {
                     file.data_after(copy.offset()).map_err(reading)?.unwrap_or((stat.size, stat.size));
                 while copy.offset() < start {
                     let n = (start - copy.offset()).min(BUFFER as u64) as usize;
-                    tools.new[..n].fill(0);
-                    copy.take(&tools.new[..n], &mut tools.old)?;
+                    let zeros = |buf: &mut [u8]| {
+                        buf[..n].fill(0);
+                        Ok(n)
+                    };
+                    copy.take(zeros, &mut tools.old)?;
                 }
                 file.seek(copy.offset()).map_err(reading)?;
             }
-            let n = read_full(file, &mut tools.new).map_err(reading)?;
-            if n == 0 {
+            if copy.take(|buf| read_full(file, buf), &mut tools.old)? == 0 {
                 break;
             }
-            copy.take(&tools.new[..n], &mut tools.old)?;
             if copy.offset() > stat.size {
                 break; // it grows; it will be read again
             }

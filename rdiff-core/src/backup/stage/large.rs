@@ -2,13 +2,14 @@
 
 use super::StageError;
 use super::content::{Content, ReadContent};
+use super::hashing::Hashing;
 use crate::backup::shared::Shared;
 use crate::delta::{AlignedScan, ReadAt};
 use crate::entry::Entry;
 use crate::error::{Doing, ProblemKind, Result};
 use crate::repo::disk::DiskFile;
 use crate::repo::layout::StoredPath;
-use crate::repo::put::{BUFFER, Hasher, write_with_holes};
+use crate::repo::put::{BUFFER, write_with_holes};
 use std::fs::File;
 use std::io;
 
@@ -17,7 +18,7 @@ use std::io;
 pub(super) struct LargeCopy<'a> {
     shared: &'a Shared,
     new: &'a Entry,
-    hasher: Hasher,
+    hashing: Hashing,
     mirror: Option<(File, AlignedScan)>,
     old_len: u64,
     out: Option<(Box<dyn DiskFile>, Option<StoredPath>)>,
@@ -36,8 +37,8 @@ impl<'a> LargeCopy<'a> {
         let mirror =
             old.and_then(|old| shared.disk.root().open_file_sized(shared.mirror(old).as_bytes()).ok());
         let mirror = mirror.map(|(file, _)| (file, AlignedScan::new(old_len)));
-        let hasher = Hasher::default();
-        Self { shared, new, hasher, mirror, old_len, out: None, offset: 0, end: 0, shares: false }
+        let hashing = Hashing::new(shared.helpers.clone());
+        Self { shared, new, hashing, mirror, old_len, out: None, offset: 0, end: 0, shares: false }
     }
 
     /// How many bytes have come.
@@ -45,10 +46,19 @@ impl<'a> LargeCopy<'a> {
         self.offset
     }
 
-    /// Takes the next bytes. `old_buf` is memory of at least their length.
-    pub(super) fn take(&mut self, bytes: &[u8], old_buf: &mut [u8]) -> Result<(), StageError> {
+    /// Takes the next bytes, which `fill` reads, and says how many there were. `old_buf` is memory of the size of a buffer.
+    pub(super) fn take(
+        &mut self,
+        fill: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+        old_buf: &mut [u8],
+    ) -> Result<usize, StageError> {
+        let (piece, length) =
+            self.hashing.piece(fill).map_err(|e| StageError::Source(ProblemKind::List, e))?;
+        let bytes = &piece[..length];
+        if bytes.is_empty() {
+            return Ok(0);
+        }
         self.shared.stop.check().map_err(|e| StageError::Source(ProblemKind::Update, e))?;
-        self.hasher.update(bytes);
         let mut old: &[u8] = &[];
         if let Some((mirror, scan)) = &mut self.mirror {
             let n = read_at_full(mirror, &mut old_buf[..bytes.len()], self.offset);
@@ -64,8 +74,8 @@ impl<'a> LargeCopy<'a> {
         } else if self.out.is_some() && !self.shares {
             self.write(bytes, &[])?;
         }
-        self.offset += bytes.len() as u64;
-        Ok(())
+        self.offset += length as u64;
+        Ok(length)
     }
 
     /// Writes bytes, over the old ones where the file holds them.
@@ -127,7 +137,7 @@ impl<'a> LargeCopy<'a> {
                 Content::Written { file, place, scan: self.mirror.map(|(_, scan)| scan) }
             }
         };
-        Ok(ReadContent { content, digest: self.hasher.finish(), size: self.offset })
+        Ok(ReadContent { content, digest: self.hashing.finish(), size: self.offset })
     }
 }
 

@@ -5,6 +5,7 @@
 //! `increment` and `sink` write what was there before.
 
 mod content;
+mod hashing;
 mod increment;
 mod large;
 mod sink;
