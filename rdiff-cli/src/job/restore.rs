@@ -31,7 +31,7 @@ pub(super) fn restore(asked: &Restore, store: &Store, cx: &Context<'_>) -> Outco
     let part = part(asked, cx)?;
     let place = cx.open(&local(&job.repository.as_std_path().join(&part)))?;
     let session = cx.session(&place.repo, &asked.at)?;
-    let mut exit = warn_of_other_time(asked, session, &place, cx)?;
+    let mut exit = other_time(asked, session, &place, cx)?;
     let target = to(asked, &job, &part, cx)?;
     let generic = match &target {
         Location::Remote(remote) if is_host_of(&job, remote) => generic(&job, cx.generic),
@@ -74,24 +74,11 @@ fn shown(part: &Path) -> String {
     if part.as_os_str().is_empty() { "all".to_owned() } else { format!("'{}'", part.display()) }
 }
 
-/// A time before the first session gives the oldest: that must be said.
-fn warn_of_other_time(asked: &Restore, session: SessionTime, place: &Opened, cx: &Context<'_>) -> Outcome {
-    let mut exit = Exit::OK;
-    if let TimeSpec::At(time) = cx.time(&asked.at)?
-        && time < session.0
-    {
-        cx.ui.warning(&format!(
-            "'{}' is {}, before the first session; what is restored is the oldest there is, of {}",
-            asked.at,
-            at(time),
-            at(session.0)
-        ));
-        exit |= Exit::WARNING;
-    }
-    if place.is_interrupted {
-        exit |= Exit::WARNING;
-    }
-    Ok(exit)
+/// A time before the first session gives the oldest, and an interrupted repository its last good session: both were said
+/// when the session was looked for.
+fn other_time(asked: &Restore, session: SessionTime, place: &Opened, cx: &Context<'_>) -> Outcome {
+    let is_before = matches!(cx.time(&asked.at)?, TimeSpec::At(time) if time < session.0);
+    Ok(if is_before || place.is_interrupted { Exit::WARNING } else { Exit::OK })
 }
 
 /// Where to restore to.

@@ -62,7 +62,12 @@ fn a_restore_to_this_machine_of_an_old_time() {
     person.line(&format!("job add web root@remotehost:{} --repo backups/web", lab.path("src"))).with(0);
     person.line("job run web").with(0);
     let text = person.line("job restore web --at 10D --to old").with(2);
-    assert!(text.contains("before the first session") && text.contains("the oldest there is"), "{text}");
+    assert_eq!(
+        text.matches("WARNING: no session is as old as 10D; the oldest is taken").count(),
+        1,
+        "{text}"
+    );
+    assert_eq!(text.matches("WARNING").count(), 1, "{text}");
     assert_eq!(person.read("old/hello"), "hello\n");
 
     // A file goes into a directory that is there, and not in its place.
