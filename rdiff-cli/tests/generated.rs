@@ -148,9 +148,11 @@ fn the_help_of_every_action_teaches() {
     for command in leaves(&main) {
         let name = shown_name(command);
         let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        if !after.contains("Examples:\n  rdiff-backup ") {
+        if after.matches("Examples:\n  rdiff-backup ").count() != 1 {
             lacking.push(format!("{name}: examples"));
         }
+        let examples = after.lines().filter(|line| line.starts_with("  rdiff-backup "));
+        lacking.extend(examples.filter(|line| !is_read(line)).map(|line| format!("{name}: {line}")));
         if command.get_about().is_none() {
             lacking.push(format!("{name}: what it does"));
         }
@@ -159,6 +161,13 @@ fn the_help_of_every_action_teaches() {
         lacking.extend(silent.map(|a| format!("{name}: what {} is", a.get_id())));
     }
     assert!(lacking.is_empty(), "help lacks {lacking:#?}; see src/args/help.rs");
+}
+
+/// Is an example a command line of the program, as far as that is called?
+fn is_read(example: &str) -> bool {
+    let words = shlex::split(example.split(" || ").next().unwrap()).unwrap();
+    let read = args::parse(words.into_iter().skip(1).map(Into::into).collect());
+    read.map_or_else(|e| e.exit_code() == 0, |_| true)
 }
 
 /// What is linked in stands in the list, with its licence, and no licence asks more than to be named.

@@ -31,9 +31,7 @@ fn examples_of(action: &str) -> Option<&'static str> {
         "complete" => "  rdiff-backup complete -- rdiff-backup list inc",
         "job list" => "  rdiff-backup job list",
         "job remove" => "  rdiff-backup job remove home",
-        "job run" => "  rdiff-backup job run home",
         "job status" => "  rdiff-backup job status",
-        "job schedule" => "  rdiff-backup job schedule home",
         "info" => "  rdiff-backup info",
         "server" => {
             "  rdiff-backup backup root@web::/srv /backup/web    # instead: run it where the repository is"
@@ -86,7 +84,8 @@ pub(crate) fn of_older() -> String {
 
 /// What holds for all actions.
 pub(super) const GENERAL: &str = "\
-Places are local directories, or [USER@]HOST::PATH for a source on another host.
+Places are local directories, or [USER@]HOST::PATH for a source on another host; with a slash
+before '::' a place is local, as in ./a::b.
 REPOSITORY/PATH is a part of a repository, also one that isn't there any more. Options of all
 actions stand before the action, its own behind it. They can be abbreviated; @FILE stands for
 the lines of FILE, each an argument. The older command line (rdiff-backup -h) works as well.
