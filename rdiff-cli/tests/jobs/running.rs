@@ -3,11 +3,12 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rdiff_mount::fstab::FstabEntry;
+use rdiff_mount::Mounter;
+use rdiff_mount::fstab::{FstabEntry, Spelling};
 use rustix::process::Signal;
 
 use crate::lab::{Lab, RealEntry, run, within};
-use crate::person::Person;
+use crate::person::{Person, program, root};
 
 /// A user with a job `web`, added with these options.
 fn with_job(lab: &Lab, options: &str) -> Person {
@@ -53,6 +54,30 @@ fn by_each_way_a_run_from_cron_backs_up_and_says_so_in_one_line() {
         assert!(text.starts_with("web  ") && text.trim_end().ends_with("ok"), "{via}: {text}");
         assert!(lab.mounts().is_empty(), "{via}: {:?}", lab.mounts());
     }
+}
+
+/// systemd binds a directory over itself for a service that may write there: that is not the mount.
+#[test]
+fn a_mount_point_that_is_bound_over_itself_is_mounted_on() {
+    const BIND: &str = r#"mount --bind "$1" "$1" && shift && exec "$@""#;
+    let lab = Lab::new();
+    let (remote, place, jobs, repo) =
+        (lab.remote("src"), lab.dir("point"), lab.path("jobs"), lab.path("vault"));
+    let mounter = Mounter::default();
+    let entry =
+        FstabEntry::for_sshfs(&remote, &place, &lab.options(), mounter.sshfs().unwrap(), Spelling::Type);
+    let _entry = RealEntry::add(&entry.unwrap());
+    let (job, source) = (["job", "--jobs-dir", jobs.as_str()], remote.to_string());
+    let add =
+        ["add", "web", &source, "--via", "fstab", "--mount-point", place.as_str(), "--repo", repo.as_str()];
+    root(&lab, &[&job[..], &add].concat()).with(0);
+    let program = program(&lab);
+    let bound =
+        ["--mount", "--propagation", "private", "sh", "-c", BIND, "sh", place.as_str(), program.as_str()];
+    let done = run("unshare", &[&bound[..], &job, &["run", "web"]].concat());
+    let text = done.stdout_text();
+    assert!(done.is_success() && text.starts_with("web: 8 files, "), "{text}{}", done.stderr_text());
+    assert_eq!(fs::read(repo.join("hello")).unwrap(), b"hello\n");
 }
 
 #[test]
