@@ -177,7 +177,14 @@ fn run(
         helpers: pool.helpers(),
         stop: stop.clone(),
     });
-    let mut planner = Planner::new(source, previous, repo.layout().clone(), options, next_long_name);
+    let mut planner = Planner::new(
+        source,
+        Some(Arc::clone(repo)),
+        previous,
+        repo.layout().clone(),
+        options,
+        next_long_name,
+    );
     let shared_planner = RefCell::new(&mut planner);
     let mut recorder = Recorder::new(Arc::clone(&shared), Arc::clone(&pool), request, kept, monitor)?;
     let planned = merge_join(old, found.map(Ok))

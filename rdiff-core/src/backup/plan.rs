@@ -3,9 +3,11 @@
 use super::doubt::source_gone;
 use super::shared::Options;
 use crate::entry::{ChangeMark, Entry, File, Kind, LongName, OwnerNames, Precise};
-use crate::error::{Problem, ProblemKind, Result};
+use crate::error::{Doing, IoContext, Problem, ProblemKind, Result};
+use crate::format::names::TimedName;
 use crate::merge::{AtPath, Pair};
 use crate::path::{RepoPath, RepoPathBuf};
+use crate::repo::Repository;
 use crate::repo::layout::{Layout, TooLong};
 use crate::repo::metadata::Recorded;
 use crate::time::SessionTime;
@@ -81,6 +83,8 @@ struct Group {
 /// Decides path by path. Holds the groups of hard links with names still to come.
 pub(super) struct Planner {
     source: Arc<dyn Source>,
+    /// Nothing where a preview is of a repository that isn't there yet.
+    repo: Option<Arc<Repository>>,
     previous: Option<SessionTime>,
     layout: Layout,
     options: Options,
@@ -93,12 +97,13 @@ pub(super) struct Planner {
 impl Planner {
     pub(super) fn new(
         source: Arc<dyn Source>,
+        repo: Option<Arc<Repository>>,
         previous: Option<SessionTime>,
         layout: Layout,
         options: Options,
         next_long_name: u64,
     ) -> Self {
-        Self { source, previous, layout, options, groups: HashMap::new(), held: None, next_long_name }
+        Self { source, repo, previous, layout, options, groups: HashMap::new(), held: None, next_long_name }
     }
 
     /// The next number for `long_filename_data`.
@@ -112,6 +117,14 @@ impl Planner {
             Pair::Right(found) => (None, Some(found)),
             Pair::Both(old, found) => (Some(Box::new(old)), Some(found)),
         };
+        if let Some(path) = self.takes_a_place(old.as_deref(), found.as_ref())? {
+            let why = "its name is that of an increment of another path, where its own would have to stand; what is in \
+                       it stays as it was, until it has another name or that increment is removed";
+            let problem =
+                Problem { kind: ProblemKind::Update, path: path.clone(), source: io::Error::other(why) };
+            self.held = Some(path.clone());
+            return Ok(Some(Planned { path, old, action: Action::Hold(Some(problem)) }));
+        }
         let action = match (found, &old) {
             (Some(Found { path, what: What::Unknown(source) }), _) => {
                 if means_source_gone(&source) || path.is_root() {
@@ -123,6 +136,10 @@ impl Planner {
             }
             (None, Some(old)) if self.is_held(old.path()) => Action::Hold(None),
             (None, _) => Action::Remove,
+            (Some(found), old) if self.is_held(found.path.as_path()) => match old {
+                Some(_) => Action::Hold(None),
+                None => return Ok(None),
+            },
             (Some(Found { path, what: What::Here(stat) }), old) => {
                 let new = entry_of(
                     path,
@@ -140,6 +157,28 @@ impl Planner {
             _ => return Ok(None),
         };
         Ok(Some(Planned { path, old, action }))
+    }
+
+    /// A directory whose increments would have to stand where an increment of another path is, or may be written in this
+    /// session: its name ends in the time of a session and a kind. Whoever may write to the source could stop all
+    /// backups by that.
+    fn takes_a_place(&self, old: Option<&Recorded>, found: Option<&Found>) -> Result<Option<RepoPathBuf>> {
+        let (path, is_dir) = match (found, old) {
+            (Some(found), _) => (found.path(), matches!(found.what, What::Here(stat) if stat.is_dir())),
+            (None, Some(old)) => (old.path(), old.entry.is_dir()),
+            (None, None) => return Ok(None),
+        };
+        let named = path.name().filter(|_| is_dir).and_then(TimedName::parse);
+        let (Some(named), Some(repo), Some(previous)) = (named, &self.repo, self.previous) else {
+            return Ok(None);
+        };
+        if self.is_held(path) {
+            return Ok(None);
+        }
+        let place = self.layout.increments_in(path);
+        let stands = repo.root().find(place.as_bytes()).while_doing(Doing::Stat, repo.path_of(&place))?;
+        let is_taken = named.time == previous || stands.is_some_and(|stat| !stat.is_dir());
+        Ok(is_taken.then(|| path.to_owned()))
     }
 
     fn is_held(&self, path: RepoPath<'_>) -> bool {

@@ -109,7 +109,7 @@ pub fn preview(
             Layout::new(quoting, times, crate::tree::LONGEST_NAME)
         }
     };
-    let mut planner = Planner::new(Arc::clone(&source), base.previous, layout, options, 1);
+    let mut planner = Planner::new(Arc::clone(&source), base.repo.clone(), base.previous, layout, options, 1);
     let planner = RefCell::new(&mut planner);
     let planned = merge_join(old, found.map(Ok))
         .filter_map(|pair| pair.and_then(|pair| planner.borrow_mut().plan(pair)).transpose());

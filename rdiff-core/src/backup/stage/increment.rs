@@ -8,6 +8,7 @@ use crate::delta::{DeltaError, write_identity};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, FormatError, Result};
 use crate::format::names::IncrementKind;
+use crate::repo::disk::DiskFile;
 use crate::repo::layout::StoredPath;
 use crate::repo::metadata::Recorded;
 use crate::repo::put::{BUFFER, make_special, read_full};
@@ -32,8 +33,7 @@ impl Shared {
         match old {
             Some(old) => self.keep_old(old, Some((new, content, digest)), tools).map(Some),
             None => {
-                let place = self.increment_place(new, IncrementKind::Missing, false);
-                self.retry_over(&place, || self.disk.create(&place))?;
+                self.create_increment(&self.increment_place(new, IncrementKind::Missing, false))?;
                 Ok(Some(0))
             }
         }
@@ -72,6 +72,9 @@ impl Shared {
             }
             special => {
                 let place = self.increment_place(entry, IncrementKind::Snapshot, false);
+                if self.is_dir(&place)? {
+                    return Ok(0); // as in `create_increment`: its record says all
+                }
                 self.retry_over(&place, || make_special(&*self.disk, &place, special))?;
                 self.session.io(
                     Doing::SetAttributes,
@@ -90,14 +93,54 @@ impl Shared {
             Kind::File(_) => (IncrementKind::Snapshot, self.options.compresses(entry.path.as_path())),
             _ => (IncrementKind::Snapshot, false),
         };
+        for gzipped in [gzipped, !gzipped] {
+            let place = self.increment_place(entry, kind, gzipped);
+            if !self.is_dir(&place)? {
+                return self.session.io(Doing::Remove, &place, self.disk.unlink(&place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Is there a directory? Only one whose name ends like that of an increment can stand where one is to be: it holds
+    /// the increments of what is in it, and so the only old states of that.
+    fn is_dir(&self, place: &StoredPath) -> Result<bool> {
+        let found = self.session.io(Doing::Stat, place, self.disk.root().find(place.as_bytes()))?;
+        Ok(found.is_some_and(|stat| stat.is_dir()))
+    }
+
+    /// Makes an increment file. Nothing if a directory of increments stands there: what has no content needs none, for
+    /// its record says all.
+    fn create_increment(&self, place: &StoredPath) -> Result<Option<Box<dyn DiskFile>>> {
+        match self.disk.create(place) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_dir(place)? => Ok(None),
+            Err(_) => self.retry_over(place, || self.disk.create(place)).map(Some),
+            Ok(file) => Ok(Some(file)),
+        }
+    }
+
+    /// The same for a content, packed or not as is wanted, or the other way where that place is taken.
+    fn create_content(
+        &self,
+        entry: &Entry,
+        kind: IncrementKind,
+        gzipped: bool,
+    ) -> Result<(Sink, StoredPath)> {
         let place = self.increment_place(entry, kind, gzipped);
-        self.session.io(Doing::Remove, &place, self.disk.unlink(&place))
+        if let Some(file) = self.create_increment(&place)? {
+            return Ok((Sink::new(file, gzipped, entry.size()), place));
+        }
+        let other = self.increment_place(entry, kind, !gzipped);
+        let taken = || io::Error::from(io::ErrorKind::AlreadyExists);
+        let file = self.create_increment(&other)?.ok_or_else(taken);
+        let file = self.session.io(Doing::Create, &other, file)?;
+        Ok((Sink::new(file, !gzipped, entry.size()), other))
     }
 
     /// Writes the empty increment that says: this was a directory.
     pub(in crate::backup) fn write_dir_increment(&self, entry: &Entry) -> Result<u64> {
         let place = self.increment_place(entry, IncrementKind::Dir, false);
-        let mut file = self.retry_over(&place, || self.disk.create(&place))?;
+        let Some(mut file) = self.create_increment(&place)? else { return Ok(0) };
         let mut applied = self.for_increment(entry);
         applied.mode = applied.mode.map(|m| m & 0o777);
         self.session.io(Doing::SetAttributes, &place, file.set_attributes(&applied))?;
@@ -119,9 +162,7 @@ impl Shared {
     }
 
     fn write_snapshot(&self, entry: &Entry, gzipped: bool, tools: &mut Tools) -> Result<u64> {
-        let place = self.increment_place(entry, IncrementKind::Snapshot, gzipped);
-        let file = self.retry_over(&place, || self.disk.create(&place))?;
-        let mut sink = Sink::new(file, gzipped, entry.size());
+        let (mut sink, place) = self.create_content(entry, IncrementKind::Snapshot, gzipped)?;
         if let Some((old, _)) = self.old_content(entry)? {
             let mut old = self.stop.over(old);
             tools.old.resize(BUFFER, 0);
@@ -145,9 +186,7 @@ impl Shared {
         gzipped: bool,
         tools: &mut Tools,
     ) -> Result<u64> {
-        let place = self.increment_place(entry, IncrementKind::Diff, gzipped);
-        let file = self.retry_over(&place, || self.disk.create(&place))?;
-        let mut sink = Sink::new(file, gzipped, entry.size());
+        let (mut sink, place) = self.create_content(entry, IncrementKind::Diff, gzipped)?;
         let encoded = if same || matches!(content, Content::SameAsMirror) {
             write_identity(entry.size(), &mut sink)
         } else {
