@@ -152,15 +152,17 @@ impl Remover<'_> {
         Ok(())
     }
 
+    fn go_on(&self) -> Result<()> {
+        if self.monitor.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
     fn directories(&self, dir: &StoredPath) -> Result<Vec<Box<[u8]>>> {
         Ok(self.list(dir)?.into_iter().filter(|(_, is_dir)| *is_dir).map(|(name, _)| name).collect())
     }
 
     /// Removes the old increments in one directory, oldest first, and returns its directories.
     fn files_of(&mut self, dir: &StoredPath) -> Result<Vec<Box<[u8]>>> {
-        if self.monitor.cancelled() {
-            return Err(Error::Cancelled);
-        }
+        self.go_on()?;
         let (mut dirs, mut old) = (Vec::new(), Vec::new());
         for (name, is_dir) in self.list(dir)? {
             if is_dir {
@@ -174,6 +176,7 @@ impl Remover<'_> {
         }
         old.sort_unstable();
         for (_, place) in old {
+            self.go_on()?;
             self.unlink(&place)?;
         }
         Ok(dirs)
@@ -186,6 +189,7 @@ impl Remover<'_> {
         // Attributes and statistics before the records that they belong to.
         files.sort_by_key(|f| (f.time, f.base == b"mirror_metadata", f.kind == IncrementKind::Snapshot));
         for file in files {
+            self.go_on()?;
             self.unlink(&file.place)?;
         }
         Ok(())

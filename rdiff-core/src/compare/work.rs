@@ -8,8 +8,9 @@ use crate::error::{Error, Problem, ProblemKind, Result};
 use crate::monitor::Stop;
 use crate::path::RepoPathBuf;
 use crate::repo::Repository;
-use crate::repo::increments::{Chain, FileContent, MOST_WAYS};
+use crate::repo::increments::{Chain, MOST_WAYS};
 use crate::repo::put::{BUFFER, hash, read_full};
+use crate::repo::rebuild::FileContent;
 use crate::time::SessionTime;
 use crate::tree::means_source_gone;
 use crate::tree::source::Source;
@@ -158,7 +159,7 @@ impl Worker {
         for _ in 0..MOST_WAYS {
             ways = self.repo.ways_to(entry, self.at).ok().filter(|now| *now != ways)?;
             for chain in &ways {
-                let open = || self.repo.open_chain(entry, chain, self.at).ok();
+                let open = || self.repo.open_chain_until(&self.stop, entry, chain, self.at).ok();
                 let found =
                     open().and_then(|content| hash(&mut self.stop.over(content), &mut buffers.ours).ok());
                 if found.is_some_and(|(found, _)| Some(found) == digest) {
@@ -178,7 +179,9 @@ impl Worker {
         buffers: &mut Buffers,
     ) -> io::Result<FileContent> {
         let mirror = self.repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
-        let open = |chain: &Chain| self.repo.open_chain(entry, chain, self.at).map_err(in_repository);
+        let open = |chain: &Chain| {
+            self.repo.open_chain_until(&self.stop, entry, chain, self.at).map_err(in_repository)
+        };
         let candidates = chain.candidates(&mirror, self.recorded.interrupted);
         if let (Some(digest), [_, other]) = (digest, &candidates[..]) {
             let is_right = |content: io::Result<FileContent>, buf: &mut [u8]| {

@@ -7,6 +7,7 @@ use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::repo::disk::ignore_absent;
 use crate::repo::layout::StoredPath;
 use crate::tree::attrs::{Applied, Ownership};
+use crate::tree::is_absent;
 use std::sync::Arc;
 
 /// So many rebuilt states wait at most before they take their places,
@@ -47,6 +48,7 @@ impl<'u> Batch<'u> {
     pub(super) fn apply(&mut self) -> Result<()> {
         self.undo.barrier()?;
         for (touched, fix) in std::mem::take(&mut self.fixes) {
+            self.undo.go_on()?;
             self.undo.apply(&touched, &fix)?;
         }
         self.bytes = 0;
@@ -76,7 +78,16 @@ impl Undo {
             }
             Fix::Link(first) => {
                 let between = self.staged();
-                self.io(Doing::Link, first, self.disk.link(first, &between))?;
+                match self.disk.link(first, &between) {
+                    Err(e) if is_absent(&e) => {
+                        self.give_up(
+                            touched,
+                            format!("{}, another name of it, is lost", self.repo.path_of(first).display()),
+                        );
+                        return Ok(());
+                    }
+                    linked => self.io(Doing::Link, first, linked)?,
+                }
                 self.io(Doing::Rename, to, self.in_opened(to, || self.disk.rename(&between, to)))?;
                 self.io(Doing::Remove, &between, ignore_absent(self.disk.unlink(&between)))
             }

@@ -9,6 +9,9 @@
 //! 3. each touched path is compared with its record, and where it differs the old state is rebuilt beside it;
 //! 4. barrier; then the old states take their places, in batches; directories get their attributes back; barrier;
 //! 5. the increments of the good session go; barrier; the marker of the failed session goes last.
+//!
+//! A path whose increment is damaged keeps what the failed session has brought, and that is said: all others, and the
+//! backups to come, don't depend on it. The increment is kept beside.
 
 mod batch;
 mod finder;
@@ -27,7 +30,7 @@ use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool};
 use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use crate::repo::gz::SideFile;
-use crate::repo::layout::{DATA, STAGING, StoredPath};
+use crate::repo::layout::{DAMAGED, DATA, STAGING, StoredPath};
 use crate::repo::lock::Writer;
 use crate::repo::metadata::Detail;
 use crate::repo::put::BUFFER;
@@ -38,6 +41,7 @@ use crate::tree::attrs::{Names, Ownership};
 use batch::{Batch, Fix};
 use finder::{Finder, Touched};
 use increments::FailedIncrements;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,7 +74,8 @@ pub struct RegressReport {
 /// ```
 ///
 /// # Errors
-/// [`Error::Rebuild`] where an old state can't be rebuilt; [`Error::Io`], [`Error::Corrupt`].
+/// [`Error::Io`], [`Error::Corrupt`], [`Error::Cancelled`]; the next regress goes on. A path whose old state can't be
+/// rebuilt is told to the monitor as a warning.
 pub fn regress(writer: &Writer, monitor: &dyn Monitor) -> Result<Option<RegressReport>> {
     match writer.repo().state()? {
         MirrorState::Interrupted { .. } => undo_failed(writer, monitor).map(Some),
@@ -138,8 +143,10 @@ fn undo_until(stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<Reg
         next_staged: AtomicU64::new(0),
         stop: stop.clone(),
         wrong: Mutex::default(),
+        lost: Mutex::default(),
     };
     let undo = Arc::new(undo);
+    undo.claim(&files)?;
     undo.clear_staging()?;
     undo.complete_metadata(&files, &pool)?;
     undo.drop_files_of_failed()?;
@@ -160,11 +167,29 @@ struct Undo {
     stop: Stop,
     /// Files that are what they were before the failed session, and that was not what had been backed up.
     wrong: Mutex<Vec<RepoPathBuf>>,
+    /// Files that can't be put back.
+    lost: Mutex<Vec<Lost>>,
+}
+
+/// A file whose old state can't be rebuilt.
+struct Lost {
+    path: RepoPathBuf,
+    /// Where it is in the mirror.
+    place: StoredPath,
+    /// Why.
+    why: String,
+    /// What the failed session had kept of it.
+    increments: Vec<StoredPath>,
 }
 
 impl Undo {
     fn io<T>(&self, doing: Doing, place: &StoredPath, result: std::io::Result<T>) -> Result<T> {
         result.while_doing(doing, self.repo.path_of(place))
+    }
+
+    /// Asked wherever a step takes its time: what was done is done again, or need not be.
+    fn go_on(&self) -> Result<()> {
+        if self.stop.is_set() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     fn barrier(&self) -> Result<()> {
@@ -173,6 +198,19 @@ impl Undo {
 
     fn staged(&self) -> StoredPath {
         StoredPath::staged(self.next_staged.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts our number into the marker of the failed session: the original takes no lock, and would begin to undo that
+    /// session too if it saw nobody alive.
+    fn claim(&self, files: &[DataFile]) -> Result<()> {
+        for marker in markers(files).into_iter().filter(|marker| marker.time == self.failed) {
+            match self.io(Doing::Write, &marker.place, write_marker(&*self.disk, &marker.place, false)) {
+                // On a full disk it must go on.
+                Err(e) if !e.is_no_room() => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Step 0: what an earlier run left in staging is of no use.
@@ -198,6 +236,7 @@ impl Undo {
             let mut snapshot =
                 SideFile::new(Arc::clone(&self.disk), Arc::clone(pool), plain, Some(gzipped.clone()));
             for record in records {
+                self.go_on()?;
                 let record = record?;
                 snapshot.text().extend_from_slice(&record.raw);
                 snapshot.flow(record.entry.path.as_path())?;
@@ -214,6 +253,7 @@ impl Undo {
             let mut entries = IndexWriter::default();
             IndexWriter::head(None, snapshot.text());
             for entry in self.repo.index_at(files, self.good, RepoPath::ROOT)? {
+                self.go_on()?;
                 let (path, precise) = entry?;
                 entries.entry(path.as_path(), Some(&precise), snapshot.text());
                 snapshot.flow(path.as_path())?;
@@ -258,8 +298,10 @@ impl Undo {
         let mut finder = Finder::new(self, increments.long.clone());
         let records = crate::pool::ahead(records, 256, 4);
         let finder_cell = std::cell::RefCell::new(&mut finder);
-        let found = merge_join(records, increments)
-            .filter_map(|pair| pair.and_then(|pair| finder_cell.borrow_mut().look_at(pair)).transpose());
+        let found = merge_join(records, increments).filter_map(|pair| {
+            let looked = self.go_on().and(pair).and_then(|pair| finder_cell.borrow_mut().look_at(pair));
+            looked.transpose()
+        });
         let chunks = Chunks::new(found, 32, 4 << 20, |touched: &Touched| 4096 + touched.entry.size());
         let undo = Arc::clone(self);
         let results = pool.map_ordered(
@@ -273,9 +315,10 @@ impl Undo {
         );
         let mut batch = Batch::new(self, monitor);
         let mut later = Vec::new();
+        let mut buf = vec![0; BUFFER];
         for (chunk, error) in results {
             for (fix, touched) in chunk {
-                match fix {
+                match self.not_of_lost(fix, &touched, &mut buf) {
                     // Others may make room. The first of a group comes before its other names.
                     Err(e) if e.is_no_room() => later.push(touched),
                     Ok(Fix::Link(_)) if !later.is_empty() => later.push(touched),
@@ -291,9 +334,9 @@ impl Undo {
         }
         finder.leave_all()?;
         batch.apply()?;
-        let mut buf = vec![0; BUFFER];
         for touched in later {
-            let fix = self.rebuild(&touched, &mut buf)?;
+            let fix = self.rebuild(&touched, &mut buf);
+            let fix = self.not_of_lost(fix, &touched, &mut buf)?;
             batch.add(touched, fix)?;
             batch.apply()?;
         }
@@ -304,18 +347,75 @@ impl Undo {
             );
             monitor.event(&Event::Warning(&text));
         }
+        let lost = self.tell_of_lost(monitor);
         let restored = batch.restored + finder.restored;
         let Finder { dirs, increments, .. } = finder;
         let ownership = Ownership::new(Arc::clone(&self.names));
         for entry in &dirs {
+            self.go_on()?;
             self.set_attributes(entry, &ownership)?;
         }
         self.barrier()?;
         // From the end: a directory's own increment stays until those in it are gone.
         for place in increments.iter().rev() {
-            self.io(Doing::Remove, place, ignore_absent(self.disk.unlink(place)))?;
+            self.go_on()?;
+            if lost.contains(place) {
+                self.keep_damaged(place)?;
+            } else {
+                self.io(Doing::Remove, place, ignore_absent(self.disk.unlink(place)))?;
+            }
         }
         Ok(restored)
+    }
+
+    /// The first name of a file may be lost, and what another name needs may not be: it becomes a file of its own.
+    fn not_of_lost(&self, fix: Result<Fix>, touched: &Touched, buf: &mut [u8]) -> Result<Fix> {
+        let is_lost = |first: &StoredPath| {
+            let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.iter().any(|lost| lost.place == *first)
+        };
+        match fix {
+            Ok(Fix::Link(first)) if is_lost(&first) => self.rebuild_alone(touched, buf),
+            fix => fix,
+        }
+    }
+
+    /// Says what can't be put back, and returns the increments that are to blame.
+    fn tell_of_lost(&self, monitor: &dyn Monitor) -> HashSet<StoredPath> {
+        let mut increments = HashSet::new();
+        for lost in std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let kept = if lost.increments.is_empty() {
+                ""
+            } else {
+                "; its increment is kept in rdiff-backup-data/damaged"
+            };
+            let text = format!(
+                "{} can't be put back: {}. It stays as the session that is undone has left it, and its older versions that \
+                 need what it was are lost; `rdiff-backup verify --all` names them{kept}",
+                lost.path, lost.why
+            );
+            monitor.event(&Event::Warning(&text));
+            increments.extend(lost.increments);
+        }
+        increments
+    }
+
+    /// Puts a damaged increment aside: somebody may get more out of it than we do.
+    fn keep_damaged(&self, place: &StoredPath) -> Result<()> {
+        let dir = StoredPath::fixed(DAMAGED);
+        self.io(Doing::Create, &dir, make_dirs(&*self.disk, &dir))?;
+        for n in 0u32.. {
+            let to = if n == 0 {
+                place.name().to_vec()
+            } else {
+                [place.name(), format!(".{n}").as_bytes()].concat()
+            };
+            let to = dir.listed(&to);
+            if self.io(Doing::Stat, &to, self.repo.root().find(to.as_bytes()))?.is_none() {
+                return self.io(Doing::Rename, place, ignore_absent(self.disk.rename(place, &to)));
+            }
+        }
+        Ok(())
     }
 
     /// Step 5: with the last marker the repository is clean.

@@ -1,10 +1,10 @@
 //! Step 3: the old state of a path, rebuilt beside the mirror.
 
-use super::Undo;
 use super::batch::Fix;
 use super::finder::Touched;
+use super::{Lost, Undo};
 use crate::entry::{Digest, Entry, Kind};
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Error, Result, chain};
 use crate::format::names::IncrementKind;
 use crate::repo::increments::{Base, Chain};
 use crate::repo::layout::StoredPath;
@@ -12,6 +12,7 @@ use crate::repo::put::{CopyError, copy_sparse, hash, make_special};
 use crate::tree::FileKind;
 use crate::tree::attrs::{Applied, Ownership};
 use crate::tree::caps::Capabilities;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 impl Undo {
@@ -37,7 +38,11 @@ impl Undo {
         let ownership = Ownership::new(Arc::clone(&self.names));
         match &entry.kind {
             Kind::Dir => Ok(Fix::Nothing),
-            Kind::File(_) => self.rebuild_file(touched, &ownership, buf),
+            Kind::File(_) => match &touched.link_to {
+                // They may be one file now, and not be any more when the first has been put back.
+                Some(first) => Ok(Fix::Link(first.clone())),
+                None => self.rebuild_alone(touched, buf),
+            },
             kind => {
                 let same =
                     touched.stat.is_some_and(|s| s.is_a(kind)) && self.same_target(kind, &touched.place);
@@ -60,12 +65,10 @@ impl Undo {
         }
     }
 
-    fn rebuild_file(&self, touched: &Touched, ownership: &Ownership, buf: &mut [u8]) -> Result<Fix> {
+    /// The same of a file, whatever other names it has.
+    pub(super) fn rebuild_alone(&self, touched: &Touched, buf: &mut [u8]) -> Result<Fix> {
         let entry = &touched.entry;
-        if let Some(first) = &touched.link_to {
-            // They may be one file now, and not be any more when the first has been put back.
-            return Ok(Fix::Link(first.clone()));
-        }
+        let ownership = &Ownership::new(Arc::clone(&self.names));
         let stat = touched.stat.filter(|s| s.kind == FileKind::Regular);
         if let Some(stat) = stat.filter(|s| s.size == entry.size()) {
             let same = match touched.digest {
@@ -86,7 +89,22 @@ impl Undo {
                 );
             }
         }
-        self.put_content(touched, &self.way_back(touched)?, ownership, buf)
+        let put = self.way_back(touched).and_then(|chain| self.put_content(touched, &chain, ownership, buf));
+        match put {
+            Err(e @ Error::Rebuild { .. }) if !self.stop.is_set() => {
+                self.give_up(touched, why(&e));
+                Ok(Fix::Nothing)
+            }
+            put => put,
+        }
+    }
+
+    /// What can't be rebuilt must not keep all else from being put back.
+    pub(super) fn give_up(&self, touched: &Touched, why: String) {
+        let increments = touched.increments.iter().map(|i| i.place.clone()).collect();
+        let (path, place) = (touched.entry.path.clone(), touched.place.clone());
+        let lost = Lost { path, place, why, increments };
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(lost);
     }
 
     /// Rebuilds a file in staging.
@@ -98,17 +116,22 @@ impl Undo {
         buf: &mut [u8],
     ) -> Result<Fix> {
         let entry = &touched.entry;
-        let mut content = self.stop.over(self.repo.open_chain(entry, chain, self.good)?);
+        let mut content = self.stop.over(self.repo.open_chain_until(&self.stop, entry, chain, self.good)?);
         let staged = self.staged();
         let mut file = self.io(Doing::Create, &staged, self.disk.create(&staged))?;
         let wrong =
             |why: String| Error::Rebuild { path: entry.path.clone(), at: self.good, source: why.into() };
+        let base = || chain.files().next().map_or_else(PathBuf::new, |place| self.repo.path_of(place));
         let copied = copy_sparse(&mut content, &mut *file, entry.size(), buf).map_err(|e| match e {
             CopyError::Write(source) => {
                 // On a full disk what is written of it is in the way of others.
                 self.disk.unlink(&staged).ok();
                 Error::Io { doing: Doing::Write, path: self.repo.path_of(&staged), source }
             }
+            CopyError::Read(source) if source.raw_os_error().is_some() => {
+                Error::Io { doing: Doing::Read, path: base(), source }
+            }
+            CopyError::Read(e) if chain.deltas.is_empty() => wrong(format!("{}: {e}", base().display())),
             CopyError::Read(e) => wrong(e.to_string()),
             CopyError::TooLong => wrong("there is more of it than its record says".to_owned()),
         })?;
@@ -154,4 +177,9 @@ impl Undo {
         let found = hash(&mut self.stop.over(file), buf);
         self.io(Doing::Read, place, found).map(|(digest, _)| digest)
     }
+}
+
+/// Why something can't be rebuilt, without what.
+fn why(e: &Error) -> String {
+    std::error::Error::source(e).map_or_else(|| chain(e), chain)
 }

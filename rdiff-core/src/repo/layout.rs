@@ -34,6 +34,8 @@ pub const INCREMENTS: &str = "rdiff-backup-data/increments";
 pub const LONG_NAMES: &str = "rdiff-backup-data/long_filename_data";
 /// Our own: new files before they take their place.
 pub const STAGING: &str = "rdiff-backup-data/staging";
+/// Increments that a regress could not read, kept for who can.
+pub const DAMAGED: &str = "rdiff-backup-data/damaged";
 
 /// A place below the root of a repository, or of a restore target: bytes, components joined by `/`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -244,6 +244,11 @@ fn pid_of(repo: &Repository, marker: &DataFile) -> Result<Option<u32>> {
     Ok(text.lines().find_map(|l| l.strip_prefix("pid")?.trim().parse().ok()))
 }
 
+/// Who wrote a marker, in words.
+pub(super) fn writer_of(repo: &Repository, marker: &DataFile) -> Result<String> {
+    Ok(pid_of(repo, marker)?.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}")))
+}
+
 fn is_alive(pid: u32) -> bool {
     let state = stat_of(pid).and_then(|mut words| words.next());
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);

@@ -11,6 +11,7 @@ pub mod lock;
 pub mod metadata;
 pub mod pieces;
 pub mod put;
+pub mod rebuild;
 pub mod session;
 mod write_behind;
 

@@ -37,7 +37,7 @@
 
 use super::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use super::layout::{DATA, INCREMENTS, STAGING, StoredPath};
-use super::lock::Writer;
+use super::lock::{Writer, writer_of};
 use super::{DataFile, Repository, markers};
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::names::IncrementKind;
@@ -103,9 +103,33 @@ impl Session {
         self.io(Doing::Sync, &place, self.disk.sync(&StoredPath::fixed(INCREMENTS)))
     }
 
+    /// Nobody but us may have begun a session meanwhile: the original takes no lock, and asks for markers only. It is
+    /// told by ours from now on; so who began first goes on.
     fn write_marker(&self) -> Result<()> {
+        self.alone(false)?;
         let place = self.repo.layout().data("current_mirror", self.time, IncrementKind::Data, false);
-        self.io(Doing::Create, &place, write_marker(&*self.disk, &place, self.previous.is_none()))
+        self.io(Doing::Create, &place, write_marker(&*self.disk, &place, self.previous.is_none()))?;
+        let alone = self.alone(true);
+        if alone.is_err() && self.previous.is_some() {
+            self.io(Doing::Remove, &place, self.disk.unlink(&place))?;
+            let data = StoredPath::fixed(DATA);
+            self.io(Doing::Sync, &data, self.disk.sync(&data))?;
+        }
+        alone
+    }
+
+    /// An error if there is a marker of another session than the one before and, once `begun`, ours.
+    fn alone(&self, begun: bool) -> Result<()> {
+        let files = self.repo.data_files()?;
+        let is_known =
+            |marker: &&&DataFile| Some(marker.time) == self.previous || (begun && marker.time == self.time);
+        match markers(&files).iter().find(|marker| !is_known(marker)) {
+            None => Ok(()),
+            Some(marker) => Err(Error::Locked {
+                repository: self.repo.path().to_path_buf(),
+                by: writer_of(&self.repo, marker)?,
+            }),
+        }
     }
 
     /// Turns a failure into an error and remembers it: a session that failed once can't be made good.
@@ -172,8 +196,9 @@ impl Session {
         if !replaced.is_empty() {
             self.io(Doing::Sync, &data, self.disk.sync(&data))?;
         }
+        self.alone(true)?;
         for marker in markers(&self.repo.data_files()?) {
-            if marker.time != self.time {
+            if Some(marker.time) == self.previous {
                 self.io(Doing::Remove, &marker.place, ignore_absent(self.disk.unlink(&marker.place)))?;
             }
         }

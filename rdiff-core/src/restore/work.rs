@@ -171,7 +171,7 @@ impl Worker {
         tools: &mut Tools,
     ) -> Result<Option<Problem>> {
         let entry = &job.entry;
-        let mut content = match self.repo.open_chain(entry, chain, self.at) {
+        let mut content = match self.repo.open_chain_until(&self.stop, entry, chain, self.at) {
             Ok(content) => self.stop.over(content),
             Err(e) => return Ok(Some(problem(ProblemKind::List, entry, crate::error::chain(&e)))),
         };

@@ -62,7 +62,41 @@ pub fn verify(
     request: &VerifyRequest,
     monitor: &dyn Monitor,
 ) -> Result<VerifyReport> {
-    Stop::watched(monitor, |stop| verify_until(stop, repo, request, monitor))
+    let mut report = VerifyReport::default();
+    verify_into(repo, request, monitor, &mut report).map(|()| report)
+}
+
+/// The same, for who wants to know what was found also when the job ends early, by an error or because it was stopped.
+///
+/// ```
+/// # use rdiff_core::monitor::{Event, Monitor};
+/// # use rdiff_core::error::Error;
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// use rdiff_core::verify::{VerifyReport, VerifyRequest, verify_into};
+///
+/// struct Impatient;
+/// impl Monitor for Impatient {
+///     fn event(&self, _: &Event<'_>) {}
+///     fn cancelled(&self) -> bool {
+///         true
+///     }
+/// }
+/// let mut report = VerifyReport::default();
+/// let ended = verify_into(&repo, &VerifyRequest::default(), &Impatient, &mut report);
+/// assert!(matches!(ended, Err(Error::Cancelled)) && report.is_good()); // as far as it came
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`verify`]; [`Error::Cancelled`].
+pub fn verify_into(
+    repo: &Arc<Repository>,
+    request: &VerifyRequest,
+    monitor: &dyn Monitor,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    Stop::watched(monitor, |stop| verify_until(stop, repo, request, monitor, report))
 }
 
 fn verify_until(
@@ -70,7 +104,8 @@ fn verify_until(
     repo: &Arc<Repository>,
     request: &VerifyRequest,
     monitor: &dyn Monitor,
-) -> Result<VerifyReport> {
+    report: &mut VerifyReport,
+) -> Result<()> {
     let interrupted = repo.failed_after()?;
     let sessions = repo.sessions()?;
     if sessions.is_empty() {
@@ -91,13 +126,12 @@ fn verify_until(
         }),
         pool: Arc::new(Pool::new(workers)),
         monitor,
-        report: VerifyReport::default(),
+        report,
     };
     match request.at {
-        Some(at) => run.one(repo.session_at(at)?, &request.subtree)?,
-        None => run.all(&sessions, &request.subtree, request.batch.max(1))?,
+        Some(at) => run.one(repo.session_at(at)?, &request.subtree),
+        None => run.all(&sessions, &request.subtree, request.batch.max(1)),
     }
-    Ok(run.report)
 }
 
 struct Run<'a> {
@@ -105,7 +139,7 @@ struct Run<'a> {
     worker: Arc<Worker>,
     pool: Arc<Pool>,
     monitor: &'a dyn Monitor,
-    report: VerifyReport,
+    report: &'a mut VerifyReport,
 }
 
 impl Run<'_> {
@@ -114,8 +148,9 @@ impl Run<'_> {
         let records = self.repo.metadata_at(at, subtree.as_path(), Detail::Records)?;
         let mut increments = Increments::new(self.repo);
         let mut groups = Groups::default();
+        let worker = Arc::clone(&self.worker);
         let jobs = ahead(records, 256, 4).filter_map(|recorded| {
-            let entry = match recorded {
+            let entry = match worker.go_on().and(recorded) {
                 Ok(recorded) => recorded.entry,
                 Err(e) => return Some(Err(e)),
             };
@@ -159,7 +194,9 @@ impl Run<'_> {
             groups: SpanGroups::default(),
         };
         let lifelines = std::iter::from_fn(|| timeline.borrow_mut().next());
-        let jobs = lifelines.filter_map(|lifeline| planner.plan(&lifeline).transpose());
+        let worker = Arc::clone(&self.worker);
+        let jobs = lifelines
+            .filter_map(|lifeline| worker.go_on().and_then(|()| planner.plan(&lifeline)).transpose());
         self.work(jobs)?;
         for damaged in Timeline::damaged(&timeline.borrow()) {
             if Some(damaged.session) != border {
@@ -179,12 +216,10 @@ impl Run<'_> {
                 (jobs.into_iter().map(|job| worker.run(&job, &mut buf)).collect::<Vec<_>>(), error)
             });
         for (tallies, error) in results {
-            if self.worker.stop.is_set() {
-                return Err(Error::Cancelled);
-            }
-            for tally in tallies {
+            for tally in tallies.into_iter().flatten() {
                 self.report.take(tally, self.monitor);
             }
+            self.worker.go_on()?;
             if let Some(e) = error {
                 return Err(e);
             }

@@ -6,14 +6,15 @@ use super::plan::{How, Job, Version};
 use super::report::{Bad, Why};
 use crate::delta;
 use crate::entry::Digest;
-use crate::error::chain as in_words;
+use crate::error::{Error, Result, chain as in_words};
 use crate::format::names::IncrementKind;
 use crate::monitor::Stop;
 use crate::path::RepoPathBuf;
 use crate::repo::Repository;
-use crate::repo::increments::{Chain, Increment, MOST_WAYS, read_out};
+use crate::repo::increments::{Chain, Increment, MOST_WAYS};
 use crate::repo::layout::StoredPath;
 use crate::repo::put::{digest_of, hash};
+use crate::repo::rebuild::read_out;
 use crate::time::SessionTime;
 use std::io::Read;
 use std::sync::Arc;
@@ -43,8 +44,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Checks all versions of a path.
-    pub(super) fn run(&self, job: &Job, buf: &mut [u8]) -> Tally {
+    /// Asked between paths of which there is nothing to read.
+    pub(super) fn go_on(&self) -> Result<()> {
+        if self.stop.is_set() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// Checks all versions of a path. Nothing if the job is to stop: what couldn't be read because of that isn't bad.
+    pub(super) fn run(&self, job: &Job, buf: &mut [u8]) -> Option<Tally> {
         let path = job.versions.first().map(|v| v.entry.path.clone()).unwrap_or_default();
         let mut tally = Tally { path, files: 0, bytes: 0, no_digest: 0, bad: Vec::new() };
         match &job.how {
@@ -52,7 +58,7 @@ impl Worker {
             How::Stepwise(chain, increments) => self.stepwise(&job.versions, chain, increments, &mut tally),
             How::Composed(chains) => self.composed(&job.versions, chains, buf, &mut tally),
         }
-        tally
+        (!self.stop.is_set()).then_some(tally)
     }
 
     fn composed(
@@ -100,7 +106,7 @@ impl Worker {
             let Some(chain) = ways.get(next).cloned() else { break };
             next += 1;
             let files: Vec<StoredPath> = chain.files().cloned().collect();
-            let content = match self.repo.open_chain_strictly(entry, &chain, version.session) {
+            let content = match self.repo.open_chain_strictly(&self.stop, entry, &chain, version.session) {
                 Err(e) => Err(in_words(&e)),
                 Ok(content) => take(Box::new(content)).map_err(|e| match &files[..] {
                     [only] => format!("{}: {e}", self.repo.path_of(only).display()),
@@ -168,7 +174,7 @@ impl Worker {
         now.content = match (increment.kind, &now.content) {
             (IncrementKind::Diff, Ok(basis)) => open().and_then(|mut delta| {
                 let mut out = Vec::with_capacity(basis.len());
-                delta::apply(basis, basis.len() as u64, &mut delta, limit, &mut out)
+                delta::apply(basis, basis.len() as u64, self.stop.over(&mut delta), limit, &mut out)
                     .map_err(|e| format!("{}: {}", shown(), in_words(&e)))?;
                 read_out(&mut delta).map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(out)
@@ -176,7 +182,11 @@ impl Worker {
             (IncrementKind::Diff, Err(why)) => Err(why.clone()),
             (IncrementKind::Snapshot, _) => open().and_then(|content| {
                 let mut bytes = Vec::new();
-                content.take(limit + 1).read_to_end(&mut bytes).map_err(|e| format!("{}: {e}", shown()))?;
+                self.stop
+                    .over(content)
+                    .take(limit + 1)
+                    .read_to_end(&mut bytes)
+                    .map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(bytes)
             }),
             _ => Err(format!("{} says that it was no file, metadata say that it was", shown())),
