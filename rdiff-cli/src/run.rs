@@ -182,10 +182,12 @@ impl Context<'_> {
         if matches!(
             action,
             Action::Backup(_)
+                | Action::Compare(_)
                 | Action::Job(_)
                 | Action::Regress(_)
                 | Action::RemoveIncrements(_)
                 | Action::Restore(_)
+                | Action::Verify(_)
         ) {
             self.ui.stop.listen();
         }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: a job that writes is asked to stop.
+//! SIGINT and SIGTERM: a job that writes, or takes long, is asked to stop.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;

@@ -56,9 +56,12 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
             RestoreReport::default()
         }
         Ok(done) => done,
-        Err(e) => match to.trouble() {
-            Some(trouble) => return Err(cx.refuse(Step::Run, &trouble)),
-            None => return Err(e).or_fail(cx, Step::Run),
+        Err(e) => match (to.trouble(), cx.ui.stop.signal()) {
+            (Some(trouble), _) => return Err(cx.refuse(Step::Run, &trouble)),
+            (None, Some(signal)) if matches!(e, Error::Cancelled) => {
+                return Err(cx.refuse(Step::Run, &stopped(signal, target, &to.shown)));
+            }
+            (None, _) => return Err(e).or_fail(cx, Step::Run),
         },
     };
     if done.problems > 0 {
@@ -70,6 +73,20 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
         (counts, n) => cx.ui.warning(&format!("{counts}, {n} could not be restored")),
     }
     Ok(exit)
+}
+
+/// Says what a signal has left of a restore.
+fn stopped(signal: &str, target: &Path, shown: &Path) -> String {
+    let there = std::fs::read_dir(target).is_ok_and(|mut names| names.next().is_some());
+    if there {
+        let target = shown.display();
+        format!(
+            "stopped by {signal}; what was restored so far stands in {target}, and the same command goes on from there, \
+             with --force before its action"
+        )
+    } else {
+        format!("stopped by {signal}; nothing was restored, and the same command can be run again")
+    }
 }
 
 /// Says what the restore would do.

@@ -6,7 +6,8 @@ use crate::exit::Exit;
 use crate::json::lines::InTree;
 use crate::progress::{Job, Terminal};
 use crate::ui::Api;
-use rdiff_core::verify::{Bad, VerifyReport, VerifyRequest, Why, verify as run};
+use rdiff_core::error::Error;
+use rdiff_core::verify::{Bad, VerifyReport, VerifyRequest, Why, verify_into};
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,15 +16,14 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
     let at = args.at.as_deref().map(|time| cx.session(&place.repo, time)).transpose()?;
     let request = VerifyRequest { subtree: place.path.clone(), ..VerifyRequest::new(at) };
     let terminal = Terminal::new(cx.ui, Job::Other);
-    let mut done = cx
-        .counting(
-            |stop| match at {
-                Some(at) => ahead::of_session(&place.repo, at, place.path.as_path(), stop),
-                None => ahead::of_all_sessions(&place.repo, place.path.as_path(), request.batch, stop),
-            },
-            || run(&place.repo, &request, &terminal),
-        )
-        .or_fail(cx, Step::Run)?;
+    let mut done = VerifyReport::default();
+    let ended = cx.counting(
+        |stop| match at {
+            Some(at) => ahead::of_session(&place.repo, at, place.path.as_path(), stop),
+            None => ahead::of_all_sessions(&place.repo, place.path.as_path(), request.batch, stop),
+        },
+        || verify_into(&place.repo, &request, &terminal, &mut done),
+    );
     done.bad.sort_by(|a, b| (a.session, &a.path).cmp(&(b.session, &b.path)));
     for bad in &done.bad {
         if let Some(json) = cx.json() {
@@ -35,6 +35,12 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
             Api::V201 => cx.ui.error(&text),
         }
     }
+    if let Err(Error::Cancelled) = ended {
+        let bad = if done.bad_files == 0 { "none".to_owned() } else { done.bad_files.to_string() };
+        cx.ui
+            .note(&format!("{} files were verified so far, {bad} of them potentially corrupted", done.files));
+    }
+    ended.or_fail(cx, Step::Run)?;
     cx.result(&json!({
         "session": at.map(|t| t.0),
         "sessions": done.sessions,
