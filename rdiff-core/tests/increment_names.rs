@@ -120,27 +120,28 @@ fn a_directory_with_the_name_of_an_increment_to_be_waits_for_the_next_session() 
     place.restores(3, &[]);
 }
 
-/// It was there before anything had an increment of its name.
+/// It was there before anything had an increment of its name, and nothing in it had changed yet.
 #[test]
-fn a_directory_whose_place_was_taken_by_an_increment_stays_as_it_was() {
+fn the_place_of_a_directory_in_the_mirror_is_never_taken() {
     let place = Place::new();
-    let dir = [format!("file.{}.diff.gz", TIMES[1].1)];
-    fs::create_dir(place.at("source").join(&dir[0])).expect("a directory");
-    place.write(&format!("{}/in", dir[0]), "first");
-    place.write("file", "first");
+    place.write("dir/file", "first");
+    place.write("stays", "first");
+    let dirs = KINDS.map(|kind| format!("dir/file.{}.{kind}", TIMES[1].1));
+    let alone = format!("dir/file.{}.diff.gz", TIMES[1].1);
+    fs::create_dir(place.at("source").join(&alone)).expect("a directory");
+    place.write(&format!("{alone}/in"), "first");
     place.session(0, &[]);
     place.session(1, &[]);
-    place.write("file", "the second");
-    place.session(2, &dir);
-    assert!(place.at("repo/rdiff-backup-data/increments").join(&dir[0]).is_file(), "its place is taken");
-    fs::remove_dir_all(place.at("source").join(&dir[0])).expect("a directory goes");
-    place.session(3, &dir);
-    for n in 0..3 {
+    place.write("dir/file", "the second");
+    place.session(2, std::slice::from_ref(&alone));
+    let increments = place.at("repo/rdiff-backup-data/increments");
+    assert!(increments.join(&dirs[4]).is_file() && !increments.join(&alone).exists(), "the other name of it");
+    // With all above it.
+    fs::remove_dir_all(place.at("source/dir")).expect("a directory goes");
+    place.session(3, &[]);
+    for n in 0..4 {
         place.restores(n, &[]);
     }
-    ours::restore_all(&place.at("repo"), TIMES[3].0, &place.at("last"));
-    let kept = place.at("last").join(&dir[0]).join("in");
-    assert_eq!(fs::read_to_string(kept).expect("it is kept"), "first");
 }
 
 /// Somebody guesses the time of a session to come, and his directories have a history by then.

@@ -117,7 +117,7 @@ impl Planner {
             Pair::Right(found) => (None, Some(found)),
             Pair::Both(old, found) => (Some(Box::new(old)), Some(found)),
         };
-        if let Some(path) = self.takes_a_place(old.as_deref(), found.as_ref())? {
+        if let Some(path) = self.lacks_a_place(found.as_ref())? {
             let why = "its name is that of an increment of another path, where its own would have to stand; what is in \
                        it stays as it was, until it has another name or that increment is removed";
             let problem =
@@ -162,13 +162,10 @@ impl Planner {
     /// A directory whose increments would have to stand where an increment of another path is, or may be written in this
     /// session: its name ends in the time of a session and a kind. Whoever may write to the source could stop all
     /// backups by that.
-    fn takes_a_place(&self, old: Option<&Recorded>, found: Option<&Found>) -> Result<Option<RepoPathBuf>> {
-        let (path, is_dir) = match (found, old) {
-            (Some(found), _) => (found.path(), matches!(found.what, What::Here(stat) if stat.is_dir())),
-            (None, Some(old)) => (old.path(), old.entry.is_dir()),
-            (None, None) => return Ok(None),
-        };
-        let named = path.name().filter(|_| is_dir).and_then(TimedName::parse);
+    fn lacks_a_place(&self, found: Option<&Found>) -> Result<Option<RepoPathBuf>> {
+        let Some(Found { path, what: What::Here(stat) }) = found else { return Ok(None) };
+        let path = path.as_path();
+        let named = path.name().filter(|_| stat.is_dir()).and_then(TimedName::parse);
         let (Some(named), Some(repo), Some(previous)) = (named, &self.repo, self.previous) else {
             return Ok(None);
         };

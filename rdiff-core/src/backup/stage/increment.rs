@@ -9,7 +9,7 @@ use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, FormatError, Result};
 use crate::format::names::IncrementKind;
 use crate::repo::disk::DiskFile;
-use crate::repo::layout::StoredPath;
+use crate::repo::layout::{INCREMENTS, StoredPath};
 use crate::repo::metadata::Recorded;
 use crate::repo::put::{BUFFER, make_special, read_full};
 use crate::tree::attrs::Applied;
@@ -72,7 +72,7 @@ impl Shared {
             }
             special => {
                 let place = self.increment_place(entry, IncrementKind::Snapshot, false);
-                if self.is_dir(&place)? {
+                if self.is_of_directory(&place) {
                     return Ok(0); // as in `create_increment`: its record says all
                 }
                 self.retry_over(&place, || make_special(&*self.disk, &place, special))?;
@@ -95,25 +95,37 @@ impl Shared {
         };
         for gzipped in [gzipped, !gzipped] {
             let place = self.increment_place(entry, kind, gzipped);
-            if !self.is_dir(&place)? {
+            if !self.is_of_directory(&place) {
                 return self.session.io(Doing::Remove, &place, self.disk.unlink(&place));
             }
         }
         Ok(())
     }
 
-    /// Is there a directory? Only one whose name ends like that of an increment can stand where one is to be: it holds
-    /// the increments of what is in it, and so the only old states of that.
-    fn is_dir(&self, place: &StoredPath) -> Result<bool> {
-        let found = self.session.io(Doing::Stat, place, self.disk.root().find(place.as_bytes()))?;
-        Ok(found.is_some_and(|stat| stat.is_dir()))
+    /// Does the place of an increment belong to a directory? Its name then ends like that of an increment: here are the
+    /// increments of what is in a directory of that name, or will be when something in there changes.
+    fn is_of_directory(&self, place: &StoredPath) -> bool {
+        self.is_dir_in_mirror(place) || self.is_dir(place.as_bytes())
     }
 
-    /// Makes an increment file. Nothing if a directory of increments stands there: what has no content needs none, for
+    /// The same, as far as the mirror tells.
+    fn is_dir_in_mirror(&self, place: &StoredPath) -> bool {
+        let below = place.as_bytes().strip_prefix(INCREMENTS.as_bytes());
+        below.and_then(|path| path.strip_prefix(b"/")).is_some_and(|path| self.is_dir(path))
+    }
+
+    fn is_dir(&self, path: &[u8]) -> bool {
+        self.disk.root().find(path).is_ok_and(|found| found.is_some_and(|stat| stat.is_dir()))
+    }
+
+    /// Makes an increment file. Nothing if the place belongs to a directory: what has no content needs no increment, for
     /// its record says all.
     fn create_increment(&self, place: &StoredPath) -> Result<Option<Box<dyn DiskFile>>> {
+        if self.is_dir_in_mirror(place) {
+            return Ok(None);
+        }
         match self.disk.create(place) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_dir(place)? => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_dir(place.as_bytes()) => Ok(None),
             Err(_) => self.retry_over(place, || self.disk.create(place)).map(Some),
             Ok(file) => Ok(Some(file)),
         }
