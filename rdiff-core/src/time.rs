@@ -50,7 +50,7 @@ impl SessionTime {
     /// and a half hours), which is what rdiff-backup 2.2.2 writes and what [`SessionTime::parse`] reads.
     pub fn format(self, zone: &Zone, separator: TimeSeparator) -> String {
         let offset = zone.offset_at(self.0);
-        let c = Civil::from_seconds(self.0 + offset);
+        let c = Civil::from_seconds(self.0.saturating_add(offset));
         let s = separator.character();
         let mut text = format!(
             "{:04}-{:02}-{:02}T{:02}{s}{:02}{s}{:02}",
@@ -68,7 +68,7 @@ impl SessionTime {
 
     /// Writes it as C's `asctime` does, in local time: `Tue Nov 14 22:13:20 2023`.
     pub fn asctime(self, zone: &Zone) -> String {
-        let c = Civil::from_seconds(self.0 + zone.offset_at(self.0));
+        let c = Civil::from_seconds(self.0.saturating_add(zone.offset_at(self.0)));
         format!(
             "{} {} {:2} {:02}:{:02}:{:02} {}",
             DAYS[c.weekday()],

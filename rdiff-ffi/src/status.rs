@@ -153,6 +153,7 @@ fn refused(refusal: &Refusal) -> (rdiff_status, Option<Vec<u8>>) {
         | TargetNotARepository { path } => (RDIFF_TARGET_EXISTS, host(path)),
         TargetReadOnly { path } => (RDIFF_READ_ONLY, host(path)),
         SourceInRepository { path, .. } => (RDIFF_SOURCE_IN_REPOSITORY, host(path)),
+        TimeNotWritable { .. } => (RDIFF_INVALID_ARGUMENT, None),
         PurgeOfRoot { repository } => (RDIFF_INVALID_ARGUMENT, host(repository)),
         BadPattern { .. } => (RDIFF_INVALID_ARGUMENT, None),
         NothingBefore { repository } | NothingToUndo { repository } => {

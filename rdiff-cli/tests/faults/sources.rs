@@ -96,3 +96,24 @@ fn a_session_of_the_future_can_be_undone() {
     scene.restores(scene.time, "second");
     scene.verifies();
 }
+
+/// Names of files have four digits for the year, and who reads them believes in two centuries: what was written for another
+/// could not be found again, nor the sessions before it.
+#[test]
+fn a_time_that_no_session_can_have_is_refused() {
+    let mut scene = Scene::new();
+    let times = ["4102444800", "1700000000000", "9223372036854775807", "-2177539200", "-9223372036854775808"];
+    let words = ["can't be that of a session", "in seconds since 1970"];
+    for first in [true, false] {
+        for dry in [&["--dry-run"][..], &[]] {
+            for time in times {
+                let time = format!("--current-time={time}");
+                let backup = [dry, &[&time, "backup", "source", "disk/repo"]].concat();
+                scene.ours(&backup).ends(&[1], &words);
+            }
+        }
+        assert_eq!(scene.at("disk/repo").exists(), !first);
+        scene.backup().ends(&[0], &[]);
+        scene.verifies();
+    }
+}

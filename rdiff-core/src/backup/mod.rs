@@ -31,13 +31,14 @@ mod stage;
 mod target;
 
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
+use crate::format::names::TimeStyle;
 use crate::merge::merge_join;
 use crate::monitor::{Event, Monitor, Stop};
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::disk::{Disk, RealDisk};
 use crate::repo::metadata::{Recorded, Stream};
-use crate::repo::session::Session;
-use crate::time::SessionTime;
+use crate::repo::session::{Session, refuse_unwritable};
+use crate::time::{SessionTime, TimeSeparator};
 use crate::tree::attrs::{Names, Ownership};
 use crate::tree::source::{Source, SourceGuard};
 use crate::tree::walk::{Filter, Walk};
@@ -92,6 +93,7 @@ pub fn backup(
     monitor: &dyn Monitor,
 ) -> Result<BackupReport> {
     let started = SystemTime::now();
+    session_time(request, started)?;
     let root = open_target(target, request)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(Arc::clone(&root), request.durable));
     backup_on(source, guard, disk, request, filter, monitor, started)
@@ -138,7 +140,7 @@ fn run(
     let Opened { repo, writer, previous, regressed } = opened;
     let previous = *previous;
     let root = Arc::clone(disk.root());
-    let time = SessionTime(request.time.unwrap_or_else(|| seconds_of(started)));
+    let time = session_time(request, started)?;
     let repo_id = root.find(b"").while_doing(Doing::Stat, root.path())?.map(|s| (s.device, s.inode));
     let caps = probe(&root, request)?;
     if request.never_drop_acls && !(caps.acls && source.traits().acls) {
@@ -233,7 +235,12 @@ fn run(
     })
 }
 
-/// Whole seconds since 1970.
-fn seconds_of(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+/// The time of a session that begins now. One that can't stand in the names of its files is refused before anything is
+/// changed.
+fn session_time(request: &BackupRequest, started: SystemTime) -> Result<SessionTime> {
+    let now = || started.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+    let time = SessionTime(request.time.unwrap_or_else(now));
+    let separator = if request.compatible_times { TimeSeparator::Dash } else { TimeSeparator::Colon };
+    refuse_unwritable(time, &TimeStyle { zone: request.zone.clone(), separator })?;
+    Ok(time)
 }

@@ -9,7 +9,7 @@ use super::plan::{Action, Examine, LinkRole, Planned, Planner};
 use super::shared::Options;
 use super::stage::same_attributes;
 use super::target::{not_a_directory, not_a_repository, refuse_other_quoting};
-use super::{BackupRequest, seconds_of};
+use super::{BackupRequest, session_time};
 use crate::entry::{Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Result};
 use crate::format::names::TimeStyle;
@@ -89,7 +89,8 @@ pub fn preview(
     monitor: &dyn Monitor,
 ) -> Result<Preview> {
     let started = SystemTime::now();
-    let base = Base::find(target, request, started)?;
+    let now = session_time(request, started)?;
+    let base = Base::find(target, request, now)?;
     let traits = source.traits();
     let readers = request.readers(&traits);
     let pool = Arc::new(Pool::new(readers));
@@ -157,7 +158,7 @@ struct Base {
 }
 
 impl Base {
-    fn find(target: &Path, request: &BackupRequest, started: SystemTime) -> Result<Self> {
+    fn find(target: &Path, request: &BackupRequest, now: SessionTime) -> Result<Self> {
         let nothing = Self { repo: None, id: None, previous: None, regressed: None };
         match std::fs::metadata(target) {
             Ok(meta) if meta.is_dir() => {}
@@ -193,7 +194,6 @@ impl Base {
         if let Some(mirror) = previous {
             // What its file system takes can only be found by writing.
             refuse_other_quoting(&repo, request, NameLimits::default())?;
-            let now = SessionTime(request.time.unwrap_or_else(|| seconds_of(started)));
             if now <= mirror {
                 return Err(Error::ClockBehind { repository: repo.path().to_path_buf(), now, mirror });
             }

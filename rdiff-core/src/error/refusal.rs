@@ -1,6 +1,7 @@
 //! Requests that can't be carried out as they stand. Nothing was changed when one is refused.
 
 use crate::path::RepoPathBuf;
+use crate::time::SessionTime;
 use std::path::PathBuf;
 
 /// Why a request is refused. The text says what to change; options are named as the command line has them, and
@@ -75,6 +76,16 @@ pub enum Refusal {
     NothingToUndo {
         /// Which repository.
         repository: PathBuf,
+    },
+    /// The time of a session couldn't be read again from the names of its files: the format has the years 1901 to 2099.
+    /// [`BackupRequest::time`](crate::backup::BackupRequest::time) is in seconds.
+    #[error(
+        "the time {time} can't be that of a session, only years from 1901 to 2099 can; set the clock right, or give \
+         --current-time in seconds since 1970"
+    )]
+    TimeNotWritable {
+        /// The time.
+        time: SessionTime,
     },
     /// An earlier write of this session failed, so it can't become the mirror. Regress undoes it.
     #[error("a write to {} failed, so this session can't be made good; regress undoes it", repository.display())]

@@ -40,7 +40,7 @@ use super::layout::{DATA, INCREMENTS, STAGING, StoredPath};
 use super::lock::{Writer, writer_of};
 use super::{DataFile, Repository, markers};
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
-use crate::format::names::IncrementKind;
+use crate::format::names::{IncrementKind, TimeStyle, TimedName};
 use crate::time::SessionTime;
 use std::io::Write;
 use std::sync::Arc;
@@ -61,13 +61,14 @@ impl Session {
     /// Begins the session of `time` over the mirror of `previous` (steps 2 and what it needs).
     ///
     /// # Errors
-    /// [`Error::ClockBehind`]; [`Error::Io`].
+    /// [`Error::ClockBehind`]; [`Refusal::TimeNotWritable`]; [`Error::Locked`]; [`Error::Io`].
     pub fn begin(
         writer: &Writer,
         repo: Arc<Repository>,
         time: SessionTime,
         previous: Option<SessionTime>,
     ) -> Result<Self> {
+        refuse_unwritable(time, repo.layout().times())?;
         if let Some(mirror) = previous.filter(|p| *p >= time) {
             return Err(Error::ClockBehind { repository: repo.path().to_path_buf(), now: time, mirror });
         }
@@ -204,6 +205,15 @@ impl Session {
         }
         self.io(Doing::Sync, &data, self.disk.sync(&data))?;
         Ok(self.time)
+    }
+}
+
+/// Refuses a time that names of files would not give back. Nobody would find such a session again, or any before it.
+pub(crate) fn refuse_unwritable(time: SessionTime, style: &TimeStyle) -> Result<()> {
+    let written = style.name(b"", time, IncrementKind::Data, false);
+    match TimedName::parse(&written) {
+        Some(read) if read.time == time => Ok(()),
+        _ => Err(Refusal::TimeNotWritable { time }.into()),
     }
 }
 
