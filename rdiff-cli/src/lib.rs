@@ -2,11 +2,12 @@
 //!
 //! [`args`] and [`legacy`] read the two command lines into one [`action::Invocation`]; [`run`] carries it
 //! out, with one function for each action; [`ssh`] knows how
-//! other hosts are reached; [`ui`] has the messages, [`report`] the results for people and
+//! other hosts are reached; [`ui`] has the messages and [`advice`] the ways out, [`report`] the results for people and
 //! scripts, [`json`] those for programs. [`job`], [`doctor`] and [`setup`] make backups that run by themselves of it.
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod advice;
 pub mod args;
 pub mod companions;
 pub mod complete;

@@ -3,13 +3,14 @@
 //! Messages never stop a job: a terminal or a disk that takes no more of them is not its business.
 
 use crate::action::Generic;
+use crate::advice::told;
 use crate::fold::fold;
 use crate::json::Json;
 use crate::json::lines::{Done, Message, Output, Start, Trouble};
 use crate::meter::Meter;
 use crate::stop::Stop;
 use crate::style::Style;
-use rdiff_core::error::{Error, Problem, chain};
+use rdiff_core::error::{Error, Problem};
 use rdiff_core::format::stats::error_log_line;
 use rdiff_core::path::RepoPath;
 use rdiff_core::time::{SessionTime, TimeSeparator, Zone};
@@ -291,14 +292,12 @@ impl Ui {
 
     /// An error with all its causes.
     pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
-        let text = chain(error);
-        let known = error.downcast_ref::<Error>();
-        match (known.and_then(Error::way_out), self.stop.signal()) {
-            (Some(way_out), _) => self.error(&format!("{text}; {way_out}")),
-            (None, Some(signal)) if matches!(known, Some(Error::Cancelled)) => self.error(&format!(
+        let is_stopped = matches!(error.downcast_ref(), Some(Error::Cancelled));
+        match self.stop.signal().filter(|_| is_stopped) {
+            Some(signal) => self.error(&format!(
                 "stopped by {signal}; no earlier session is touched by that, and the same command can be run again"
             )),
-            _ => self.error(&text),
+            None => self.error(&told(error)),
         }
     }
 

@@ -14,7 +14,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | jobs | [`backup`], [`restore`], [`regress`]; [`list`], [`diff`], [`status`], [`read`], [`compare`], [`verify`], [`remove`], [`purge`], [`statistics`] |
+//! | jobs | [`backup`], [`restore`], [`regress`]; [`list`], [`diff`], [`status`], [`read`], [`compare`], [`explain`], [`verify`], [`remove`], [`purge`], [`statistics`] |
 //! | repo | [`repo`]: the files on disk, [`repo::session`] their protocol, [`repo::metadata`] and [`repo::increments`] what was there |
 //! | tree | [`tree`]: live trees. [`tree::source`] what a backup reads from, [`tree::walk`], [`tree::select`] |
 //! | stream | [`merge`], [`nest`], [`pool`], [`delta`] |
@@ -32,6 +32,7 @@
 //! | follow a path, or compare two sessions | [`list::history`], [`diff::changes`] |
 //! | restore | [`restore::restore`] |
 //! | check | [`verify::verify`], [`compare::compare`] |
+//! | know why a path is taken or left out | [`explain::in_source`], [`explain::in_session`] |
 //! | undo a session that failed, or the newest | [`regress::regress`], [`regress::undo_newest`] |
 //! | remove old sessions | [`remove::remove_older_than`] |
 //! | watch a job, or stop it | [`monitor::Monitor`] |
@@ -99,6 +100,7 @@ pub mod delta;
 pub mod diff;
 pub mod entry;
 pub mod error;
+pub mod explain;
 pub mod format;
 pub mod list;
 pub mod merge;

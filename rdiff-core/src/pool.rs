@@ -67,10 +67,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Pool {
-    /// Starts so many workers. None means that every task runs where it is joined.
+    /// The most workers that there can be. A request that asks for more is no reason to take all threads of a machine.
+    pub const MOST: usize = 256;
+
+    /// Starts so many workers, or [`Pool::MOST`]. None means that every task runs where it is joined.
     pub fn new(workers: usize) -> Self {
         let queue = Arc::new(Queue::default());
-        let threads = (0..workers)
+        let threads = (0..workers.min(Self::MOST))
             .map_while(|i| {
                 let queue = Arc::clone(&queue);
                 std::thread::Builder::new().name(format!("worker-{i}")).spawn(move || queue.work()).ok()

@@ -146,7 +146,7 @@ fn a_repository_that_quotes_too_little_for_its_file_system_is_not_continued() {
     };
     let before = times();
     let refused = told(&ours::request(FIRST + 1)).expect_err("a refusal");
-    assert!(refused.contains("differ in case") && refused.contains("--chars-to-quote \"\""), "{refused}");
+    assert!(refused.contains("differ in case") && refused.contains("begin a new one there"), "{refused}");
     assert_eq!(times(), before);
     assert_eq!(told(&BackupRequest { compatible_times: true, ..unquoted(2) }), Ok(()));
 }

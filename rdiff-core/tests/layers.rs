@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "restore",
             "regress",
             "compare",
+            "explain",
             "verify",
             "list",
             "diff",

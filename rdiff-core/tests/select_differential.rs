@@ -310,7 +310,7 @@ fn argument(root: &Path, rule: &Rule) -> OsString {
         Rule::MaxFileSize(size) | Rule::MinFileSize(size) => Some(size.to_string().into_bytes()),
         _ => None,
     };
-    let text = rule.to_string();
+    let text = format!("--{rule}");
     let mut argument = OsString::from(text.split(' ').next().unwrap());
     if let Some(value) = value {
         argument.push("=");
@@ -364,7 +364,7 @@ fn selected(selection: &Selection, root: &Path, directory: &[u8], paths: &mut BT
             has_entry: &|name| is_there(&path, name),
             parent_has_entry: &|name| is_there(directory, name),
         });
-        assert!(!selection.explain(&decision).is_empty());
+        assert_eq!(selection.explain(decision).rule.is_some(), decision.rule.is_some());
         let enter = metadata.is_dir() && decision.verdict != Verdict::Exclude;
         let below = enter && selected(selection, root, &path, paths);
         if decision.verdict == Verdict::Include || below {

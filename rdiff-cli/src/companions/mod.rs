@@ -6,12 +6,12 @@
 pub mod delete;
 pub mod statistics;
 
+use crate::advice::told;
 use crate::exit::Exit;
 use crate::json::lines::{Message, Output, Start};
 use crate::json::{self, Json};
 use crate::ui::Level;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use rdiff_core::error::chain;
 use serde::Serialize;
 use std::error::Error;
 use std::ffi::OsString;
@@ -32,9 +32,7 @@ pub(crate) struct Stop(String);
 
 impl<E: Error + 'static> From<E> for Stop {
     fn from(e: E) -> Self {
-        let known = (&e as &(dyn Error + 'static)).downcast_ref::<rdiff_core::error::Error>();
-        let way_out = known.and_then(rdiff_core::error::Error::way_out);
-        Stop(way_out.map_or_else(|| chain(&e), |way_out| format!("{}; {way_out}", chain(&e))))
+        Stop(told(&e))
     }
 }
 

@@ -5,24 +5,16 @@ use super::selection::Chosen;
 use super::{Context, Failure, OrFail, Outcome, Step};
 use crate::exit::Exit;
 use crate::json::lines::InTree;
-use rdiff_core::list;
-use rdiff_core::path::{RepoPath, RepoPathBuf};
-use rdiff_core::pool::Pool;
-use rdiff_core::restore::stat_of;
+use rdiff_core::explain::{self, Explanation};
+use rdiff_core::path::RepoPathBuf;
 use rdiff_core::time::SessionTime;
-use rdiff_core::tree::Stat;
-use rdiff_core::tree::select::Verdict;
+use rdiff_core::tree::select::{Explained, Verdict};
 use rdiff_core::tree::source::Source;
-use rdiff_core::tree::walk::{Filter, Holds, Walk, Wanted};
 use serde::Serialize;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// What was decided, from the top down; the last is about the path itself, or about a directory with which it is
-/// left out.
-type Decided = Vec<(RepoPathBuf, Verdict, String)>;
+use std::sync::Arc;
 
 /// Explains a path of a live tree whose root is `base`, as typed.
 pub(super) fn in_source(
@@ -33,12 +25,8 @@ pub(super) fn in_source(
     cx: &Context<'_>,
 ) -> Outcome {
     let path = inside(path, base, cx)?;
-    let guide = Guide { path: path.clone(), chosen: filter.clone(), decided: Arc::default() };
-    let decided = Arc::clone(&guide.decided);
-    // What it finds doesn't matter; the guide has seen it.
-    Walk::new(Arc::clone(source), Arc::new(Pool::new(1)), guide).for_each(drop);
-    let decided = std::mem::take(&mut *decided.lock().unwrap_or_else(PoisonError::into_inner));
-    conclude(&path, &decided, cx)
+    let found = explain::in_source(source, &filter.selected(), path.as_path()).or_fail(cx, Step::Run)?;
+    conclude(&path, found, cx)
 }
 
 /// Explains a path of a session.
@@ -51,21 +39,9 @@ pub(super) fn in_session(
     cx: &Context<'_>,
 ) -> Outcome {
     let path = inside(path, target, cx)?;
-    let subtree = place.path.as_path();
-    let mut decided = Decided::new();
-    for entry in list::entries_at(&place.repo, at, subtree).or_fail(cx, Step::Run)? {
-        let entry = entry.or_fail(cx, Step::Run)?;
-        let below = entry.path.as_path().below(subtree).unwrap_or(entry.path.as_path());
-        if below.is_root() || !path.as_path().starts_with(below) {
-            continue;
-        }
-        let (verdict, why) = filter.explain(below, &stat_of(&entry), &|_, _| false);
-        decided.push((below.to_owned(), verdict, why));
-        if verdict == Verdict::Exclude {
-            break;
-        }
-    }
-    conclude(&path, &decided, cx)
+    let (subtree, selected) = (place.path.as_path(), filter.selected());
+    let found = explain::in_session(&place.repo, at, subtree, &selected, path.as_path());
+    conclude(&path, found.or_fail(cx, Step::Run)?, cx)
 }
 
 /// A path as typed, below the root of the tree: with the root's own path before it, or without.
@@ -83,28 +59,9 @@ fn inside(path: &OsStr, base: &Path, cx: &Context<'_>) -> Result<RepoPathBuf, Fa
     })
 }
 
-/// Shows a walk the way to one path, and notes what is decided on it.
-struct Guide {
-    path: RepoPathBuf,
-    chosen: Chosen,
-    decided: Arc<Mutex<Decided>>,
-}
-
-impl Filter for Guide {
-    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
-        if !self.path.as_path().starts_with(path) {
-            return Wanted::No;
-        }
-        let (verdict, why) = self.chosen.explain(path, stat, holds);
-        let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
-        decided.push((path.to_owned(), verdict, why));
-        if verdict == Verdict::Exclude { Wanted::No } else { Wanted::Yes }
-    }
-}
-
 /// The result for programs.
 #[derive(Serialize)]
-struct Explained<'a> {
+struct Shown<'a> {
     #[serde(flatten)]
     path: InTree<'a>,
     verdict: &'static str,
@@ -112,26 +69,30 @@ struct Explained<'a> {
     why: &'a str,
 }
 
-fn conclude(path: &RepoPathBuf, decided: &Decided, cx: &Context<'_>) -> Outcome {
-    let Some((at, verdict, why)) = decided.last() else {
+fn conclude(path: &RepoPathBuf, found: Option<Explanation>, cx: &Context<'_>) -> Outcome {
+    let Some(found) = found else {
         if path.is_root() {
             cx.print("the root of the tree is always taken\n")?;
             return Ok(Exit::OK);
         }
         return Err(cx.refuse(Step::Run, &format!("{path} is not there, so nothing decides about it")));
     };
-    if at != path && *verdict != Verdict::Exclude {
+    let is_about = found.is_about(path.as_path());
+    let Explanation { at, why: Explained { decision, rule } } = found;
+    // A rule came from an option, and is called as that.
+    let why = Explained { decision, rule: rule.map(|rule| format!("--{rule}")) }.to_string();
+    if !is_about {
         return Err(cx.refuse(Step::Run, &format!("{path} is not there; {at} is {why}")));
     }
-    let word = match verdict {
+    let verdict = match decision.verdict {
         Verdict::Include => "included",
         Verdict::Exclude => "excluded",
         Verdict::Scan => "scanned",
     };
-    let result = Explained { path: path.as_path().into(), verdict: word, decided_at: at.to_string(), why };
-    cx.result(&result);
+    let decided_at = at.to_string();
+    cx.result(&Shown { path: path.as_path().into(), verdict, decided_at, why: &why });
     if cx.json().is_none() {
-        let with = if at == path { String::new() } else { format!(" with its directory {at}, which is") };
+        let with = if at == *path { String::new() } else { format!(" with its directory {at}, which is") };
         cx.print(format!("{path} is{with} {why}\n"))?;
     }
     Ok(Exit::OK)

@@ -2,10 +2,11 @@
 
 use super::{Context, Failure, OrFail, Step};
 use crate::action::{Choice, FileType, ListFile};
+use crate::advice::told;
 use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::path::RepoPath;
 use rdiff_core::tree::Stat;
-use rdiff_core::tree::select::{List, Rule, Selected, Selection, Sense, Separator, Verdict};
+use rdiff_core::tree::select::{List, Rule, Selected, Selection, Sense, Separator};
 use rdiff_core::tree::walk::{Everything, Filter, Holds, Wanted};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -21,11 +22,11 @@ pub(super) enum Chosen {
 }
 
 impl Chosen {
-    /// What is to be done with a path, and why.
-    pub(super) fn explain(&self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> (Verdict, String) {
+    /// The same as a selection.
+    pub(super) fn selected(&self) -> Selected {
         match self {
-            Chosen::Some(selected) => selected.explain(path, stat, holds),
-            Chosen::All => Selected::new(Selection::default(), 0).explain(path, stat, holds),
+            Chosen::Some(selected) => selected.clone(),
+            Chosen::All => Selected::new(Selection::default(), 0),
         }
     }
 }
@@ -61,7 +62,7 @@ impl Context<'_> {
             return Ok(Chosen::All);
         }
         let (selection, warnings) = Selection::build(&rules, base.as_os_str().as_bytes()).map_err(|e| {
-            self.ui.fatal(&e.to_string());
+            self.ui.fatal(&told(&e));
             Failure::Silent
         })?;
         for warning in warnings {
@@ -101,7 +102,7 @@ impl Context<'_> {
     }
 
     fn size(&self, size: i64) -> Result<u64, Failure> {
-        u64::try_from(size).map_err(|_| {
+        u64::try_from(size).ok().filter(|&size| size > 0).ok_or_else(|| {
             self.ui.fatal(&format!(
                 "--max-file-size and --min-file-size want bytes, from 1 on, and not '{size}'"
             ));

@@ -1,7 +1,7 @@
 //! When the source is not believed: what it seems to have lost may just not be mounted.
 
 use super::BackupRequest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Loss, Result};
 use crate::merge::AtPath;
 use crate::path::RepoPathBuf;
 use crate::repo::metadata::{Recorded, Stream};
@@ -10,7 +10,7 @@ use crate::tree::walk::{Filter, Found, Walk, What};
 
 /// The error for a source of which something essential can't be read any more.
 pub(super) fn gone(what: String) -> Error {
-    Error::SourceVanished { what, way_out: None }
+    Error::SourceVanished { what, loss: Loss::Source }
 }
 
 /// Says that the source, or what matters of it, can't be read any more.
@@ -30,7 +30,7 @@ pub(super) fn too_many_gone(
     }
     Err(Error::SourceVanished {
         what: format!("{removed} of {had:.0} paths are gone from the source {}", source.name()),
-        way_out: Some("if that is meant, call with --max-deletions 100%".to_owned()),
+        loss: Loss::TooMuch,
     })
 }
 
@@ -55,7 +55,7 @@ pub(super) fn refuse_empty_source<F: Filter>(
                 "the source {} is empty and the backup is not (is something not mounted?)",
                 source.name()
             ),
-            way_out: Some("if it is meant to be empty, call with --allow-empty-source".to_owned()),
+            loss: Loss::Everything,
         });
     }
     Ok((first.into_iter().chain(found), Box::new(first_old.into_iter().chain(old))))

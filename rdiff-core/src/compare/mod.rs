@@ -103,10 +103,11 @@ fn compare_until(
     let chunks = Chunks::new(jobs, 256, 4 << 20, |job: &Job| job.weight(request.method));
     let worker =
         Worker { repo: Arc::clone(repo), source: Arc::clone(source), recorded, at, stop: stop.clone() };
-    let results = pool.map_ordered(chunks, 2 * workers, move |(jobs, error): (Vec<Job>, Option<Error>)| {
-        let mut buffers = Buffers::default();
-        (jobs.into_iter().map(|job| worker.run(job, &mut buffers)).collect::<Vec<_>>(), error)
-    });
+    let results =
+        pool.map_ordered(chunks, 2 * pool.workers(), move |(jobs, error): (Vec<Job>, Option<Error>)| {
+            let mut buffers = Buffers::default();
+            (jobs.into_iter().map(|job| worker.run(job, &mut buffers)).collect::<Vec<_>>(), error)
+        });
     let mut report = CompareReport::default();
     for (done, error) in results {
         if stop.is_set() {

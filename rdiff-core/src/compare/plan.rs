@@ -2,7 +2,7 @@
 
 use super::report::Method;
 use crate::entry::{Digest, Entry, Kind};
-use crate::error::{Error, Problem, ProblemKind, Result};
+use crate::error::{Error, Loss, Problem, ProblemKind, Result};
 use crate::merge::{AtPath, Pair};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::repo::groups::Groups;
@@ -158,5 +158,5 @@ impl Planner<'_> {
 /// The error for a source of which something essential can't be read.
 pub(super) fn gone(source: &dyn Source, path: &RepoPathBuf, e: &io::Error) -> Error {
     let what = format!("the source {} can't be read: {path} gives \"{e}\"", source.name());
-    Error::SourceVanished { what, way_out: None }
+    Error::SourceVanished { what, loss: Loss::Source }
 }

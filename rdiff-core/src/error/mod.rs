@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use rdiff_core::backup::{BackupRequest, backup_directory};
-//! use rdiff_core::error::{Error, Refusal, chain};
+//! use rdiff_core::error::{Error, Loss, Refusal, chain};
 //! use rdiff_core::monitor::Silent;
 //!
 //! # let dir = tempfile::tempdir()?;
@@ -14,6 +14,7 @@
 //!     // What a program can act on are variants with fields …
 //!     Err(Error::Locked { by, .. }) => println!("later: {by} is at work"),
 //!     Err(Error::Refused(Refusal::TargetNotARepository { path })) => assert_eq!(path, target),
+//!     Err(Error::SourceVanished { loss: Loss::Everything, .. }) => println!("is the source mounted?"),
 //!     Err(Error::Io { doing, path, source }) => println!("{doing} {}: {source}", path.display()),
 //!     // … all else is one line, with all its causes.
 //!     Err(e) => println!("{}", chain(&e)),
@@ -81,8 +82,9 @@ pub enum Error {
         /// The one that failed.
         failed: SessionTime,
     },
-    /// Another process works on the repository.
-    #[error("{} is in use by {by}; wait for it to end, or use --force if it is dead", repository.display())]
+    /// Another process works on the repository. If it is dead and can't be told to be, `force` of a request or of a
+    /// [`Writer`](crate::repo::lock::Writer) goes ahead.
+    #[error("{} is in use by {by}; wait for it to end", repository.display())]
     Locked {
         /// Which repository.
         repository: PathBuf,
@@ -150,14 +152,14 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The source is gone, or so much of it that this can't be meant.
-    #[error("{what}; nothing was removed from the backup{}", way_out.as_ref().map(|w| format!(" ({w})")).unwrap_or_default())]
+    #[error("{what}; nothing was removed from the backup")]
     SourceVanished {
         /// What was seen.
         what: String,
-        /// The option that allows it, where one does.
-        way_out: Option<String>,
+        /// How much of it is gone, and so what allows it.
+        loss: Loss,
     },
-    /// The session would fill the disk.
+    /// The session would fill the disk. [`BackupRequest::check_space`](crate::backup::BackupRequest::check_space) can be left out.
     #[error("{} has no room for this session: it needs at least {needed}, and {free} are free", repository.display())]
     NoRoom {
         /// Which repository.
@@ -189,7 +191,8 @@ impl Error {
         }
     }
 
-    /// What the user can do about it, where the error itself doesn't say so.
+    /// What a person can do about it, where the error itself doesn't say so. Which fields of a request would help is told by
+    /// the documentation of each variant: how they are called where the person sits, a program knows best itself.
     pub fn way_out(&self) -> Option<&'static str> {
         use io::ErrorKind as Kind;
         const EIO: i32 = 5;
@@ -205,14 +208,10 @@ impl Error {
                 }
                 _ => None,
             },
-            Error::NoRoom { .. } => Some(
-                "make room there, remove old increments, or call with --no-space-check to try it all the same",
-            ),
+            Error::NoRoom { .. } => Some("make room there, or remove old increments"),
             Error::Corrupt { .. } | Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
-                Some("`rdiff-backup verify --all` names all that is damaged")
+                Some("verifying all sessions names all that is damaged")
             }
-            Error::NoSuchSession { .. } => Some("`rdiff-backup list increments` lists those there are"),
-            Error::NoSuchPath { .. } => Some("`rdiff-backup list files --at TIME` lists the paths of a time"),
             Error::NotAFile { .. } => Some("give the path of a regular file; `restore` takes any"),
             Error::NotARepository { .. } => Some("give a directory that a backup was written to"),
             _ => None,
@@ -267,6 +266,19 @@ impl fmt::Display for Doing {
             Doing::Lock => "lock",
         })
     }
+}
+
+/// How much of a source is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Loss {
+    /// The source itself, or it can't be read any more. Nothing allows that.
+    Source,
+    /// All that was in it. [`BackupRequest::allow_empty_source`](crate::backup::BackupRequest::allow_empty_source) allows it.
+    Everything,
+    /// More paths than can be meant. [`BackupRequest::most_deletions`](crate::backup::BackupRequest::most_deletions) allows it.
+    TooMuch,
 }
 
 /// What is wrong with bytes that should be in the format. It knows no file names.

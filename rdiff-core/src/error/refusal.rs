@@ -4,14 +4,14 @@ use crate::path::RepoPathBuf;
 use crate::time::SessionTime;
 use std::path::PathBuf;
 
-/// Why a request is refused. The text says what to change; options are named as the command line has them, and
-/// the documentation of a variant names the field of the request.
+/// Why a request is refused. The text says what is in the way; the documentation of a variant names the field of the request
+/// that changes it, where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// Something is where a file would be restored to.
     /// [`RestoreRequest::overwrite`](crate::restore::RestoreRequest::overwrite) replaces it.
-    #[error("Target path {} exists, call with '--force' to overwrite", path.display())]
+    #[error("Target path {} exists", path.display())]
     TargetExists {
         /// What is there.
         path: PathBuf,
@@ -19,24 +19,21 @@ pub enum Refusal {
     /// The target of a backup or of a restore is something else than a directory.
     /// [`BackupRequest::force`](crate::backup::BackupRequest::force) or
     /// [`RestoreRequest::overwrite`](crate::restore::RestoreRequest::overwrite) replaces it.
-    #[error("Target path {} exists and is not a directory, call with '--force' to overwrite", path.display())]
+    #[error("Target path {} exists and is not a directory", path.display())]
     TargetNotADirectory {
         /// What is there.
         path: PathBuf,
     },
     /// A tree would be restored into a directory that holds something.
     /// [`RestoreRequest::overwrite`](crate::restore::RestoreRequest::overwrite) allows it.
-    #[error("Target path {} exists and isn't empty, call with '--force' to overwrite", path.display())]
+    #[error("Target path {} exists and isn't empty", path.display())]
     TargetNotEmpty {
         /// Which directory.
         path: PathBuf,
     },
     /// A backup would go into a directory that holds something and is no repository.
     /// [`BackupRequest::force`](crate::backup::BackupRequest::force) removes what is there.
-    #[error(
-        "Target path {} does not look like a rdiff-backup repository, call with '--force' to overwrite",
-        path.display()
-    )]
+    #[error("Target path {} does not look like a rdiff-backup repository", path.display())]
     TargetNotARepository {
         /// Which directory.
         path: PathBuf,
@@ -127,10 +124,10 @@ pub enum Refusal {
         /// Where it is.
         marker: PathBuf,
     },
-    /// Access control lists must not be dropped (`never_drop_acls`), and can't be kept.
+    /// Access control lists can't be kept. [`BackupRequest::never_drop_acls`](crate::backup::BackupRequest::never_drop_acls)
+    /// and [`RestoreRequest::never_drop_acls`](crate::restore::RestoreRequest::never_drop_acls) forbid to go on without them.
     #[error(
-        "--never-drop-acls was asked for, and access control lists can't be kept {}in {}; leave it out to go on \
-         without them",
+        "access control lists must not be dropped, and can't be kept {}in {}",
         from.as_ref().map(|f| format!("from {f} ")).unwrap_or_default(),
         target.display()
     )]
@@ -140,10 +137,11 @@ pub enum Refusal {
         /// The repository, or the target of a restore.
         target: PathBuf,
     },
-    /// Access control lists must not be dropped (`never_drop_acls`), and one names somebody who isn't known here.
+    /// An access control list names somebody who isn't known here, and
+    /// [`RestoreRequest::never_drop_acls`](crate::restore::RestoreRequest::never_drop_acls) forbids to go on without that line.
     #[error(
-        "--never-drop-acls was asked for, and {} in the access control list of {path} is not known here; create \
-         that user or group, or leave the option out to go on without it",
+        "{} in the access control list of {path} is not known here, and the list must not lose a line; create that user \
+         or group",
         String::from_utf8_lossy(name)
     )]
     UnknownNameInAcl {
@@ -160,13 +158,12 @@ pub enum Refusal {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The file system of the repository has come to lack names that the repository relies on.
+    /// The file system of the repository has come to lack names that the repository relies on. If the source has no such
+    /// names, ask for what is `stored` as [`BackupRequest::chars_to_quote`](crate::backup::BackupRequest::chars_to_quote).
     #[error(
         "The file system of {} doesn't take all names, or takes names that differ in case for one, and the \
-         repository doesn't quote them: begin a new one there; or, if the source has no such names, call with \
-         --chars-to-quote {:?}",
-        repository.display(),
-        String::from_utf8_lossy(stored)
+         repository doesn't quote them: begin a new one there",
+        repository.display()
     )]
     NamesNotTaken {
         /// Which repository.
@@ -178,7 +175,7 @@ pub enum Refusal {
     /// [`BackupRequest::chars_to_quote`](crate::backup::BackupRequest::chars_to_quote) must be `None` or `stored`.
     #[error(
         "The repository quoting {} would need to be migrated from old quoting chars {:?} to new quoting chars \
-         {:?}; leave the option out, or begin a new repository",
+         {:?}; begin a new repository for these",
         repository.display(),
         String::from_utf8_lossy(stored),
         String::from_utf8_lossy(wanted)

@@ -216,10 +216,11 @@ fn restore_until(
     let jobs = pairs.filter_map(|pair| pair.and_then(|p| planner.borrow_mut().plan(p)).transpose());
     let chunks = Chunks::new(jobs, 64, 4 << 20, Job::weight);
     let run = Arc::clone(&worker);
-    let results = pool.map_ordered(chunks, 2 * workers, move |(jobs, error): (Vec<Job>, Option<Error>)| {
-        let mut tools = Tools::default();
-        (jobs.into_iter().map(|job| run.run(job, &mut tools)).collect::<Vec<_>>(), error)
-    });
+    let results =
+        pool.map_ordered(chunks, 2 * pool.workers(), move |(jobs, error): (Vec<Job>, Option<Error>)| {
+            let mut tools = Tools::default();
+            (jobs.into_iter().map(|job| run.run(job, &mut tools)).collect::<Vec<_>>(), error)
+        });
     let mut finisher = Finisher {
         worker: &worker,
         monitor,

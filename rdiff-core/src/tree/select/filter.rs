@@ -1,6 +1,6 @@
 //! A selection as the filter of a walk.
 
-use super::{Candidate, Decision, Rule, SelectError, Selection, Verdict, Warning};
+use super::{Candidate, Decision, Explained, Rule, SelectError, Selection, Verdict, Warning};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::tree::Stat;
 use crate::tree::walk::{Filter, Holds, Wanted};
@@ -31,11 +31,10 @@ impl Selected {
 }
 
 impl Selected {
-    /// What is to be done with a path, and why in words. As [`Filter::wants`], of a path whose directories are all
-    /// entered.
-    pub fn explain(&self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> (Verdict, String) {
-        let decision = self.decide(path, stat, holds);
-        (decision.verdict, self.selection.explain(&decision))
+    /// What is to be done with a path, and why. As [`Filter::wants`], of a path whose directories are all
+    /// entered; [`explain`](crate::explain) asks about those too.
+    pub fn explain(&self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Explained {
+        self.selection.explain(self.decide(path, stat, holds))
     }
 
     fn decide(&self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Decision {

@@ -15,7 +15,8 @@
 //! use rdiff_core::path::RepoPath;
 //! use rdiff_core::tree::FileKind;
 //! use rdiff_core::tree::select::{
-//!     Candidate, Decision, List, Rule, SelectError, Selected, Selection, Sense, Separator, Verdict, Warning,
+//!     Candidate, Decision, Explained, List, Rule, SelectError, Selected, Selection, Sense, Separator, Verdict,
+//!     Warning,
 //! };
 //!
 //! let list = List { contents: b"/home/ann/keep\n".to_vec(), name: "list".into(), separator: Separator::Newline };
@@ -37,7 +38,8 @@
 //! };
 //! let decision: Decision = selection.decide(&candidate);
 //! assert_eq!((decision.verdict, decision.rule), (Verdict::Exclude, Some(1)));
-//! println!("{}", selection.explain(&decision));
+//! let explained: Explained = selection.explain(decision);
+//! assert_eq!(explained.to_string(), "excluded by rule 2: exclude /home/ann/**.tmp");
 //!
 //! // As the filter of a job; 0 stands for any device.
 //! let filter = Selected::new(selection, 0);
@@ -107,11 +109,11 @@ impl fmt::Display for Warning {
 pub enum SelectError {
     /// The last rule can only include, which is the default anyway.
     #[error(
-        "the last rule, {rule}, only includes, but what no rule excludes is taken anyway; put --exclude '**' behind \
-         it to take nothing else"
+        "the last rule, {rule}, only includes, but what no rule excludes is taken anyway; put one behind it that \
+         excludes '**' to take nothing else"
     )]
     LastOnlyIncludes {
-        /// The rule as an option, and of a list its line.
+        /// The rule in words, and of a list its line.
         rule: String,
     },
     /// A path or glob that does not reach the source.
@@ -133,7 +135,7 @@ pub enum SelectError {
         glob: Vec<u8>,
     },
     /// A size of 0.
-    #[error("--max-file-size and --min-file-size want bytes, from 1 on, and not '{size}'")]
+    #[error("the largest or smallest size of files is 1 byte or more, and not {size}")]
     FileSize {
         /// The size.
         size: u64,
@@ -189,7 +191,7 @@ pub enum Verdict {
     Scan,
 }
 
-/// A verdict and where it comes from. [`Selection::explain`] puts it in words.
+/// A verdict and where it comes from. [`Selection::explain`] adds the rule in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Decision {
@@ -259,24 +261,37 @@ impl Selection {
         decision(Verdict::Include, None, None)
     }
 
-    /// Says in words which rule decided.
-    pub fn explain(&self, decision: &Decision) -> String {
-        let verdict = match decision.verdict {
+    /// Adds to a decision the rule that made it.
+    pub fn explain(&self, decision: Decision) -> Explained {
+        let rule = decision.rule.and_then(|index| self.rules.get(index)).cloned();
+        Explained { decision, rule }
+    }
+}
+
+/// A decision with its rule. It displays as the end of a sentence: "excluded by rule 3: max-file-size 5".
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Explained {
+    /// What was decided.
+    pub decision: Decision,
+    /// The deciding rule in words, as [`Rule`] displays. Nothing if no rule decided.
+    pub rule: Option<String>,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision { verdict, rule: index, line } = self.decision;
+        f.write_str(match verdict {
             Verdict::Include => "included",
             Verdict::Exclude => "excluded",
             Verdict::Scan => "taken only if something in it is included",
-        };
-        let text = decision.rule.and_then(|index| Some((index, self.rules.get(index)?)));
-        match (text, decision.line) {
-            (Some((index, rule)), None) => format!("{verdict} by rule {}: {rule}", index + 1),
-            (Some((index, rule)), Some(line)) => {
-                format!("{verdict} by rule {}: {rule}, line {line}", index + 1)
-            }
-            (None, _) if decision.verdict == Verdict::Exclude => {
-                "excluded: the data directory of a repository".to_owned()
-            }
-            (None, _) => format!("{verdict}: no rule decides"),
+        })?;
+        match (index.zip(self.rule.as_ref()), verdict) {
+            (Some((index, rule)), _) => write!(f, " by rule {}: {rule}", index + 1)?,
+            (None, Verdict::Exclude) => f.write_str(": the data directory of a repository")?,
+            (None, _) => f.write_str(": no rule decides")?,
         }
+        line.map_or(Ok(()), |line| write!(f, ", line {line}"))
     }
 }
 
@@ -367,7 +382,7 @@ impl Step {
         self.sense == Sense::Exclude || list_excludes
     }
 
-    /// What to call it: the rule as an option, and of a list the line.
+    /// What to call it: the rule in words, and of a list the line.
     fn name(&self, rules: &[Rule]) -> String {
         let rule = rules.get(self.rule).map(ToString::to_string).unwrap_or_default();
         self.line.map_or_else(|| rule.clone(), |line| format!("{rule} (line {line})"))

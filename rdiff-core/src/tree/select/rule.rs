@@ -41,12 +41,13 @@ pub struct List {
     pub separator: Separator,
 }
 
-/// One selection option. Paths in it begin with the source directory.
+/// One rule of a selection. Paths in it begin with the source directory. It displays as rdiff-backup calls it, without dashes
+/// before it: `exclude /home/ann/**.tmp`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Rule {
-    /// `--include`, `--exclude`: a path or a shell glob.
+    /// `include`, `exclude`: a path or a shell glob.
     ///
     /// Without any of `*?[\` and without `ignorecase:` before it, it is a path: slashes that lead, end or
     /// are doubled do not count. It excludes the path and what is below it, and includes the parents as
@@ -61,7 +62,7 @@ pub enum Rule {
         #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
         pattern: Vec<u8>,
     },
-    /// `--include-regexp`, `--exclude-regexp`: a Python regular expression, searched in the whole path.
+    /// `include-regexp`, `exclude-regexp`: a Python regular expression, searched in the whole path.
     /// It says nothing of parents or contents.
     ///
     /// Look-around and back references work, with a limit of steps; a path on which the limit is reached
@@ -73,7 +74,7 @@ pub enum Rule {
         #[cfg_attr(feature = "serde", serde(with = "crate::path::wire"))]
         pattern: Vec<u8>,
     },
-    /// `--include-filelist`, `--exclude-filelist`, from a file or standard input: paths, none a glob.
+    /// `include-filelist`, `exclude-filelist`: paths, none a glob.
     ///
     /// Excluding lines take what is below along, including ones the parents but not the contents. The
     /// order of lines is without meaning: they are sorted. A parent is included only when the line that
@@ -84,7 +85,7 @@ pub enum Rule {
         /// The lines.
         list: List,
     },
-    /// `--include-globbing-filelist`, `--exclude-globbing-filelist`: each line is a [`Rule::Glob`].
+    /// `include-globbing-filelist`, `exclude-globbing-filelist`: each line is a [`Rule::Glob`].
     GlobbingFilelist {
         /// For lines that do not say themselves.
         sense: Sense,
@@ -135,7 +136,7 @@ impl Rule {
         Rule::Glob { sense: Sense::Exclude, pattern: pattern.into() }
     }
 
-    /// The option's name without the sense, what is typed behind it, and the sense if it has one.
+    /// The rule's name without the sense, what is typed behind it, and the sense if it has one.
     fn parts(&self) -> (&'static str, Option<String>, Option<Sense>) {
         let text = |bytes: &[u8]| Some(String::from_utf8_lossy(bytes).into_owned());
         match self {
@@ -152,19 +153,19 @@ impl Rule {
             Rule::Sockets(sense) => ("-sockets", None, Some(*sense)),
             Rule::OtherFilesystems(sense) => ("-other-filesystems", None, Some(*sense)),
             Rule::IfPresent { sense, name } => ("-if-present", text(name), Some(*sense)),
-            Rule::MaxFileSize(size) => ("--max-file-size", Some(size.to_string()), None),
-            Rule::MinFileSize(size) => ("--min-file-size", Some(size.to_string()), None),
+            Rule::MaxFileSize(size) => ("max-file-size", Some(size.to_string()), None),
+            Rule::MinFileSize(size) => ("min-file-size", Some(size.to_string()), None),
         }
     }
 }
 
 impl fmt::Display for Rule {
-    /// As an option of the command line. Bytes that are no text are shown as U+FFFD.
+    /// Bytes that are no text are shown as U+FFFD.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, value, sense) = self.parts();
         f.write_str(match sense {
-            Some(Sense::Include) => "--include",
-            Some(Sense::Exclude) => "--exclude",
+            Some(Sense::Include) => "include",
+            Some(Sense::Exclude) => "exclude",
             None => "",
         })?;
         f.write_str(name)?;

@@ -225,19 +225,19 @@ fn sizes_are_of_regular_files() {
 #[test]
 fn the_last_rule_must_not_only_include() {
     for (rule, name) in [
-        (glob(Include, "src/a"), "--include src/a"),
-        (Rule::Regexp { sense: Include, pattern: "x".into() }, "--include-regexp x"),
-        (Rule::Filelist { sense: Include, list: list("") }, "--include-filelist list"),
+        (glob(Include, "src/a"), "include src/a"),
+        (Rule::Regexp { sense: Include, pattern: "x".into() }, "include-regexp x"),
+        (Rule::Filelist { sense: Include, list: list("") }, "include-filelist list"),
         (
             Rule::GlobbingFilelist { sense: Exclude, list: list("src/b\n+ src/a") },
-            "--exclude-globbing-filelist list (line 2)",
+            "exclude-globbing-filelist list (line 2)",
         ),
-        (Rule::SymbolicLinks(Include), "--include-symbolic-links"),
-        (Rule::IfPresent { sense: Include, name: "X".into() }, "--include-if-present X"),
+        (Rule::SymbolicLinks(Include), "include-symbolic-links"),
+        (Rule::IfPresent { sense: Include, name: "X".into() }, "include-if-present X"),
     ] {
         let said = refusal(&[glob(Exclude, "src/x"), rule]);
         assert!(said.starts_with(&format!("the last rule, {name}, only includes,")), "{said}");
-        assert!(said.contains("put --exclude '**' behind it"), "{said}");
+        assert!(said.contains("put one behind it that excludes '**'"), "{said}");
     }
 }
 
@@ -265,7 +265,7 @@ fn other_refusals() {
     );
     assert_eq!(
         refusal(&[Rule::MaxFileSize(0)]),
-        "--max-file-size and --min-file-size want bytes, from 1 on, and not '0'"
+        "the largest or smallest size of files is 1 byte or more, and not 0"
     );
     assert_eq!(
         refusal(&[glob(Exclude, "src/[z-a]")]),
@@ -315,12 +315,12 @@ fn a_decision_can_be_explained() {
         Rule::GlobbingFilelist { sense: Exclude, list: list("src/q\n\n+ src/r") },
         Rule::MaxFileSize(5),
     ]);
-    let explain = |path, kind| selection.explain(&selection.decide(&candidate(path, kind)));
-    assert_eq!(explain("r", Regular), "included by rule 2: --exclude-globbing-filelist list, line 3");
-    assert_eq!(explain("big", Regular), "excluded by rule 3: --max-file-size 5");
+    let explain = |path, kind| selection.explain(selection.decide(&candidate(path, kind))).to_string();
+    assert_eq!(explain("r", Regular), "included by rule 2: exclude-globbing-filelist list, line 3");
+    assert_eq!(explain("big", Regular), "excluded by rule 3: max-file-size 5");
     assert_eq!(
         explain("q", Directory),
-        "taken only if something in it is included by rule 1: --include src/*/x"
+        "taken only if something in it is included by rule 1: include src/*/x"
     );
     assert_eq!(explain("d", Directory), "included: no rule decides");
     assert_eq!(explain("rdiff-backup-data", Directory), "excluded: the data directory of a repository");
