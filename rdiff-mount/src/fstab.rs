@@ -51,6 +51,7 @@ pub enum Spelling {
 
 /// One entry: the six fields, blanks and escapes taken away.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FstabEntry {
     /// What to mount.
     pub spec: String,

@@ -17,6 +17,34 @@
 //! | [`runner`] | running other programs within a time limit |
 //! | [`error`], [`diagnosis`] | what went wrong, and the way out |
 //!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `serde` | no | `Serialize` and `Deserialize` for [`SshfsOptions`], [`SftpBounds`] and [`FstabEntry`](fstab::FstabEntry); options and bounds that are left out have their default. A [`Location`] and a [`Remote`] have a form as text already, and what is read from the machine, such as mounts, is not for keeping |
+//! | `testing` | no | the module `scripted`: programs whose answers a test writes down; no promise of stability |
+//!
+//! # Examples
+//!
+//! Another host's tree as a source, without a mount; a backup reads it like a local one:
+//!
+//! ```no_run
+//! # use rdiff_core::backup::{BackupRequest, backup};
+//! # use rdiff_core::monitor::Silent;
+//! # use rdiff_core::tree::walk::Everything;
+//! # use rdiff_mount::{Remote, SftpBounds, SftpSource, SshfsOptions};
+//! # use std::{path::Path, sync::Arc};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let remote = Remote::new(Some("backup"), "web", None, "/srv")?;
+//! let source = SftpSource::connect(&remote, &SshfsOptions::default(), &SftpBounds::default())?;
+//! let guard = source.guard();
+//! let (target, request) = (Path::new("/backup/web"), BackupRequest::default());
+//! let report = backup(Arc::new(source), &guard, target, &request, Everything, &Silent)?;
+//! assert_eq!(report.problems, 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A mount, guarded and watched, and taken down on every way out:
 //!
 //! ```no_run

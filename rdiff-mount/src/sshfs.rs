@@ -26,6 +26,7 @@ use crate::runner::{Command, CommandRunner};
 
 /// How owners of the remote are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IdMap {
     /// The numbers of the remote, as they are. What a backup should record.
     #[default]
@@ -36,6 +37,7 @@ pub enum IdMap {
 
 /// What to ask of sshfs. [`SshfsOptions::default`] is right for reading a backup's source.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct SshfsOptions {
     /// Mount read-only.
     pub read_only: bool,

@@ -68,6 +68,7 @@ pub use source::SftpSource;
 
 /// How much may be under way, and how long a server may be silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct SftpBounds {
     /// How long the server may say nothing while it is asked something. Then the session has failed.
     pub silence: Duration,
