@@ -76,6 +76,9 @@
 // Flag of a backup: finds out what it would do, tells each path to the callback, and writes nothing.
 #define RDIFF_BACKUP_DRY_RUN 16384
 
+// Flag of a backup: lines of the file statistics and of the error log end with NUL.
+#define RDIFF_BACKUP_NULL_SEPARATOR 32768
+
 // Bit of `aspects`: another kind of thing stands there.
 #define RDIFF_ASPECT_KIND 1
 
@@ -196,6 +199,45 @@
 // Kind of a rule: excludes regular files of less than `size` bytes.
 #define RDIFF_MIN_FILE_SIZE 15
 
+// Kind of a rule: includes what the shell globs in `pattern`, one a line, match. A line that begins with "- " excludes.
+#define RDIFF_INCLUDE_GLOBBING_FILELIST 16
+
+// Kind of a rule: excludes what the shell globs in `pattern`, one a line, match. A line that begins with "+ " includes.
+#define RDIFF_EXCLUDE_GLOBBING_FILELIST 17
+
+// Kind of a rule: includes sockets, pipes, devices and symbolic links. `pattern` is not looked at.
+#define RDIFF_INCLUDE_SPECIAL_FILES 18
+
+// Kind of a rule: includes symbolic links. `pattern` is not looked at.
+#define RDIFF_INCLUDE_SYMBOLIC_LINKS 19
+
+// Kind of a rule: includes devices. `pattern` is not looked at.
+#define RDIFF_INCLUDE_DEVICES 20
+
+// Kind of a rule: includes pipes. `pattern` is not looked at.
+#define RDIFF_INCLUDE_FIFOS 21
+
+// Kind of a rule: includes sockets. `pattern` is not looked at.
+#define RDIFF_INCLUDE_SOCKETS 22
+
+// Kind of a rule: includes what is on another file system than the source. `pattern` is not looked at.
+#define RDIFF_INCLUDE_OTHER_FILESYSTEMS 23
+
+// Kind of a rule: includes directories that hold an entry named `pattern`, and their entries that are no directories.
+#define RDIFF_INCLUDE_IF_PRESENT 24
+
+// May be added to the kind of a list: paths in `pattern` end with NUL and not with a newline, and it has `size` bytes.
+#define RDIFF_NUL_SEPARATED 256
+
+// What paths are weighed by: bytes in the source.
+#define RDIFF_MEASURE_SOURCE_SIZE 0
+
+// What paths are weighed by: bytes of increments.
+#define RDIFF_MEASURE_INCREMENT_SIZE 1
+
+// What paths are weighed by: how often they, or what is in them, changed.
+#define RDIFF_MEASURE_CHANGES 2
+
 // How a call ended. New codes may come: treat one that you don't know as a failure.
 typedef enum rdiff_status {
   // It did what it should.
@@ -226,7 +268,7 @@ typedef enum rdiff_status {
   RDIFF_CORRUPT = 12,
   // The new session would not be later than the last: wait a second, or set the clock right.
   RDIFF_CLOCK_BEHIND = 13,
-  // The source is gone, or so much of it that this can't be meant. Nothing was removed from the backup.
+  // The source is gone, or can't be read any more. Nothing was removed from the backup.
   RDIFF_SOURCE_VANISHED = 14,
   // The request can't be carried out as it stands, for a reason without a code of its own; the message says what
   // to change.
@@ -255,6 +297,11 @@ typedef enum rdiff_status {
   RDIFF_SOURCE_IN_REPOSITORY = 26,
   // Another host can't be reached, doesn't let us in, or doesn't answer as it should; the message has what ssh said.
   RDIFF_REMOTE = 27,
+  // The source is empty, and the backup is not. Nothing was removed from it. RDIFF_BACKUP_ALLOW_EMPTY_SOURCE allows it.
+  RDIFF_SOURCE_EMPTY = 28,
+  // So much of the source is gone that this can't be meant. Nothing was removed from the backup.
+  // `most_deletions_percent` allows it.
+  RDIFF_TOO_MUCH_GONE = 29,
 } rdiff_status;
 
 // What a job tells. New events may come: leave those alone that you don't know.
@@ -335,6 +382,16 @@ typedef enum rdiff_reason {
   RDIFF_REASON_METADATA_AND_DATA = 5,
 } rdiff_reason;
 
+// What is to be done with a path. New words may come.
+typedef enum rdiff_verdict {
+  // It is taken, and entered if it is a directory.
+  RDIFF_INCLUDED = 0,
+  // It is left out, with all below it.
+  RDIFF_EXCLUDED = 1,
+  // A directory that is entered, and taken only if something below it is.
+  RDIFF_SCANNED = 2,
+} rdiff_verdict;
+
 // What happened to a path from one session to the next.
 typedef enum rdiff_step {
   // It is not there, as before.
@@ -365,6 +422,30 @@ typedef enum rdiff_state_kind {
   RDIFF_STATE_INTERRUPTED = 2,
 } rdiff_state_kind;
 
+// What a path was, as far as its increment tells.
+typedef enum rdiff_listed_kind {
+  // Nothing.
+  RDIFF_LISTED_MISSING = 0,
+  // A regular file.
+  RDIFF_LISTED_FILE = 1,
+  // A directory.
+  RDIFF_LISTED_DIRECTORY = 2,
+  // A link, pipe, socket or device.
+  RDIFF_LISTED_SPECIAL = 3,
+} rdiff_listed_kind;
+
+// What is wrong with a file or a session. New words may come.
+typedef enum rdiff_bad_kind {
+  // The metadata of the session are damaged, so not all its files could be checked.
+  RDIFF_BAD_METADATA = 0,
+  // The SHA-1 of the content is not the recorded one.
+  RDIFF_BAD_DIGEST = 1,
+  // The size is not the recorded one.
+  RDIFF_BAD_SIZE = 2,
+  // The content can't be rebuilt.
+  RDIFF_BAD_LOST = 3,
+} rdiff_bad_kind;
+
 // A cursor over what changed, in path order. One thread at a time may use it.
 typedef struct rdiff_changes rdiff_changes;
 
@@ -378,15 +459,24 @@ typedef struct rdiff_file rdiff_file;
 // A cursor over the sessions of one path, oldest first. One thread at a time may use it.
 typedef struct rdiff_history rdiff_history;
 
+// A cursor over the increments of a path, oldest first, and then its state in the mirror. One thread at a time may use it.
+typedef struct rdiff_increments rdiff_increments;
+
 // An open repository. Any number of threads may use one at once.
 typedef struct rdiff_repository rdiff_repository;
 
 // A list of sessions, as it was when it was asked for. Any number of threads may use one at once.
 typedef struct rdiff_sessions rdiff_sessions;
 
+// A cursor over what sessions take, oldest first. One thread at a time may use it.
+typedef struct rdiff_sizes rdiff_sizes;
+
 // A tree that can be read. Any number of threads may use one at once; the login of one on another host ends when it was
 // freed and the jobs that use it are done.
 typedef struct rdiff_source rdiff_source;
+
+// A cursor over the paths that weigh most, the heaviest first. One thread at a time may use it.
+typedef struct rdiff_weights rdiff_weights;
 
 // A rule of a selection. The first that says something of a path decides; what none speaks of is included. Patterns begin with
 // the source directory as it was given, or with `**`. New kinds may come, but the structure stays as it is.
@@ -395,7 +485,7 @@ typedef struct rdiff_rule {
   uint32_t kind;
   // What the kind says, or NULL.
   const char *pattern;
-  // Bytes, for the kinds that are about sizes.
+  // Bytes, for the kinds that are about sizes; with RDIFF_NUL_SEPARATED, how many there are at `pattern`.
   uint64_t size;
 } rdiff_rule;
 
@@ -456,6 +546,11 @@ typedef struct rdiff_backup_options {
   rdiff_progress_fn progress;
   // Handed to `progress`.
   void *user;
+  // Since version 2: which bytes of names are quoted in a new repository, as in "A-Z"; NULL for those that its file system
+  // needs, "" for none.
+  const char *chars_to_quote;
+  // Since version 2: whose local time is written into names of files, such as "Europe/Vienna"; NULL for that of the machine.
+  const char *time_zone;
 } rdiff_backup_options;
 
 // What a backup did. Set it up with RDIFF_BACKUP_REPORT_INIT. Sizes are in bytes and count regular files; numbers of files
@@ -635,6 +730,27 @@ typedef struct rdiff_compare_report {
   uint64_t problems;
 } rdiff_compare_report;
 
+// Why a path is taken or left out. It is valid during the call only.
+typedef struct rdiff_explanation {
+  // 1. A newer library may have more fields after those that you know.
+  uint32_t version;
+  // What is to be done.
+  enum rdiff_verdict verdict;
+  // What was decided about: the path, or a directory above it with which it is left out.
+  const char *decided_at;
+  // The length of that in bytes.
+  size_t decided_at_len;
+  // The rule that decided, counted from 1; 0 if none did.
+  size_t rule;
+  // The line of it, counted from 1, if it is a list and a line decided; else 0.
+  size_t line;
+  // The end of a sentence that begins with `decided_at` and "is".
+  const char *message;
+} rdiff_explanation;
+
+// Called once, on the thread that called.
+typedef void (*rdiff_explanation_fn)(const struct rdiff_explanation *explanation, void *user);
+
 // One path at one session. (It is no version of a structure.)
 typedef struct rdiff_path_version {
   // 1. A newer library may have more fields after those that you know.
@@ -779,6 +895,32 @@ typedef struct rdiff_restore_report {
   uint64_t problems;
 } rdiff_restore_report;
 
+// How much a session takes.
+typedef struct rdiff_session_size {
+  // 1. A newer library may have more fields after those that you know.
+  uint32_t version;
+  // The session, in seconds since 1970.
+  int64_t session;
+  // Bytes of its increments; for the newest, of the mirror.
+  uint64_t size;
+  // The same with all newer sessions and the mirror: what is needed to go back so far.
+  uint64_t cumulative;
+} rdiff_session_size;
+
+// An increment of a path, or what it is in the mirror.
+typedef struct rdiff_increment {
+  // 1. A newer library may have more fields after those that you know.
+  uint32_t version;
+  // What the path was at that session.
+  enum rdiff_listed_kind kind;
+  // The session whose state it holds, in seconds since 1970.
+  int64_t session;
+  // The name of its file, as if names were not quoted; NULL for the mirror.
+  const char *name;
+  // The length of the name in bytes.
+  size_t name_len;
+} rdiff_increment;
+
 // How ssh is called. Set it up with RDIFF_SSH_OPTIONS_INIT: as the user's configuration of ssh says, and never asking
 // for a password.
 typedef struct rdiff_ssh_options {
@@ -807,6 +949,61 @@ typedef struct rdiff_ssh_options {
   const char *server;
 } rdiff_ssh_options;
 
+// The totals that a session wrote when it ended. Set it up with RDIFF_STATISTICS_INIT. Sizes are in bytes and count regular
+// files; numbers of files count every path. Numbers that are not known are RDIFF_UNKNOWN.
+typedef struct rdiff_statistics {
+  // Set by the init macro.
+  uint32_t version;
+  // 1 if the session wrote them, else 0, and then nothing else is known.
+  uint32_t is_known;
+  // The session, in seconds since 1970.
+  int64_t session;
+  // When it ended, in seconds since 1970; 0 if that is not known.
+  double end_time;
+  // How many seconds it took; 0 if that is not known.
+  double elapsed_time;
+  // Paths in the source.
+  uint64_t source_files;
+  // Their size.
+  uint64_t source_file_size;
+  // Paths in the mirror before.
+  uint64_t mirror_files;
+  // Their size.
+  uint64_t mirror_file_size;
+  // Paths that were new.
+  uint64_t new_files;
+  // Their size.
+  uint64_t new_file_size;
+  // Paths that went.
+  uint64_t deleted_files;
+  // Their size.
+  uint64_t deleted_file_size;
+  // Paths that changed.
+  uint64_t changed_files;
+  // Their size then.
+  uint64_t changed_source_size;
+  // Their size before.
+  uint64_t changed_mirror_size;
+  // Increments that were written.
+  uint64_t increment_files;
+  // Their size.
+  uint64_t increment_file_size;
+  // Paths that could not be read.
+  uint64_t errors;
+} rdiff_statistics;
+
+// A path that weighs much.
+typedef struct rdiff_weight {
+  // 1. A newer library may have more fields after those that you know.
+  uint32_t version;
+  // Its part of all, in percent, without those below it that are listed themselves.
+  double percent;
+  // Where, as the statistics have it: "." for the root.
+  const char *path;
+  // The length of the path in bytes.
+  size_t path_len;
+} rdiff_weight;
+
 // Why the last call on this thread failed.
 typedef struct rdiff_error {
   // 1. A newer library may have more fields after those that you know.
@@ -826,7 +1023,7 @@ typedef struct rdiff_error {
 
 // A file that is not what was backed up, or a session of which not everything can be told. It is valid during the call only.
 typedef struct rdiff_bad {
-  // 1. A newer library may have more fields after those that you know.
+  // 2. A newer library may have more fields after those that you know; those since version 2 are said to be.
   uint32_t version;
   // The session, in seconds since 1970.
   int64_t session;
@@ -838,6 +1035,8 @@ typedef struct rdiff_bad {
   const char *message;
   // The file of the repository that its content begins with, as a path of the host, or NULL.
   const char *repository_file;
+  // Since version 2: what is wrong, for programs.
+  enum rdiff_bad_kind kind;
 } rdiff_bad;
 
 // Called for each finding, after all was looked at, on the thread that called the job.
@@ -958,6 +1157,28 @@ enum rdiff_status rdiff_entries_open_file(struct rdiff_entries *entries,
 // Frees a cursor. NULL is left alone.
 void rdiff_entries_free(struct rdiff_entries *entries);
 
+// Says why a backup or a comparison of `source` would take `path`, which is relative to its root, or leave it out.
+// RDIFF_NO_SUCH_PATH if it isn't there and no directory above it is left out. Nothing but the directories on the way is read.
+enum rdiff_status rdiff_explain_source(const struct rdiff_source *source,
+                                       const char *path,
+                                       const struct rdiff_rule *rules,
+                                       size_t rule_count,
+                                       rdiff_explanation_fn explanation,
+                                       void *user);
+
+// Says why a restore of `subtree` as it was at the newest session not later than `at`, or at RDIFF_NEWEST, to `target` would take
+// `path`, which is relative to `subtree`, or leave it out. RDIFF_NO_SUCH_PATH as above. `target` needn't be there; it is what patterns
+// begin with.
+enum rdiff_status rdiff_explain_session(const struct rdiff_repository *repository,
+                                        int64_t at,
+                                        const char *subtree,
+                                        const char *target,
+                                        const char *path,
+                                        const struct rdiff_rule *rules,
+                                        size_t rule_count,
+                                        rdiff_explanation_fn explanation,
+                                        void *user);
+
 // Opens the regular file `path` as it was at the newest session not later than `at`, or at RDIFF_NEWEST. Nothing is restored to
 // disk: the content is put together as it is read. The metadata of the session are read up to the path; for many files use
 // a cursor and rdiff_entries_open_file. Close it with rdiff_file_close.
@@ -1031,6 +1252,22 @@ void rdiff_repository_free(struct rdiff_repository *repository);
 // In what state the last session left the repository, and what it holds. No tree is looked at.
 enum rdiff_status rdiff_repository_state(const struct rdiff_repository *repository, struct rdiff_state *out);
 
+// Who works on the repository now, such as "process 4711", in `text` with its `size` bytes, NUL included: as much as there is
+// room for. `length` is that of the whole, and 0 if nobody does.
+enum rdiff_status rdiff_repository_in_use_by(const struct rdiff_repository *repository,
+                                             char *text,
+                                             size_t size,
+                                             size_t *length);
+
+// What an increment is, by the path of its file on this machine: the session whose state it holds, and the path in the tree, in
+// `path` with its `size` bytes as above. RDIFF_NO_SUCH_PATH for what is no increment of this repository.
+enum rdiff_status rdiff_repository_increment_at(const struct rdiff_repository *repository,
+                                                const char *file,
+                                                int64_t *session,
+                                                char *path,
+                                                size_t size,
+                                                size_t *length);
+
 // The sessions that can be restored, oldest first. Free the list with rdiff_sessions_free.
 enum rdiff_status rdiff_repository_sessions(const struct rdiff_repository *repository,
                                             struct rdiff_sessions **out);
@@ -1064,6 +1301,34 @@ enum rdiff_status rdiff_sessions_get(const struct rdiff_sessions *sessions, size
 // Frees a list. NULL is left alone.
 void rdiff_sessions_free(struct rdiff_sessions *sessions);
 
+// Opens a cursor over what the sessions take at `path` and below. All files of the repository there are looked at. NULL and ""
+// are the root. Free it with rdiff_sizes_free.
+enum rdiff_status rdiff_sizes_open(const struct rdiff_repository *repository,
+                                   const char *path,
+                                   struct rdiff_sizes **out);
+
+// Moves on to the next session. RDIFF_END is returned after the last one, and `size` is then NULL. What it points to
+// stays valid until the next call with this cursor; it is not to be freed.
+enum rdiff_status rdiff_sizes_next(struct rdiff_sizes *sizes,
+                                   const struct rdiff_session_size **size);
+
+// Frees a cursor. NULL is left alone.
+void rdiff_sizes_free(struct rdiff_sizes *sizes);
+
+// Opens a cursor over the increments of `path`. For the root, NULL or "", these are the sessions; for another path only those
+// after which it, or something in it, changed. Free it with rdiff_increments_free.
+enum rdiff_status rdiff_increments_open(const struct rdiff_repository *repository,
+                                        const char *path,
+                                        struct rdiff_increments **out);
+
+// Moves on to the next increment. RDIFF_END is returned after the mirror, and `increment` is then NULL. What it points to
+// stays valid until the next call with this cursor; it is not to be freed.
+enum rdiff_status rdiff_increments_next(struct rdiff_increments *increments,
+                                        const struct rdiff_increment **increment);
+
+// Frees a cursor. NULL is left alone.
+void rdiff_increments_free(struct rdiff_increments *increments);
+
 // Opens a tree to read: `location` is a directory of this machine, "user@host::path" or "ssh://user@host:port/path".
 // For another host this logs in: ssh is run, and answers questions by SFTP; nothing but sshd has to be
 // there. SFTP carries no hard links, extended attributes, access control lists, devices or parts of seconds.
@@ -1074,6 +1339,29 @@ enum rdiff_status rdiff_source_open(const char *location,
 
 // Frees a source. NULL is left alone.
 void rdiff_source_free(struct rdiff_source *source);
+
+// The statistics of the newest session not later than `at`, or of RDIFF_NEWEST.
+enum rdiff_status rdiff_session_statistics(const struct rdiff_repository *repository,
+                                           int64_t at,
+                                           struct rdiff_statistics *out);
+
+// Opens a cursor over the paths that weigh most in the sessions from `from` (or RDIFF_ALL_SESSIONS) to `to` (or RDIFF_NEWEST)
+// together, by one of the measures above. Those with less than `least_percent` of a session count in what they are
+// in. Sessions that wrote no line for each path don't count. Free it with rdiff_weights_free.
+enum rdiff_status rdiff_weights_open(const struct rdiff_repository *repository,
+                                     int64_t from,
+                                     int64_t to,
+                                     uint32_t measure,
+                                     double least_percent,
+                                     struct rdiff_weights **out);
+
+// Moves on to the next path. RDIFF_END is returned after the last one, and `weight` is then NULL. What it points to
+// stays valid until the next call with this cursor; it is not to be freed.
+enum rdiff_status rdiff_weights_next(struct rdiff_weights *weights,
+                                     const struct rdiff_weight **weight);
+
+// Frees a cursor. NULL is left alone.
+void rdiff_weights_free(struct rdiff_weights *weights);
 
 // Why the last call on this thread failed; NULL if it did not. The functions that free and this one are no such
 // calls. What it points to stays valid until the next call on this thread; it is not to be freed.
@@ -1093,7 +1381,8 @@ enum rdiff_status rdiff_verify(const struct rdiff_repository *repository,
 
 /* Each sets up a structure: `rdiff_backup_options options = RDIFF_BACKUP_OPTIONS_INIT;`. */
 #define RDIFF_STATE_INIT { 2, RDIFF_STATE_EMPTY, RDIFF_NO_SESSION, RDIFF_NO_SESSION, 0, 0, 0 }
-#define RDIFF_BACKUP_OPTIONS_INIT { 1, 0, 0, NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
+#define RDIFF_STATISTICS_INIT { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define RDIFF_BACKUP_OPTIONS_INIT { 2, 0, 0, NULL, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL }
 #define RDIFF_BACKUP_REPORT_INIT { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define RDIFF_RESTORE_OPTIONS_INIT { 1, 0, RDIFF_NEWEST, NULL, NULL, 0, NULL, NULL, 0, NULL, NULL }
 #define RDIFF_RESTORE_REPORT_INIT { 1, 0, 0, 0, 0 }

@@ -3,11 +3,10 @@
 //! Every function relies on the contract that stands in the documentation of the crate.
 
 use crate::handle::{self, Named};
-use crate::status::{Failure, rdiff_status};
+use crate::status::Failure;
 use rdiff_core::path::RepoPathBuf;
 use rdiff_core::time::TimeSpec;
 use std::ffi::{CStr, OsString, c_char};
-use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -51,6 +50,13 @@ pub(crate) unsafe fn text(text: *const c_char, name: &str) -> Result<Option<Stri
     bytes.map(String::from_utf8).transpose().map_err(|_| Failure::argument(format!("{name} is not UTF-8")))
 }
 
+/// Bytes of a known length, which may hold NUL.
+pub(crate) unsafe fn counted(bytes: *const c_char, len: u64, name: &str) -> Result<Vec<u8>, Failure> {
+    let len = usize::try_from(len).map_err(|_| Failure::argument(format!("{name} is longer than memory")))?;
+    // SAFETY: passed on.
+    unsafe { array(bytes.cast::<u8>(), len, name) }
+}
+
 /// A time that asks for a session.
 pub(crate) fn time(at: i64) -> TimeSpec {
     if at == crate::RDIFF_NEWEST { TimeSpec::default() } else { TimeSpec::At(at) }
@@ -78,85 +84,6 @@ impl<T: Named> Out<*mut T> {
     }
 }
 
-/// A structure that begins with its version, and gets fields at its end only.
-///
-/// # Safety
-/// The type is `repr(C)`, its first field is a `u32`, the version, any bytes that C puts into it are a value of it, and
-/// so are zeros: in a new field they mean what was usual before.
-pub unsafe trait Versioned: Copy {
-    /// The newest version that this library speaks.
-    const VERSION: u32;
-    /// What it is called.
-    const NAME: &'static str;
-    /// How many bytes it has in each version, from the first on. The last is all of it.
-    const SIZES: &'static [usize] = &[size_of::<Self>()];
-}
-
-/// Options of the caller; nothing for NULL.
-pub(crate) unsafe fn options<T: Versioned>(options: *const T) -> Result<Option<T>, Failure> {
-    if options.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: not NULL; the version comes first in every version of a structure, and is set by its init macro.
-    let size = check::<T>(unsafe { options.cast::<u32>().read() })?;
-    // SAFETY: zeros are a value of it; of this version, so as many bytes are there.
-    let read = unsafe {
-        let mut all = MaybeUninit::<T>::zeroed();
-        options.cast::<u8>().copy_to_nonoverlapping(all.as_mut_ptr().cast(), size);
-        all.assume_init()
-    };
-    Ok(Some(read))
-}
-
-/// Where a report goes; nothing for NULL.
-pub(crate) struct Report<T> {
-    place: *mut T,
-    version: u32,
-    size: usize,
-}
-
-/// A place for a report, which may be NULL.
-pub(crate) unsafe fn report<T: Versioned>(report: *mut T) -> Result<Report<T>, Failure> {
-    if report.is_null() {
-        return Ok(Report { place: report, version: 0, size: 0 });
-    }
-    // SAFETY: as for options.
-    let version = unsafe { report.cast::<u32>().read() };
-    Ok(Report { place: report, version, size: check::<T>(version)? })
-}
-
-impl<T: Versioned> Report<T> {
-    /// The version that the caller has; 0 if nobody wants to know.
-    pub(crate) fn version(&self) -> u32 {
-        self.version
-    }
-
-    /// Writes as much of it as the caller has room for, and leaves the version.
-    pub(crate) fn set(self, report: T) {
-        if self.place.is_null() {
-            return;
-        }
-        // SAFETY: not NULL, so by the contract all of the structure of its version is there.
-        unsafe {
-            (&raw const report).cast::<u8>().copy_to_nonoverlapping(self.place.cast(), self.size);
-            self.place.cast::<u32>().write(self.version);
-        }
-    }
-}
-
-/// How many bytes a structure has in this version.
-fn check<T: Versioned>(version: u32) -> Result<usize, Failure> {
-    let known = usize::try_from(version).ok().and_then(|v| T::SIZES.get(v.checked_sub(1)?));
-    known.copied().ok_or_else(|| {
-        let message = format!(
-            "{} has version {version}, this library knows {}; was it set up with its init macro?",
-            T::NAME,
-            T::VERSION
-        );
-        Failure::new(rdiff_status::RDIFF_UNSUPPORTED_VERSION, message)
-    })
-}
-
 /// An array of strings.
 pub(crate) unsafe fn texts(
     first: *const *const c_char,
@@ -173,20 +100,15 @@ pub(crate) unsafe fn texts(
     each.into_iter().map(one).collect()
 }
 
-/// Flags, of which only some are known.
-pub(crate) fn flags(flags: u32, known: u32, name: &str) -> Result<u32, Failure> {
-    match flags & !known {
-        0 => Ok(flags),
-        unknown => Err(Failure::argument(format!("{name} has unknown flags {unknown:#x}"))),
-    }
-}
-
 /// An array of the caller.
 pub(crate) unsafe fn array<T: Copy>(first: *const T, count: usize, name: &str) -> Result<Vec<T>, Failure> {
     match (first.is_null(), count) {
         (_, 0) => Ok(Vec::new()),
         (true, _) => Err(Failure::argument(format!("{name} is NULL, and {count} of them are announced"))),
-        // SAFETY: not NULL, so by the contract an array of that many elements.
+        (false, _) if count > isize::MAX as usize / size_of::<T>() => {
+            Err(Failure::argument(format!("{count} of {name} are more than memory can hold")))
+        }
+        // SAFETY: not NULL, so by the contract an array of that many elements; no larger than memory can be.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts(first, count) }.to_vec()),
     }
 }
@@ -206,5 +128,32 @@ pub(crate) unsafe fn buffer<'a>(buffer: *mut u8, len: usize) -> Result<&'a mut [
     unsafe {
         buffer.write_bytes(0, len);
         Ok(std::slice::from_raw_parts_mut(buffer, len))
+    }
+}
+
+/// A place for a text of unknown length.
+pub(crate) struct TextOut<'a> {
+    buffer: &'a mut [u8],
+    length: Out<usize>,
+}
+
+/// A buffer for a text, which may be NULL with a size of 0, and where its length goes.
+pub(crate) unsafe fn text_out<'a>(
+    text: *mut c_char,
+    size: usize,
+    length: *mut usize,
+) -> Result<TextOut<'a>, Failure> {
+    // SAFETY: passed on.
+    unsafe { Ok(TextOut { buffer: buffer(text.cast(), size)?, length: out(length, "length")? }) }
+}
+
+impl TextOut<'_> {
+    /// Copies as much as there is room for, with NUL behind it, and says how long the whole is.
+    pub(crate) fn set(self, text: &[u8]) {
+        let room = self.buffer.len().saturating_sub(1);
+        let copied = &text[..text.len().min(room)];
+        // It was zeroed.
+        self.buffer[..copied.len()].copy_from_slice(copied);
+        self.length.set(text.len());
     }
 }

@@ -1,15 +1,17 @@
 //! Backing up.
 
-use crate::arg::{self, Versioned};
+use crate::arg;
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::{Callback, rdiff_progress_fn};
+use crate::progress::rdiff_progress_fn;
 use crate::repository::seconds;
 use crate::selection::{mapping, rdiff_rule, rules};
 use crate::source::rdiff_source;
 use crate::status::{Failure, rdiff_status};
+use crate::versioned::{Job, job, report_to, versioned};
 use rdiff_core::backup::{BackupReport, BackupRequest, Preview, backup, preview, refuse_own_source, select};
 use rdiff_core::error::{Doing, IoContext};
+use rdiff_core::time::Zone;
 use rdiff_core::tree::select::Rule;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -42,9 +44,12 @@ pub const RDIFF_BACKUP_NEVER_DROP_ACLS: u32 = 2048;
 pub const RDIFF_BACKUP_NO_COMPARE_INODES: u32 = 4096;
 /// Flag of a backup: it begins although there seems to be too little space for it.
 pub const RDIFF_BACKUP_NO_SPACE_CHECK: u32 = 8192;
-
 /// Flag of a backup: finds out what it would do, tells each path to the callback, and writes nothing.
 pub const RDIFF_BACKUP_DRY_RUN: u32 = 16384;
+/// Flag of a backup: lines of the file statistics and of the error log end with NUL.
+pub const RDIFF_BACKUP_NULL_SEPARATOR: u32 = 32768;
+
+const KNOWN_FLAGS: u32 = (RDIFF_BACKUP_NULL_SEPARATOR << 1) - 1;
 
 /// How to back up. Set it up with RDIFF_BACKUP_OPTIONS_INIT: all else is as usual.
 #[repr(C)]
@@ -74,13 +79,14 @@ pub struct rdiff_backup_options {
     pub progress: rdiff_progress_fn,
     /// Handed to `progress`.
     pub user: *mut c_void,
+    /// Since version 2: which bytes of names are quoted in a new repository, as in "A-Z"; NULL for those that its file system
+    /// needs, "" for none.
+    pub chars_to_quote: *const c_char,
+    /// Since version 2: whose local time is written into names of files, such as "Europe/Vienna"; NULL for that of the machine.
+    pub time_zone: *const c_char,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_backup_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_backup_options";
-}
+versioned!(job rdiff_backup_options, since chars_to_quote, flags KNOWN_FLAGS);
 
 /// What a backup did. Set it up with RDIFF_BACKUP_REPORT_INIT. Sizes are in bytes and count regular files; numbers of files
 /// count every path. After a dry run there is no session, `new_file_size` holds the bytes of new and changed files
@@ -122,11 +128,7 @@ pub struct rdiff_backup_report {
     pub increment_file_size: u64,
 }
 
-// SAFETY: as for the options.
-unsafe impl Versioned for rdiff_backup_report {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_backup_report";
-}
+versioned!(report rdiff_backup_report);
 
 /// Backs up the directory `source` of this machine to the repository at `repository`, which is made if it isn't there. A session that
 /// failed is undone first. `options` and `report` may be NULL.
@@ -169,23 +171,22 @@ unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
     report: *mut rdiff_backup_report,
 ) -> Result<(), Failure> {
     // SAFETY: the contract of the caller.
-    let (target, options, report) =
-        unsafe { (arg::host_path(repository, "repository")?, arg::options(options)?, arg::report(report)?) };
+    let (target, job, report) =
+        unsafe { (arg::host_path(repository, "repository")?, job(options)?, report_to(report)?) };
     // SAFETY: as above.
-    let (request, rules) = unsafe { request(options.as_ref())? };
-    let callback = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
-    let monitor = Callback::new(callback.0, callback.1);
+    let (request, rules) = unsafe { request(&job)? };
+    let monitor = &job.monitor;
     let opened = source()?;
     let tree = Arc::clone(&opened.source);
     if opened.is_local {
         refuse_own_source(&opened.base, &target)?;
     }
     let root = tree.root().while_doing(Doing::Stat, &opened.base)?;
-    let filter = select(&rules, &opened.base, root.device, &monitor)?;
-    report.set(if options.is_some_and(|o| o.flags & RDIFF_BACKUP_DRY_RUN != 0) {
-        previewed(&preview(tree, &*opened.guard, &target, &request, filter, &monitor)?)
+    let filter = select(&rules, &opened.base, root.device, monitor)?;
+    report.set(if job.is(RDIFF_BACKUP_DRY_RUN) {
+        previewed(&preview(tree, &*opened.guard, &target, &request, filter, monitor)?)
     } else {
-        shown(&backup(tree, &*opened.guard, &target, &request, filter, &monitor)?)
+        shown(&backup(tree, &*opened.guard, &target, &request, filter, monitor)?)
     });
     Ok(())
 }
@@ -211,48 +212,52 @@ fn previewed(would: &Preview) -> rdiff_backup_report {
     }
 }
 
-unsafe fn request(options: Option<&rdiff_backup_options>) -> Result<(BackupRequest, Vec<Rule>), Failure> {
-    let usual = BackupRequest::default();
-    let Some(options) = options else { return Ok((usual, Vec::new())) };
-    let flags = arg::flags(options.flags, 32767, "rdiff_backup_options")?;
-    let is = |flag| flags & flag != 0;
+unsafe fn request(job: &Job<rdiff_backup_options>) -> Result<(BackupRequest, Vec<Rule>), Failure> {
+    let (usual, options) = (BackupRequest::default(), &job.options);
     if options.most_deletions_percent > 100 {
         return Err(Failure::argument("most_deletions_percent is more than 100"));
     }
     // SAFETY: the contract of the caller.
-    let (user_map, group_map, not_compressed, rules) = unsafe {
+    let (user_map, group_map, not_compressed, zone, rules) = unsafe {
         (
             mapping(options.user_map, "user_map")?,
             mapping(options.group_map, "group_map")?,
             arg::text(options.not_compressed, "not_compressed")?,
+            arg::text(options.time_zone, "time_zone")?,
             rules(options.rules, options.rule_count)?,
         )
     };
+    let unknown =
+        |name: &str| Failure::argument(format!("time_zone is {name:?}, which this machine doesn't know"));
+    let zone = zone.map(|name| Zone::named(&name).ok_or_else(|| unknown(&name))).transpose()?;
     let request = BackupRequest {
         time: (options.time != 0).then_some(options.time),
-        force: is(RDIFF_BACKUP_FORCE),
-        create_parents: is(RDIFF_BACKUP_CREATE_PARENTS),
-        compression: !is(RDIFF_BACKUP_NO_COMPRESSION),
+        force: job.is(RDIFF_BACKUP_FORCE),
+        create_parents: job.is(RDIFF_BACKUP_CREATE_PARENTS),
+        compression: !job.is(RDIFF_BACKUP_NO_COMPRESSION),
         not_compressed,
-        hard_links: !is(RDIFF_BACKUP_NO_HARD_LINKS),
-        acls: !is(RDIFF_BACKUP_NO_ACLS),
-        never_drop_acls: is(RDIFF_BACKUP_NEVER_DROP_ACLS),
-        compare_inodes: !is(RDIFF_BACKUP_NO_COMPARE_INODES),
-        check_space: !is(RDIFF_BACKUP_NO_SPACE_CHECK),
-        xattrs: !is(RDIFF_BACKUP_NO_XATTRS),
-        file_statistics: !is(RDIFF_BACKUP_NO_FILE_STATISTICS),
-        compatible_times: is(RDIFF_BACKUP_COMPATIBLE_TIMES),
-        numeric_ids: is(RDIFF_BACKUP_NUMERIC_IDS),
+        hard_links: !job.is(RDIFF_BACKUP_NO_HARD_LINKS),
+        acls: !job.is(RDIFF_BACKUP_NO_ACLS),
+        never_drop_acls: job.is(RDIFF_BACKUP_NEVER_DROP_ACLS),
+        compare_inodes: !job.is(RDIFF_BACKUP_NO_COMPARE_INODES),
+        check_space: !job.is(RDIFF_BACKUP_NO_SPACE_CHECK),
+        xattrs: !job.is(RDIFF_BACKUP_NO_XATTRS),
+        file_statistics: !job.is(RDIFF_BACKUP_NO_FILE_STATISTICS),
+        null_separator: job.is(RDIFF_BACKUP_NULL_SEPARATOR),
+        compatible_times: job.is(RDIFF_BACKUP_COMPATIBLE_TIMES),
+        zone: zone.unwrap_or(usual.zone),
+        // SAFETY: as above.
+        chars_to_quote: unsafe { arg::bytes(options.chars_to_quote) },
+        numeric_ids: job.is(RDIFF_BACKUP_NUMERIC_IDS),
         user_map,
         group_map,
         most_deletions: match options.most_deletions_percent {
             0 => usual.most_deletions,
             percent => f64::from(percent) / 100.0,
         },
-        allow_empty_source: is(RDIFF_BACKUP_ALLOW_EMPTY_SOURCE),
-        durable: !is(RDIFF_BACKUP_NOT_DURABLE),
+        allow_empty_source: job.is(RDIFF_BACKUP_ALLOW_EMPTY_SOURCE),
+        durable: !job.is(RDIFF_BACKUP_NOT_DURABLE),
         workers: options.workers as usize,
-        ..usual
     };
     Ok((request, rules))
 }

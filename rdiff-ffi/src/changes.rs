@@ -1,15 +1,15 @@
 //! What changed between two sessions.
 
 use crate::arg;
-use crate::entry::{Shown, lock, rdiff_entry};
-use crate::guard::{guard, guard_next, quietly};
+use crate::cursor::{self, Cursor, HasCursor, Shown};
+use crate::entry::{ShownEntry, rdiff_entry};
+use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
 use crate::repository::rdiff_repository;
 use crate::status::rdiff_status;
 use crate::view::{Text, View};
 use rdiff_core::diff::{Aspect, aspects, changes};
 use rdiff_core::list::{Change, ChangeKind};
-use rdiff_core::repo::metadata::Stream;
 use std::ffi::c_char;
 use std::sync::Mutex;
 
@@ -65,22 +65,55 @@ pub struct rdiff_change {
 }
 
 /// A cursor over what changed, in path order. One thread at a time may use it.
-pub struct rdiff_changes(Mutex<Cursor>);
-
-struct Cursor {
-    changes: Stream<Change>,
-    current: Option<Box<Current>>,
-}
-
-/// A change with what its pointers lead to.
-struct Current {
-    shown: View<rdiff_change>,
-    _path: Text,
-    _entries: [Option<Box<Shown>>; 2],
-}
+pub struct rdiff_changes(Mutex<Cursor<ShownChange>>);
 
 impl Named for rdiff_changes {
     const NAME: &'static str = "cursor of changes";
+}
+
+impl HasCursor for rdiff_changes {
+    type Shown = ShownChange;
+    fn cursor(&self) -> &Mutex<Cursor<ShownChange>> {
+        &self.0
+    }
+}
+
+/// A change with what its pointers lead to.
+pub(crate) struct ShownChange {
+    change: View<rdiff_change>,
+    _path: Text,
+    _entries: [Option<Box<ShownEntry>>; 2],
+}
+
+impl Shown for ShownChange {
+    type Item = Change;
+    type Seen = rdiff_change;
+
+    fn new(item: &Change) -> Box<Self> {
+        let path = Text::new(item.path.as_bytes());
+        let kind = match item.kind {
+            ChangeKind::New => rdiff_change_kind::RDIFF_CHANGE_NEW,
+            ChangeKind::Deleted => rdiff_change_kind::RDIFF_CHANGE_DELETED,
+            _ => rdiff_change_kind::RDIFF_CHANGE_CHANGED,
+        };
+        let entries = [&item.old, &item.new].map(|entry| entry.as_ref().map(ShownEntry::new));
+        let [old_entry, new_entry] =
+            [0, 1].map(|i: usize| entries[i].as_ref().map_or(std::ptr::null(), |e| e.as_ptr()));
+        let change = View(rdiff_change {
+            version: 2,
+            kind,
+            path: path.as_ptr(),
+            path_len: path.len(),
+            aspects: differing(item),
+            old_entry,
+            new_entry,
+        });
+        Box::new(Self { change, _path: path, _entries: entries })
+    }
+
+    fn as_ptr(&self) -> *const rdiff_change {
+        &raw const self.change.0
+    }
 }
 
 /// Opens a cursor over the paths at `path` and below that are not at session `new_session` what they were at `old_session`. Each time
@@ -99,7 +132,7 @@ pub unsafe extern "C" fn rdiff_changes_open(
         let repo = &handle::get(repository)?.0;
         let (old, new) = (repo.session_at(arg::time(old_session))?, repo.session_at(arg::time(new_session))?);
         let changes = changes(repo, path.as_path(), old, new)?;
-        out.put(rdiff_changes(Mutex::new(Cursor { changes, current: None })));
+        out.put(rdiff_changes(Cursor::new(changes)));
         Ok(())
     })
 }
@@ -111,47 +144,8 @@ pub unsafe extern "C" fn rdiff_changes_next(
     changes: *mut rdiff_changes,
     change: *mut *const rdiff_change,
 ) -> rdiff_status {
-    guard_next(|| {
-        // SAFETY: the contract of the caller.
-        let out = unsafe { arg::out(change, "change")? };
-        let object = handle::get(changes.cast_const())?;
-        let mut cursor = lock(&object.0)?;
-        cursor.current = None;
-        match cursor.changes.next() {
-            None => {
-                out.set(std::ptr::null());
-                Ok(false)
-            }
-            Some(Err(e)) => {
-                cursor.changes = Box::new(std::iter::empty());
-                Err(e.into())
-            }
-            Some(Ok(next)) => {
-                let path = Text::new(next.path.as_bytes());
-                let kind = match next.kind {
-                    ChangeKind::New => rdiff_change_kind::RDIFF_CHANGE_NEW,
-                    ChangeKind::Deleted => rdiff_change_kind::RDIFF_CHANGE_DELETED,
-                    _ => rdiff_change_kind::RDIFF_CHANGE_CHANGED,
-                };
-                let entries = [&next.old, &next.new].map(|entry| entry.as_ref().map(Shown::new));
-                let [old_entry, new_entry] =
-                    [0, 1].map(|i: usize| entries[i].as_ref().map_or(std::ptr::null(), |e| e.as_ptr()));
-                let shown = rdiff_change {
-                    version: 2,
-                    kind,
-                    path: path.as_ptr(),
-                    path_len: path.len(),
-                    aspects: differing(&next),
-                    old_entry,
-                    new_entry,
-                };
-                let current = Box::new(Current { shown: View(shown), _path: path, _entries: entries });
-                out.set(&raw const current.shown.0);
-                cursor.current = Some(current);
-                Ok(true)
-            }
-        }
-    })
+    // SAFETY: the contract of the caller.
+    unsafe { cursor::next(changes, change, "change") }
 }
 
 fn differing(change: &Change) -> u32 {

@@ -1,17 +1,20 @@
 //! Comparing a live directory with a session.
 
-use crate::arg::{self, Versioned};
+use crate::RDIFF_NEWEST;
+use crate::arg;
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::{Callback, rdiff_progress_fn};
+use crate::progress::rdiff_progress_fn;
 use crate::repository::rdiff_repository;
 use crate::selection::{rdiff_rule, rules};
 use crate::source::rdiff_source;
 use crate::status::{Failure, rdiff_status};
+use crate::versioned::{Job, job, report_to, versioned};
 use crate::view::Text;
 use rdiff_core::backup::select;
 use rdiff_core::compare::{CompareRequest, Difference, Method, Reason, compare};
-use rdiff_core::error::{Doing, Error, IoContext};
+use rdiff_core::error::{Doing, Error, IoContext, Loss};
+use rdiff_core::tree::select::Rule;
 use std::ffi::{c_char, c_void};
 
 /// Method of a comparison: by type, size, time, owner, mode and attributes.
@@ -87,11 +90,7 @@ pub struct rdiff_compare_options {
     pub user: *mut c_void,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_compare_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_compare_options";
-}
+versioned!(job rdiff_compare_options, flags RDIFF_COMPARE_NO_HARD_LINKS, usual { at: RDIFF_NEWEST });
 
 /// What a comparison found. Set it up with RDIFF_COMPARE_REPORT_INIT.
 #[repr(C)]
@@ -109,11 +108,7 @@ pub struct rdiff_compare_report {
     pub problems: u64,
 }
 
-// SAFETY: as for the options.
-unsafe impl Versioned for rdiff_compare_report {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_compare_report";
-}
+versioned!(report rdiff_compare_report);
 
 /// Compares the directory `directory` of this machine with a session. `options` and `report` may be NULL.
 #[unsafe(no_mangle)]
@@ -152,29 +147,14 @@ unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
     report: *mut rdiff_compare_report,
 ) -> Result<(), Failure> {
     // SAFETY: the contract of the caller.
-    let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+    let (job, report) = unsafe { (job(options)?, report_to(report)?) };
+    let rdiff_compare_options { difference: different, user, .. } = job.options;
     let repo = handle::get(repository)?;
-    let (mut request, mut chosen) = (CompareRequest::default(), Vec::new());
-    let (mut different, mut progress, mut user): (rdiff_difference_fn, _, _) =
-        (None, None, std::ptr::null_mut());
-    if let Some(options) = options {
-        let flags = arg::flags(options.flags, 1, "rdiff_compare_options")?;
-        // SAFETY: as above.
-        let (subtree, rules) =
-            unsafe { (arg::tree_path(options.path)?, rules(options.rules, options.rule_count)?) };
-        (different, progress, user, chosen) = (options.difference, options.progress, options.user, rules);
-        request = CompareRequest {
-            at: arg::time(options.at),
-            subtree,
-            method: method(options.method)?,
-            hard_links: flags & RDIFF_COMPARE_NO_HARD_LINKS == 0,
-            workers: options.workers as usize,
-        };
-    }
+    // SAFETY: as above.
+    let (request, rules) = unsafe { request(&job)? };
     let opened = source()?;
     let root = opened.source.root().while_doing(Doing::Stat, &opened.base)?;
-    let monitor = Callback::new(progress, user);
-    let filter = select(&chosen, &opened.base, root.device, &monitor)?;
+    let filter = select(&rules, &opened.base, root.device, &job.monitor)?;
     let tell = |Difference { path, reason: why }| {
         let Some(different) = different else { return };
         let path = Text::new(path.as_bytes());
@@ -183,9 +163,9 @@ unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
         // SAFETY: the caller gave this function for this; what it is given lives until it returns.
         unsafe { different(&raw const shown, user) }
     };
-    let done = compare(&repo.0, &opened.source, &request, filter, &monitor, tell)?;
+    let done = compare(&repo.0, &opened.source, &request, filter, &job.monitor, tell)?;
     // What went while it was read would look deleted.
-    opened.guard.check().map_err(|what| Error::SourceVanished { what, way_out: None })?;
+    opened.guard.check().map_err(|what| Error::SourceVanished { what, loss: Loss::Source })?;
     report.set(rdiff_compare_report {
         version: 1,
         compared: done.compared,
@@ -194,6 +174,21 @@ unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
         problems: done.problems,
     });
     Ok(())
+}
+
+unsafe fn request(job: &Job<rdiff_compare_options>) -> Result<(CompareRequest, Vec<Rule>), Failure> {
+    let options = &job.options;
+    // SAFETY: the contract of the caller.
+    let (subtree, rules) =
+        unsafe { (arg::tree_path(options.path)?, rules(options.rules, options.rule_count)?) };
+    let request = CompareRequest {
+        at: arg::time(options.at),
+        subtree,
+        method: method(options.method)?,
+        hard_links: !job.is(RDIFF_COMPARE_NO_HARD_LINKS),
+        workers: options.workers as usize,
+    };
+    Ok((request, rules))
 }
 
 fn method(method: u32) -> Result<Method, Failure> {

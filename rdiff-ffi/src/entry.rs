@@ -1,17 +1,9 @@
-//! What was at a path, and the cursor over all that was there at a session.
+//! What was at a path.
 
-use crate::arg;
-use crate::file::{Open, rdiff_file};
-use crate::guard::{guard, guard_next, quietly};
-use crate::handle::{self, Named};
-use crate::repository::rdiff_repository;
-use crate::status::{Failure, rdiff_status};
+use crate::cursor::Shown;
 use crate::view::{Text, View};
 use rdiff_core::entry::{AclEntry, AclTag, Entry, Kind, Qualifier};
-use rdiff_core::read::SessionReader;
-use rdiff_core::repo::metadata::Stream;
 use std::ffi::c_char;
-use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What a path is. New kinds may come.
 #[repr(C)]
@@ -104,15 +96,18 @@ pub struct rdiff_entry {
 }
 
 /// An entry with what its pointers lead to.
-pub(crate) struct Shown {
+pub(crate) struct ShownEntry {
     entry: View<rdiff_entry>,
     _texts: Vec<Text>,
     _xattrs: Vec<(Text, Vec<u8>)>,
     _list: View<Vec<rdiff_xattr>>,
 }
 
-impl Shown {
-    pub(crate) fn new(entry: &Entry) -> Box<Self> {
+impl Shown for ShownEntry {
+    type Item = Entry;
+    type Seen = rdiff_entry;
+
+    fn new(entry: &Entry) -> Box<Self> {
         let mut texts = Vec::new();
         let mut keep = |bytes: Option<Vec<u8>>| -> (*const c_char, usize) {
             let Some(bytes) = bytes else { return (std::ptr::null(), 0) };
@@ -181,7 +176,7 @@ impl Shown {
         Box::new(Self { entry: View(shown), _texts: texts, _xattrs: xattrs, _list: View(list) })
     }
 
-    pub(crate) fn as_ptr(&self) -> *const rdiff_entry {
+    fn as_ptr(&self) -> *const rdiff_entry {
         &raw const self.entry.0
     }
 }
@@ -218,123 +213,4 @@ fn acl_text(entries: &[AclEntry]) -> Option<Vec<u8>> {
         [tag.as_bytes(), b":", &who, b":", &[bit(4, b'r'), bit(2, b'w'), bit(1, b'x')]].concat()
     };
     (!entries.is_empty()).then(|| entries.iter().map(line).collect::<Vec<_>>().join(&b","[..]))
-}
-
-/// A cursor over what was there at a session, in path order: a directory comes before what is in it. One thread at a
-/// time may use it.
-pub struct rdiff_entries(Mutex<Cursor>);
-
-struct Cursor {
-    session: SessionReader,
-    entries: Stream<Entry>,
-    current: Option<(Entry, Box<Shown>)>,
-}
-
-impl Named for rdiff_entries {
-    const NAME: &'static str = "cursor of entries";
-}
-
-/// Locks what one thread at a time may use.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Failure> {
-    mutex.lock().map_err(|_| {
-        Failure::new(
-            rdiff_status::RDIFF_PANIC,
-            "an earlier call with this handle ended in the midst; free it",
-        )
-    })
-}
-
-/// Opens a cursor over `path` and all below it, as it was at the newest session not later than `at`, or at RDIFF_NEWEST. NULL
-/// and "" are the root of the tree. Where nothing was at `path`, the cursor is at its end at once. Free it with
-/// rdiff_entries_free.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rdiff_entries_open(
-    repository: *const rdiff_repository,
-    at: i64,
-    path: *const c_char,
-    out: *mut *mut rdiff_entries,
-) -> rdiff_status {
-    guard(|| {
-        // SAFETY: the contract of the caller.
-        let (path, out) = unsafe { (arg::tree_path(path)?, arg::out(out, "out")?) };
-        let session = SessionReader::new(Arc::clone(&handle::get(repository)?.0), arg::time(at))?;
-        let entries = session.entries(path.as_path())?;
-        out.put(rdiff_entries(Mutex::new(Cursor { session, entries, current: None })));
-        Ok(())
-    })
-}
-
-/// Moves on to the next entry. RDIFF_END is returned after the last one, and `entry` is then NULL. What it points to
-/// stays valid until the next call with this cursor; it is not to be freed. After an error the cursor is at its end.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rdiff_entries_next(
-    entries: *mut rdiff_entries,
-    entry: *mut *const rdiff_entry,
-) -> rdiff_status {
-    guard_next(|| {
-        // SAFETY: the contract of the caller.
-        let out = unsafe { arg::out(entry, "entry")? };
-        let object = handle::get(entries.cast_const())?;
-        let mut cursor = lock(&object.0)?;
-        cursor.current = None;
-        match cursor.entries.next() {
-            None => {
-                out.set(std::ptr::null());
-                Ok(false)
-            }
-            Some(Err(e)) => {
-                cursor.entries = Box::new(std::iter::empty());
-                Err(e.into())
-            }
-            Some(Ok(next)) => {
-                let shown = Shown::new(&next);
-                out.set(shown.as_ptr());
-                cursor.current = Some((next, shown));
-                Ok(true)
-            }
-        }
-    })
-}
-
-/// The session that the cursor shows, in seconds since 1970.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rdiff_entries_session(
-    entries: *const rdiff_entries,
-    session: *mut i64,
-) -> rdiff_status {
-    guard(|| {
-        // SAFETY: the contract of the caller.
-        let out = unsafe { arg::out(session, "session")? };
-        let object = handle::get(entries)?;
-        out.set(lock(&object.0)?.session.at().0);
-        Ok(())
-    })
-}
-
-/// Opens the content of the regular file that the cursor is at, without looking for it again. The cursor may go on, and be
-/// freed, while the file is read. Close it with rdiff_file_close.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rdiff_entries_open_file(
-    entries: *mut rdiff_entries,
-    out: *mut *mut rdiff_file,
-) -> rdiff_status {
-    guard(|| {
-        // SAFETY: the contract of the caller.
-        let out = unsafe { arg::out(out, "out")? };
-        let object = handle::get(entries.cast_const())?;
-        let mut cursor = lock(&object.0)?;
-        let Cursor { session, current, .. } = &mut *cursor;
-        let (entry, _) = current
-            .as_ref()
-            .ok_or_else(|| Failure::argument("the cursor is at no entry; call rdiff_entries_next first"))?;
-        let reader = session.open(entry)?;
-        out.put(rdiff_file(Mutex::new(Open { reader, path: entry.path.clone() })));
-        Ok(())
-    })
-}
-
-/// Frees a cursor. NULL is left alone.
-#[unsafe(no_mangle)]
-pub extern "C" fn rdiff_entries_free(entries: *mut rdiff_entries) {
-    quietly(|| handle::free(entries));
 }

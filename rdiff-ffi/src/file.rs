@@ -1,7 +1,7 @@
 //! The content of one file at a session.
 
 use crate::arg;
-use crate::entry::lock;
+use crate::cursor::lock;
 use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
 use crate::repository::rdiff_repository;
@@ -13,11 +13,17 @@ use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Mutex};
 
 /// An open file of a session. One thread at a time may use it; different files are independent.
-pub struct rdiff_file(pub(crate) Mutex<Open>);
+pub struct rdiff_file(Mutex<Open>);
 
-pub(crate) struct Open {
-    pub(crate) reader: FileReader,
-    pub(crate) path: RepoPathBuf,
+struct Open {
+    reader: FileReader,
+    path: RepoPathBuf,
+}
+
+impl rdiff_file {
+    pub(crate) fn new(reader: FileReader, path: RepoPathBuf) -> Self {
+        Self(Mutex::new(Open { reader, path }))
+    }
 }
 
 impl Named for rdiff_file {
@@ -40,7 +46,7 @@ pub unsafe extern "C" fn rdiff_file_open(
         let mut session = SessionReader::new(Arc::clone(&handle::get(repository)?.0), arg::time(at))?;
         let entry = session.entry(path.as_path())?;
         let reader = session.open(&entry)?;
-        out.put(rdiff_file(Mutex::new(Open { reader, path })));
+        out.put(rdiff_file::new(reader, path));
         Ok(())
     })
 }

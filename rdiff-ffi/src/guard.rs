@@ -12,20 +12,22 @@ pub(crate) fn guard(inside: impl FnOnce() -> Result<(), Failure>) -> rdiff_statu
 /// The same for a cursor: false is the end.
 pub(crate) fn guard_next(inside: impl FnOnce() -> Result<bool, Failure>) -> rdiff_status {
     status::clear();
-    match catch_unwind(AssertUnwindSafe(inside)) {
-        Ok(Ok(true)) => rdiff_status::RDIFF_OK,
-        Ok(Ok(false)) => rdiff_status::RDIFF_END,
-        Ok(Err(failure)) => status::set(failure),
+    let failure = match catch_unwind(AssertUnwindSafe(inside)) {
+        Ok(Ok(more)) => {
+            // A callback may have made calls that failed: this one did not.
+            status::clear();
+            return if more { rdiff_status::RDIFF_OK } else { rdiff_status::RDIFF_END };
+        }
+        Ok(Err(failure)) => failure,
         Err(panic) => {
             let what = panic.downcast_ref::<&str>().copied();
             let what = what.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
             let what = what.unwrap_or("of an unknown kind");
-            status::set(Failure::new(
-                rdiff_status::RDIFF_PANIC,
-                format!("a mistake in this library, please report it: {what}"),
-            ))
+            let message = format!("a mistake in this library, please report it: {what}");
+            Failure::new(rdiff_status::RDIFF_PANIC, message)
         }
-    }
+    };
+    status::set(failure)
 }
 
 /// The same for functions that return nothing, and leave the last error alone: what frees.

@@ -1,17 +1,27 @@
 //! What C holds.
 //!
 //! A handle looks like a pointer to C, and is the number of an object in a table. It is never followed, so one that was
-//! freed, is of another type or was made up is noticed, whatever the caller does; numbers are not given
-//! out twice. An object that is freed while another thread uses it goes when that thread is done.
+//! freed, is of another type or was made up is noticed, whatever the caller does; no number is given
+//! out twice in a process of a 64-bit machine. An object that is freed while another thread uses it goes when that thread is done.
 
 use crate::status::{Failure, rdiff_status};
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 type Object = Arc<dyn Any + Send + Sync>;
 
-static TABLE: LazyLock<Mutex<HashMap<usize, Object>>> = LazyLock::new(Mutex::default);
+#[derive(Default)]
+struct Table {
+    objects: HashMap<usize, Object>,
+    last: usize,
+}
+
+static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+
+fn table() -> MutexGuard<'static, Table> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Numbers begin with the highest bit, and are never the address of anything on a 64-bit machine: who follows one
 /// finds out at once.
@@ -25,11 +35,16 @@ pub trait Named: Any + Send + Sync {
 
 /// Puts an object into the table.
 pub(crate) fn put<T: Named>(object: T) -> *mut T {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
-    let number = FIRST | (NEXT.fetch_add(1, Ordering::Relaxed) << 4);
-    let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
-    table.insert(number, Arc::new(object));
+    let mut table = table();
+    let number = loop {
+        table.last = table.last.wrapping_add(1);
+        let number = FIRST | (table.last << 4);
+        // After 2^27 handles a 32-bit machine begins anew.
+        if !table.objects.contains_key(&number) {
+            break number;
+        }
+    };
+    table.objects.insert(number, Arc::new(object));
     std::ptr::without_provenance_mut(number)
 }
 
@@ -38,7 +53,7 @@ pub(crate) fn get<T: Named>(handle: *const T) -> Result<Arc<T>, Failure> {
     if handle.is_null() {
         return Err(Failure::argument(format!("the {} is NULL", T::NAME)));
     }
-    let object = TABLE.lock().unwrap_or_else(PoisonError::into_inner).get(&handle.addr()).cloned();
+    let object = table().objects.get(&handle.addr()).cloned();
     let object = object.and_then(|object| object.downcast::<T>().ok());
     object.ok_or_else(|| {
         let message = format!("this is no open {}: it was freed, or is something else", T::NAME);
@@ -48,9 +63,9 @@ pub(crate) fn get<T: Named>(handle: *const T) -> Result<Arc<T>, Failure> {
 
 /// Takes an object out of the table. NULL, and a handle that isn't open, are left alone.
 pub(crate) fn free<T: Named>(handle: *mut T) {
-    let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_one = table.get(&handle.addr()).is_some_and(|object| (**object).is::<T>());
-    let object = if is_one { table.remove(&handle.addr()) } else { None };
+    let mut table = table();
+    let is_one = table.objects.get(&handle.addr()).is_some_and(|object| (**object).is::<T>());
+    let object = if is_one { table.objects.remove(&handle.addr()) } else { None };
     // Its destructor runs without the lock.
     drop(table);
     drop(object);
@@ -59,7 +74,7 @@ pub(crate) fn free<T: Named>(handle: *mut T) {
 /// How many handles are open in this process: 0 when everything was freed. For tests that look for leaks.
 #[unsafe(no_mangle)]
 pub extern "C" fn rdiff_open_handles() -> usize {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner).len()
+    table().objects.len()
 }
 
 #[cfg(test)]

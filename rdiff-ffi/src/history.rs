@@ -1,8 +1,9 @@
 //! One path over all sessions.
 
 use crate::arg;
-use crate::entry::{Shown, lock, rdiff_entry};
-use crate::guard::{guard, guard_next, quietly};
+use crate::cursor::{self, Cursor, HasCursor, Shown};
+use crate::entry::{ShownEntry, rdiff_entry};
+use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
 use crate::repository::rdiff_repository;
 use crate::status::rdiff_status;
@@ -48,20 +49,43 @@ pub struct rdiff_path_version {
 }
 
 /// A cursor over the sessions of one path, oldest first. One thread at a time may use it.
-pub struct rdiff_history(Mutex<Cursor>);
-
-struct Cursor {
-    versions: std::vec::IntoIter<Version>,
-    current: Option<Box<Current>>,
-}
-
-struct Current {
-    shown: View<rdiff_path_version>,
-    _entry: Option<Box<Shown>>,
-}
+pub struct rdiff_history(Mutex<Cursor<ShownVersion>>);
 
 impl Named for rdiff_history {
     const NAME: &'static str = "history";
+}
+
+impl HasCursor for rdiff_history {
+    type Shown = ShownVersion;
+    fn cursor(&self) -> &Mutex<Cursor<ShownVersion>> {
+        &self.0
+    }
+}
+
+/// A version with what its pointers lead to.
+pub(crate) struct ShownVersion {
+    version: View<rdiff_path_version>,
+    _entry: Option<Box<ShownEntry>>,
+}
+
+impl Shown for ShownVersion {
+    type Item = Version;
+    type Seen = rdiff_path_version;
+
+    fn new(item: &Version) -> Box<Self> {
+        let entry = item.entry.as_ref().map(ShownEntry::new);
+        let version = View(rdiff_path_version {
+            version: 1,
+            step: step(item.step),
+            session: item.session.0,
+            entry: entry.as_ref().map_or(std::ptr::null(), |e| e.as_ptr()),
+        });
+        Box::new(Self { version, _entry: entry })
+    }
+
+    fn as_ptr(&self) -> *const rdiff_path_version {
+        &raw const self.version.0
+    }
 }
 
 /// Opens the history of one path: RDIFF_NO_SUCH_PATH if no session has it. Free it with rdiff_history_free.
@@ -74,8 +98,8 @@ pub unsafe extern "C" fn rdiff_history_open(
     guard(|| {
         // SAFETY: the contract of the caller.
         let (path, out) = unsafe { (arg::tree_path(path)?, arg::out(out, "out")?) };
-        let versions = history(&handle::get(repository)?.0, path.as_path())?.into_iter();
-        out.put(rdiff_history(Mutex::new(Cursor { versions, current: None })));
+        let versions = history(&handle::get(repository)?.0, path.as_path())?;
+        out.put(rdiff_history(Cursor::over(versions)));
         Ok(())
     })
 }
@@ -87,28 +111,8 @@ pub unsafe extern "C" fn rdiff_history_next(
     history: *mut rdiff_history,
     version: *mut *const rdiff_path_version,
 ) -> rdiff_status {
-    guard_next(|| {
-        // SAFETY: the contract of the caller.
-        let out = unsafe { arg::out(version, "version")? };
-        let object = handle::get(history.cast_const())?;
-        let mut cursor = lock(&object.0)?;
-        let Some(next) = cursor.versions.next() else {
-            cursor.current = None;
-            out.set(std::ptr::null());
-            return Ok(false);
-        };
-        let entry = next.entry.as_ref().map(Shown::new);
-        let shown = rdiff_path_version {
-            version: 1,
-            step: step(next.step),
-            session: next.session.0,
-            entry: entry.as_ref().map_or(std::ptr::null(), |e| e.as_ptr()),
-        };
-        let current = Box::new(Current { shown: View(shown), _entry: entry });
-        out.set(&raw const current.shown.0);
-        cursor.current = Some(current);
-        Ok(true)
-    })
+    // SAFETY: the contract of the caller.
+    unsafe { cursor::next(history, version, "version") }
 }
 
 fn step(step: Step) -> rdiff_step {

@@ -8,12 +8,13 @@
 //! | [`status`] | codes, and the last error of a thread |
 //! | [`guard`] | what stands around every function: panics end here |
 //! | [`handle`] | what C holds is a number in a table, never a pointer to be believed |
-//! | [`arg`] | pointers of the caller become values, and values become pointers; with [`view`] all unsafe code |
-//! | [`repository`], [`sessions`] | opening, state, sessions |
-//! | [`entry`], [`file`](mod@file), [`history`], [`changes`] | reading: cursors, and the content of files |
+//! | [`arg`], [`versioned`], [`view`] | pointers of the caller become values, and values become pointers: all unsafe code but the exports |
+//! | [`cursor`] | what all cursors have in common |
+//! | [`repository`], [`sessions`], [`sizes`], [`statistics`] | opening, state, sessions, what they take |
+//! | [`entry`], [`entries`], [`file`](mod@file), [`history`], [`changes`] | reading: cursors, and the content of files |
 //! | [`backup`], [`restore`], [`verify`], [`compare`], [`regress`], [`remove`], [`purge`] | jobs: options, reports |
 //! | [`source`] | what a backup reads from: a directory of this machine, or of another host by SFTP |
-//! | [`progress`], [`selection`] | what the options of jobs have in common |
+//! | [`progress`], [`selection`], [`explain`] | what the options of jobs have in common; which rule decides about a path |
 //!
 //! # The contract of pointers
 //!
@@ -36,7 +37,10 @@ pub mod arg;
 pub mod backup;
 pub mod changes;
 pub mod compare;
+pub mod cursor;
+pub mod entries;
 pub mod entry;
+pub mod explain;
 pub mod file;
 pub mod guard;
 pub mod handle;
@@ -49,9 +53,12 @@ pub mod repository;
 pub mod restore;
 pub mod selection;
 pub mod sessions;
+pub mod sizes;
 pub mod source;
+pub mod statistics;
 pub mod status;
 pub mod verify;
+pub mod versioned;
 pub mod view;
 
 use std::ffi::c_char;

@@ -113,6 +113,11 @@ impl Callback {
         }
     }
 
+    /// For what is done too fast to be watched.
+    pub(crate) fn nobody() -> Self {
+        Self::new(None, std::ptr::null_mut())
+    }
+
     fn tell(&self, event: rdiff_event, done: rdiff_path_done, path: Option<&[u8]>, message: Option<&str>) {
         let Some(function) = self.function else { return };
         let (path, message) = (path.map(Text::new), message.map(Text::new));

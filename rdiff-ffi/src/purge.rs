@@ -1,12 +1,13 @@
 //! Purging a path out of all sessions.
 
-use crate::arg::{self, Versioned};
+use crate::arg;
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::{Callback, rdiff_progress_fn};
+use crate::progress::rdiff_progress_fn;
 use crate::regress::{RDIFF_DRY_RUN, RDIFF_FORCE};
 use crate::repository::rdiff_repository;
 use crate::status::rdiff_status;
+use crate::versioned::{job, report_to, versioned};
 use rdiff_core::purge::{preview, purge};
 use rdiff_core::repo::lock::Writer;
 use std::ffi::{c_char, c_void};
@@ -26,11 +27,7 @@ pub struct rdiff_purge_options {
     pub user: *mut c_void,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_purge_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_purge_options";
-}
+versioned!(job rdiff_purge_options, flags RDIFF_FORCE | RDIFF_DRY_RUN);
 
 /// What was purged, or would be. Set it up with RDIFF_PURGE_REPORT_INIT.
 #[repr(C)]
@@ -48,11 +45,7 @@ pub struct rdiff_purge_report {
     pub increments: u64,
 }
 
-// SAFETY: as for the options.
-unsafe impl Versioned for rdiff_purge_report {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_purge_report";
-}
+versioned!(report rdiff_purge_report);
 
 /// Takes `path`, with all below it, out of the mirror and of all sessions, as if it had never been backed up. There is no
 /// way back. The root can't be purged. A job that was stopped has left all other paths as they were, and is finished by being
@@ -66,17 +59,13 @@ pub unsafe extern "C" fn rdiff_purge(
 ) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (path, options, report) =
-            unsafe { (arg::tree_path(path)?, arg::options(options)?, arg::report(report)?) };
+        let (path, job, report) = unsafe { (arg::tree_path(path)?, job(options)?, report_to(report)?) };
         let repo = handle::get(repository)?;
-        let flags = options.map_or(0, |o| o.flags);
-        let flags = arg::flags(flags, RDIFF_FORCE | RDIFF_DRY_RUN, "rdiff_purge_options")?;
-        let (progress, user) = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
-        let done = if flags & RDIFF_DRY_RUN != 0 {
+        let done = if job.is(RDIFF_DRY_RUN) {
             preview(&repo.0, path.as_path())?
         } else {
-            let writer = Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0)?;
-            purge(&writer, path.as_path(), &Callback::new(progress, user))?
+            let writer = Writer::new(Arc::clone(&repo.0), job.is(RDIFF_FORCE))?;
+            purge(&writer, path.as_path(), &job.monitor)?
         };
         report.set(rdiff_purge_report {
             version: 1,

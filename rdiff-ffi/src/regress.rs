@@ -1,11 +1,11 @@
 //! Undoing the last session.
 
-use crate::arg::{self, Versioned};
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::{Callback, rdiff_progress_fn};
+use crate::progress::rdiff_progress_fn;
 use crate::repository::{rdiff_repository, seconds};
 use crate::status::rdiff_status;
+use crate::versioned::{job, report_to, versioned};
 use rdiff_core::regress::{preview, regress, undo_newest};
 use rdiff_core::repo::lock::Writer;
 use std::ffi::c_void;
@@ -32,11 +32,7 @@ pub struct rdiff_regress_options {
     pub user: *mut c_void,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_regress_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_regress_options";
-}
+versioned!(job rdiff_regress_options, flags RDIFF_FORCE | RDIFF_REGRESS_NEWEST | RDIFF_DRY_RUN);
 
 /// What a regress did. Set it up with RDIFF_REGRESS_REPORT_INIT.
 #[repr(C)]
@@ -52,11 +48,7 @@ pub struct rdiff_regress_report {
     pub restored: u64,
 }
 
-// SAFETY: as for the options.
-unsafe impl Versioned for rdiff_regress_report {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_regress_report";
-}
+versioned!(report rdiff_regress_report);
 
 /// Undoes the last session if it did not finish, and does nothing if it did. It can be killed, and is finished by being called
 /// again. `options` and `report` may be NULL.
@@ -68,17 +60,14 @@ pub unsafe extern "C" fn rdiff_regress(
 ) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+        let (job, report) = unsafe { (job(options)?, report_to(report)?) };
         let repo = handle::get(repository)?;
-        let flags = arg::flags(options.map_or(0, |o| o.flags), 7, "rdiff_regress_options")?;
-        let (progress, user) = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
-        let monitor = Callback::new(progress, user);
-        let of_good = flags & RDIFF_REGRESS_NEWEST != 0;
-        let writer = || Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0);
-        let done = match (flags & RDIFF_DRY_RUN != 0, of_good) {
-            (true, _) => preview(&repo.0, of_good, &monitor)?,
-            (false, true) => Some(undo_newest(&writer()?, &monitor)?),
-            (false, false) => regress(&writer()?, &monitor)?,
+        let of_good = job.is(RDIFF_REGRESS_NEWEST);
+        let writer = || Writer::new(Arc::clone(&repo.0), job.is(RDIFF_FORCE));
+        let done = match (job.is(RDIFF_DRY_RUN), of_good) {
+            (true, _) => preview(&repo.0, of_good, &job.monitor)?,
+            (false, true) => Some(undo_newest(&writer()?, &job.monitor)?),
+            (false, false) => regress(&writer()?, &job.monitor)?,
         };
         report.set(rdiff_regress_report {
             version: 1,

@@ -1,12 +1,12 @@
 //! Removing old sessions.
 
-use crate::arg::{self, Versioned};
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::{Callback, rdiff_progress_fn};
+use crate::progress::rdiff_progress_fn;
 use crate::regress::{RDIFF_DRY_RUN, RDIFF_FORCE};
 use crate::repository::rdiff_repository;
 use crate::status::rdiff_status;
+use crate::versioned::{job, report_to, versioned};
 use rdiff_core::remove::{preview, remove_older_than};
 use rdiff_core::repo::lock::Writer;
 use rdiff_core::time::SessionTime;
@@ -27,11 +27,7 @@ pub struct rdiff_remove_options {
     pub user: *mut c_void,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_remove_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_remove_options";
-}
+versioned!(job rdiff_remove_options, flags RDIFF_FORCE | RDIFF_DRY_RUN);
 
 /// What was removed. Set it up with RDIFF_REMOVE_REPORT_INIT.
 #[repr(C)]
@@ -47,11 +43,7 @@ pub struct rdiff_remove_report {
     pub bytes: u64,
 }
 
-// SAFETY: as for the options.
-unsafe impl Versioned for rdiff_remove_report {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_remove_report";
-}
+versioned!(report rdiff_remove_report);
 
 /// Removes the sessions before the time `before`, in seconds since 1970, however many they are: ask
 /// rdiff_repository_sessions_older_than first. The newest session always stays. A job that was stopped has left every session
@@ -65,17 +57,13 @@ pub unsafe extern "C" fn rdiff_remove_older_than(
 ) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+        let (job, report) = unsafe { (job(options)?, report_to(report)?) };
         let repo = handle::get(repository)?;
-        let flags = options.map_or(0, |o| o.flags);
-        let flags = arg::flags(flags, RDIFF_FORCE | RDIFF_DRY_RUN, "rdiff_remove_options")?;
-        let (progress, user) = options.map_or((None, std::ptr::null_mut()), |o| (o.progress, o.user));
-        let monitor = Callback::new(progress, user);
-        let done = if flags & RDIFF_DRY_RUN != 0 {
-            preview(&repo.0, SessionTime(before), &monitor)?
+        let done = if job.is(RDIFF_DRY_RUN) {
+            preview(&repo.0, SessionTime(before), &job.monitor)?
         } else {
-            let writer = Writer::new(Arc::clone(&repo.0), flags & RDIFF_FORCE != 0)?;
-            remove_older_than(&writer, SessionTime(before), &monitor)?
+            let writer = Writer::new(Arc::clone(&repo.0), job.is(RDIFF_FORCE))?;
+            remove_older_than(&writer, SessionTime(before), &job.monitor)?
         };
         report.set(rdiff_remove_report {
             version: 1,

@@ -5,13 +5,15 @@ use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
 use crate::sessions::rdiff_sessions;
 use crate::status::{Failure, rdiff_status};
-use crate::{RDIFF_NO_SESSION, RDIFF_UNKNOWN, arg::Versioned};
+use crate::versioned::{report_to, versioned};
+use crate::{RDIFF_NO_SESSION, RDIFF_UNKNOWN};
 use rdiff_core::error::Error;
 use rdiff_core::remove::sessions_older_than;
 use rdiff_core::repo::{MirrorState, Repository};
 use rdiff_core::status::status;
 use rdiff_core::time::{SessionTime, TimeSpec, Zone};
 use std::ffi::c_char;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -54,12 +56,7 @@ pub struct rdiff_state {
     pub increments_size: u64,
 }
 
-// SAFETY: `repr(C)`, the version is the first field; it is only written to but for that.
-unsafe impl Versioned for rdiff_state {
-    const VERSION: u32 = 2;
-    const NAME: &'static str = "rdiff_state";
-    const SIZES: &'static [usize] = &[std::mem::offset_of!(Self, in_use), size_of::<Self>()];
-}
+versioned!(report rdiff_state, since in_use);
 
 /// Opens the repository at `path`, for reading and for jobs. Free it with rdiff_repository_free.
 #[unsafe(no_mangle)]
@@ -106,7 +103,7 @@ pub unsafe extern "C" fn rdiff_repository_state(
         // SAFETY: the contract of the caller.
         unsafe { arg::out(out, "out")? };
         // SAFETY: as above.
-        let report = unsafe { arg::report(out)? };
+        let report = unsafe { report_to(out)? };
         let repo = &handle::get(repository)?.0;
         let (kind, good, failed) = match repo.state()? {
             MirrorState::Unfinished => (rdiff_state_kind::RDIFF_STATE_EMPTY, None, None),
@@ -131,6 +128,54 @@ pub unsafe extern "C" fn rdiff_repository_state(
             state.increments_size = status.increments_size.unwrap_or(RDIFF_UNKNOWN);
         }
         report.set(state);
+        Ok(())
+    })
+}
+
+/// Who works on the repository now, such as "process 4711", in `text` with its `size` bytes, NUL included: as much as there is
+/// room for. `length` is that of the whole, and 0 if nobody does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_repository_in_use_by(
+    repository: *const rdiff_repository,
+    text: *mut c_char,
+    size: usize,
+    length: *mut usize,
+) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let out = unsafe { arg::text_out(text, size, length)? };
+        let who = handle::get(repository)?.0.in_use_by()?;
+        out.set(who.unwrap_or_default().as_bytes());
+        Ok(())
+    })
+}
+
+/// What an increment is, by the path of its file on this machine: the session whose state it holds, and the path in the tree, in
+/// `path` with its `size` bytes as above. RDIFF_NO_SUCH_PATH for what is no increment of this repository.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_repository_increment_at(
+    repository: *const rdiff_repository,
+    file: *const c_char,
+    session: *mut i64,
+    path: *mut c_char,
+    size: usize,
+    length: *mut usize,
+) -> rdiff_status {
+    guard(|| {
+        // SAFETY: the contract of the caller.
+        let (file, session, out) = unsafe {
+            (arg::host_path(file, "file")?, arg::out(session, "session")?, arg::text_out(path, size, length)?)
+        };
+        let found = handle::get(repository)?.0.increment_at(&file)?;
+        let (path, at) = found.ok_or_else(|| Failure {
+            path: Some(file.as_os_str().as_bytes().to_vec()),
+            ..Failure::new(
+                rdiff_status::RDIFF_NO_SUCH_PATH,
+                format!("{} is no increment of this repository", file.display()),
+            )
+        })?;
+        session.set(at.0);
+        out.set(path.as_bytes());
         Ok(())
     })
 }

@@ -1,14 +1,17 @@
 //! Restoring.
 
-use crate::arg::{self, Versioned};
+use crate::RDIFF_NEWEST;
+use crate::arg;
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::{Callback, rdiff_progress_fn};
+use crate::progress::rdiff_progress_fn;
 use crate::repository::rdiff_repository;
 use crate::selection::{mapping, rdiff_rule, rules};
-use crate::status::rdiff_status;
+use crate::status::{Failure, rdiff_status};
+use crate::versioned::{Job, job, report_to, versioned};
 use rdiff_core::backup::select;
 use rdiff_core::restore::{RestoreRequest, preview, restore};
+use rdiff_core::tree::select::Rule;
 use std::ffi::{c_char, c_void};
 
 /// Flag of a restore: the target may hold something; what isn't in the session is removed from it.
@@ -30,6 +33,8 @@ pub const RDIFF_RESTORE_NEVER_DROP_ACLS: u32 = 128;
 
 /// Flag of a restore: finds out what it would do, tells each path to the callback, and writes nothing.
 pub const RDIFF_RESTORE_DRY_RUN: u32 = 256;
+
+const KNOWN_FLAGS: u32 = (RDIFF_RESTORE_DRY_RUN << 1) - 1;
 
 /// What to restore, and how. Set it up with RDIFF_RESTORE_OPTIONS_INIT: all of the newest session.
 #[repr(C)]
@@ -59,11 +64,7 @@ pub struct rdiff_restore_options {
     pub user: *mut c_void,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_restore_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_restore_options";
-}
+versioned!(job rdiff_restore_options, flags KNOWN_FLAGS, usual { at: RDIFF_NEWEST });
 
 /// What a restore did. Set it up with RDIFF_RESTORE_REPORT_INIT.
 #[repr(C)]
@@ -81,11 +82,7 @@ pub struct rdiff_restore_report {
     pub problems: u64,
 }
 
-// SAFETY: as for the options.
-unsafe impl Versioned for rdiff_restore_report {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_restore_report";
-}
+versioned!(report rdiff_restore_report);
 
 /// Restores a session, or a part of one, to `target`. `options` and `report` may be NULL.
 #[unsafe(no_mangle)]
@@ -97,47 +94,16 @@ pub unsafe extern "C" fn rdiff_restore(
 ) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (target, options, report) =
-            unsafe { (arg::host_path(target, "target")?, arg::options(options)?, arg::report(report)?) };
+        let (target, job, report) =
+            unsafe { (arg::host_path(target, "target")?, job(options)?, report_to(report)?) };
         let repo = handle::get(repository)?;
-        let (mut request, mut chosen) = (RestoreRequest::default(), Vec::new());
-        let (mut progress, mut user, mut dry_run) = (None, std::ptr::null_mut(), false);
-        if let Some(options) = options {
-            let flags = arg::flags(options.flags, 511, "rdiff_restore_options")?;
-            let is = |flag| flags & flag != 0;
-            // SAFETY: as above.
-            let (subtree, user_map, group_map, rules) = unsafe {
-                (
-                    arg::tree_path(options.path)?,
-                    mapping(options.user_map, "user_map")?,
-                    mapping(options.group_map, "group_map")?,
-                    rules(options.rules, options.rule_count)?,
-                )
-            };
-            (progress, user, chosen) = (options.progress, options.user, rules);
-            dry_run = is(RDIFF_RESTORE_DRY_RUN);
-            request = RestoreRequest {
-                at: arg::time(options.at),
-                subtree,
-                overwrite: is(RDIFF_RESTORE_OVERWRITE),
-                create_parents: is(RDIFF_RESTORE_CREATE_PARENTS),
-                numeric_ids: is(RDIFF_RESTORE_NUMERIC_IDS),
-                user_map,
-                group_map,
-                hard_links: !is(RDIFF_RESTORE_NO_HARD_LINKS),
-                acls: !is(RDIFF_RESTORE_NO_ACLS),
-                never_drop_acls: is(RDIFF_RESTORE_NEVER_DROP_ACLS),
-                xattrs: !is(RDIFF_RESTORE_NO_XATTRS),
-                durable: !is(RDIFF_RESTORE_NOT_DURABLE),
-                workers: options.workers as usize,
-            };
-        }
-        let monitor = Callback::new(progress, user);
-        let filter = select(&chosen, &target, 0, &monitor)?;
-        let done = if dry_run {
-            preview(&repo.0, &target, &request, filter, &monitor)?
+        // SAFETY: as above.
+        let (request, rules) = unsafe { request(&job)? };
+        let filter = select(&rules, &target, 0, &job.monitor)?;
+        let done = if job.is(RDIFF_RESTORE_DRY_RUN) {
+            preview(&repo.0, &target, &request, filter, &job.monitor)?
         } else {
-            restore(&repo.0, &target, &request, filter, &monitor)?
+            restore(&repo.0, &target, &request, filter, &job.monitor)?
         };
         report.set(rdiff_restore_report {
             version: 1,
@@ -148,4 +114,33 @@ pub unsafe extern "C" fn rdiff_restore(
         });
         Ok(())
     })
+}
+
+unsafe fn request(job: &Job<rdiff_restore_options>) -> Result<(RestoreRequest, Vec<Rule>), Failure> {
+    let options = &job.options;
+    // SAFETY: the contract of the caller.
+    let (subtree, user_map, group_map, rules) = unsafe {
+        (
+            arg::tree_path(options.path)?,
+            mapping(options.user_map, "user_map")?,
+            mapping(options.group_map, "group_map")?,
+            rules(options.rules, options.rule_count)?,
+        )
+    };
+    let request = RestoreRequest {
+        at: arg::time(options.at),
+        subtree,
+        overwrite: job.is(RDIFF_RESTORE_OVERWRITE),
+        create_parents: job.is(RDIFF_RESTORE_CREATE_PARENTS),
+        numeric_ids: job.is(RDIFF_RESTORE_NUMERIC_IDS),
+        user_map,
+        group_map,
+        hard_links: !job.is(RDIFF_RESTORE_NO_HARD_LINKS),
+        acls: !job.is(RDIFF_RESTORE_NO_ACLS),
+        never_drop_acls: job.is(RDIFF_RESTORE_NEVER_DROP_ACLS),
+        xattrs: !job.is(RDIFF_RESTORE_NO_XATTRS),
+        durable: !job.is(RDIFF_RESTORE_NOT_DURABLE),
+        workers: options.workers as usize,
+    };
+    Ok((request, rules))
 }

@@ -36,6 +36,26 @@ pub const RDIFF_EXCLUDE_IF_PRESENT: u32 = 13;
 pub const RDIFF_MAX_FILE_SIZE: u32 = 14;
 /// Kind of a rule: excludes regular files of less than `size` bytes.
 pub const RDIFF_MIN_FILE_SIZE: u32 = 15;
+/// Kind of a rule: includes what the shell globs in `pattern`, one a line, match. A line that begins with "- " excludes.
+pub const RDIFF_INCLUDE_GLOBBING_FILELIST: u32 = 16;
+/// Kind of a rule: excludes what the shell globs in `pattern`, one a line, match. A line that begins with "+ " includes.
+pub const RDIFF_EXCLUDE_GLOBBING_FILELIST: u32 = 17;
+/// Kind of a rule: includes sockets, pipes, devices and symbolic links. `pattern` is not looked at.
+pub const RDIFF_INCLUDE_SPECIAL_FILES: u32 = 18;
+/// Kind of a rule: includes symbolic links. `pattern` is not looked at.
+pub const RDIFF_INCLUDE_SYMBOLIC_LINKS: u32 = 19;
+/// Kind of a rule: includes devices. `pattern` is not looked at.
+pub const RDIFF_INCLUDE_DEVICES: u32 = 20;
+/// Kind of a rule: includes pipes. `pattern` is not looked at.
+pub const RDIFF_INCLUDE_FIFOS: u32 = 21;
+/// Kind of a rule: includes sockets. `pattern` is not looked at.
+pub const RDIFF_INCLUDE_SOCKETS: u32 = 22;
+/// Kind of a rule: includes what is on another file system than the source. `pattern` is not looked at.
+pub const RDIFF_INCLUDE_OTHER_FILESYSTEMS: u32 = 23;
+/// Kind of a rule: includes directories that hold an entry named `pattern`, and their entries that are no directories.
+pub const RDIFF_INCLUDE_IF_PRESENT: u32 = 24;
+/// May be added to the kind of a list: paths in `pattern` end with NUL and not with a newline, and it has `size` bytes.
+pub const RDIFF_NUL_SEPARATED: u32 = 256;
 
 /// A rule of a selection. The first that says something of a path decides; what none speaks of is included. Patterns begin with
 /// the source directory as it was given, or with `**`. New kinds may come, but the structure stays as it is.
@@ -46,7 +66,7 @@ pub struct rdiff_rule {
     pub kind: u32,
     /// What the kind says, or NULL.
     pub pattern: *const c_char,
-    /// Bytes, for the kinds that are about sizes.
+    /// Bytes, for the kinds that are about sizes; with RDIFF_NUL_SEPARATED, how many there are at `pattern`.
     pub size: u64,
 }
 
@@ -63,11 +83,27 @@ unsafe fn rule(rule: &rdiff_rule, index: usize) -> Result<Rule, Failure> {
         let bytes = unsafe { arg::bytes(rule.pattern) };
         bytes.ok_or_else(|| Failure::argument(format!("the pattern of rule {index} is NULL")))
     };
+    let kind = rule.kind & !RDIFF_NUL_SEPARATED;
+    let is_counted = kind != rule.kind;
     let list = || -> Result<List, Failure> {
-        Ok(List { contents: pattern()?, name: format!("rule {index}"), separator: Separator::Newline })
+        let (contents, separator) = if is_counted {
+            // SAFETY: passed on.
+            let counted = unsafe { arg::counted(rule.pattern, rule.size, "bytes of a list")? };
+            (counted, Separator::Nul)
+        } else {
+            (pattern()?, Separator::Newline)
+        };
+        Ok(List { contents, name: format!("rule {index}"), separator })
     };
+    let is_list = matches!(
+        kind,
+        RDIFF_INCLUDE_FILELIST
+            | RDIFF_EXCLUDE_FILELIST
+            | RDIFF_INCLUDE_GLOBBING_FILELIST
+            | RDIFF_EXCLUDE_GLOBBING_FILELIST
+    );
     let (include, exclude) = (Sense::Include, Sense::Exclude);
-    Ok(match rule.kind {
+    Ok(match if is_counted && !is_list { rule.kind } else { kind } {
         RDIFF_INCLUDE => Rule::Glob { sense: include, pattern: pattern()? },
         RDIFF_EXCLUDE => Rule::Glob { sense: exclude, pattern: pattern()? },
         RDIFF_INCLUDE_REGEXP => Rule::Regexp { sense: include, pattern: pattern()? },
@@ -83,6 +119,15 @@ unsafe fn rule(rule: &rdiff_rule, index: usize) -> Result<Rule, Failure> {
         RDIFF_EXCLUDE_IF_PRESENT => Rule::IfPresent { sense: exclude, name: pattern()? },
         RDIFF_MAX_FILE_SIZE => Rule::MaxFileSize(rule.size),
         RDIFF_MIN_FILE_SIZE => Rule::MinFileSize(rule.size),
+        RDIFF_INCLUDE_GLOBBING_FILELIST => Rule::GlobbingFilelist { sense: include, list: list()? },
+        RDIFF_EXCLUDE_GLOBBING_FILELIST => Rule::GlobbingFilelist { sense: exclude, list: list()? },
+        RDIFF_INCLUDE_SPECIAL_FILES => Rule::SpecialFiles(include),
+        RDIFF_INCLUDE_SYMBOLIC_LINKS => Rule::SymbolicLinks(include),
+        RDIFF_INCLUDE_DEVICES => Rule::DeviceFiles(include),
+        RDIFF_INCLUDE_FIFOS => Rule::Fifos(include),
+        RDIFF_INCLUDE_SOCKETS => Rule::Sockets(include),
+        RDIFF_INCLUDE_OTHER_FILESYSTEMS => Rule::OtherFilesystems(include),
+        RDIFF_INCLUDE_IF_PRESENT => Rule::IfPresent { sense: include, name: pattern()? },
         unknown => return Err(Failure::argument(format!("rule {index} is of the unknown kind {unknown}"))),
     })
 }

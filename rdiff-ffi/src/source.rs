@@ -1,9 +1,10 @@
 //! What a backup or a comparison reads: a directory of this machine, or of another host by SFTP.
 
-use crate::arg::{self, Versioned};
+use crate::arg;
 use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
 use crate::status::{Failure, rdiff_status};
+use crate::versioned::{options, versioned};
 use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::tree::local::{LocalGuard, LocalSource};
 use rdiff_core::tree::source::{Source, SourceGuard};
@@ -43,11 +44,7 @@ pub struct rdiff_ssh_options {
     pub server: *const c_char,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_ssh_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_ssh_options";
-}
+versioned!(options rdiff_ssh_options, flags 0);
 
 /// A tree that can be read. Any number of threads may use one at once; the login of one on another host ends when it was
 /// freed and the jobs that use it are done.
@@ -93,12 +90,12 @@ pub unsafe extern "C" fn rdiff_source_open(
     guard(|| {
         // SAFETY: the contract of the caller.
         let (location, ssh, out) =
-            unsafe { (arg::host_path(location, "location")?, arg::options(ssh)?, arg::out(out, "out")?) };
+            unsafe { (arg::host_path(location, "location")?, options(ssh)?, arg::out(out, "out")?) };
         let opened = match Location::parse(&location).map_err(MountError::from)? {
             Location::Local(path) => rdiff_source::local(&path)?,
             Location::Remote(remote) => {
                 // SAFETY: as above.
-                let (options, bounds) = unsafe { self::options(ssh.as_ref())? };
+                let (options, bounds) = unsafe { login(&ssh)? };
                 rdiff_source::remote(&remote, &options, &bounds)?
             }
         };
@@ -107,10 +104,8 @@ pub unsafe extern "C" fn rdiff_source_open(
     })
 }
 
-unsafe fn options(ssh: Option<&rdiff_ssh_options>) -> Result<(SshfsOptions, SftpBounds), Failure> {
+unsafe fn login(ssh: &rdiff_ssh_options) -> Result<(SshfsOptions, SftpBounds), Failure> {
     let (usual, bounds) = (SshfsOptions::default(), SftpBounds::default());
-    let Some(ssh) = ssh else { return Ok((usual, bounds)) };
-    arg::flags(ssh.flags, 0, "rdiff_ssh_options")?;
     // SAFETY: the contract of the caller.
     let (identity, known_hosts, server) = unsafe {
         (

@@ -1,7 +1,7 @@
 //! Codes, and the last error of each thread: code, message with its whole chain of causes, path.
 
 use crate::view::{Text, View};
-use rdiff_core::error::{Error, Refusal, chain};
+use rdiff_core::error::{Error, Loss, Refusal, chain};
 use rdiff_mount::MountError;
 use std::cell::RefCell;
 use std::ffi::c_char;
@@ -41,7 +41,7 @@ pub enum rdiff_status {
     RDIFF_CORRUPT = 12,
     /// The new session would not be later than the last: wait a second, or set the clock right.
     RDIFF_CLOCK_BEHIND = 13,
-    /// The source is gone, or so much of it that this can't be meant. Nothing was removed from the backup.
+    /// The source is gone, or can't be read any more. Nothing was removed from the backup.
     RDIFF_SOURCE_VANISHED = 14,
     /// The request can't be carried out as it stands, for a reason without a code of its own; the message says what
     /// to change.
@@ -70,6 +70,11 @@ pub enum rdiff_status {
     RDIFF_SOURCE_IN_REPOSITORY = 26,
     /// Another host can't be reached, doesn't let us in, or doesn't answer as it should; the message has what ssh said.
     RDIFF_REMOTE = 27,
+    /// The source is empty, and the backup is not. Nothing was removed from it. RDIFF_BACKUP_ALLOW_EMPTY_SOURCE allows it.
+    RDIFF_SOURCE_EMPTY = 28,
+    /// So much of the source is gone that this can't be meant. Nothing was removed from the backup.
+    /// `most_deletions_percent` allows it.
+    RDIFF_TOO_MUCH_GONE = 29,
 }
 
 /// Why a call failed.
@@ -116,6 +121,8 @@ impl From<Error> for Failure {
             Error::NotAFile { path, .. } => (RDIFF_NOT_A_FILE, Some(path.as_bytes().to_vec())),
             Error::NotARepository { path } => (RDIFF_NOT_A_REPOSITORY, host(path)),
             Error::ClockBehind { .. } => (RDIFF_CLOCK_BEHIND, None),
+            Error::SourceVanished { loss: Loss::Everything, .. } => (RDIFF_SOURCE_EMPTY, None),
+            Error::SourceVanished { loss: Loss::TooMuch, .. } => (RDIFF_TOO_MUCH_GONE, None),
             Error::SourceVanished { .. } => (RDIFF_SOURCE_VANISHED, None),
             Error::BadSelection { .. } => (RDIFF_INVALID_ARGUMENT, None),
             Error::NoRoom { repository, .. } => (RDIFF_NO_ROOM, host(repository)),
@@ -202,8 +209,13 @@ thread_local! {
     static LAST: RefCell<Option<Box<Last>>> = const { RefCell::new(None) };
 }
 
+/// Threads that are ending may have no place for it any more. They go without.
+fn put(last: Option<Box<Last>>) {
+    drop(LAST.try_with(|place| place.replace(last)));
+}
+
 pub(crate) fn clear() {
-    LAST.with_borrow_mut(|last| *last = None);
+    put(None);
 }
 
 pub(crate) fn set(failure: Failure) -> rdiff_status {
@@ -219,7 +231,7 @@ pub(crate) fn set(failure: Failure) -> rdiff_status {
         system_error: failure.system_error,
     };
     let last = Last { shown: View(shown), _message: message, _path: path };
-    LAST.with_borrow_mut(|place| *place = Some(Box::new(last)));
+    put(Some(Box::new(last)));
     status
 }
 
@@ -227,5 +239,6 @@ pub(crate) fn set(failure: Failure) -> rdiff_status {
 /// calls. What it points to stays valid until the next call on this thread; it is not to be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn rdiff_last_error() -> *const rdiff_error {
-    LAST.with_borrow(|last| last.as_ref().map_or(std::ptr::null(), |last| &raw const last.shown.0))
+    let shown = LAST.try_with(|last| last.borrow().as_ref().map(|last| &raw const last.shown.0));
+    shown.ok().flatten().unwrap_or(std::ptr::null())
 }

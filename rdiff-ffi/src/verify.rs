@@ -1,21 +1,36 @@
 //! Verifying what is in a repository.
 
-use crate::arg::{self, Versioned};
+use crate::RDIFF_ALL_SESSIONS;
+use crate::arg;
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::{Callback, rdiff_progress_fn};
+use crate::progress::rdiff_progress_fn;
 use crate::repository::rdiff_repository;
 use crate::status::rdiff_status;
+use crate::versioned::{job, report_to, versioned};
 use crate::view::Text;
-use crate::{RDIFF_ALL_SESSIONS, RDIFF_NEWEST};
-use rdiff_core::verify::{VerifyReport, VerifyRequest, verify};
+use rdiff_core::verify::{VerifyReport, VerifyRequest, Why, verify};
 use std::ffi::{c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
+
+/// What is wrong with a file or a session. New words may come.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum rdiff_bad_kind {
+    /// The metadata of the session are damaged, so not all its files could be checked.
+    RDIFF_BAD_METADATA = 0,
+    /// The SHA-1 of the content is not the recorded one.
+    RDIFF_BAD_DIGEST = 1,
+    /// The size is not the recorded one.
+    RDIFF_BAD_SIZE = 2,
+    /// The content can't be rebuilt.
+    RDIFF_BAD_LOST = 3,
+}
 
 /// A file that is not what was backed up, or a session of which not everything can be told. It is valid during the call only.
 #[repr(C)]
 pub struct rdiff_bad {
-    /// 1. A newer library may have more fields after those that you know.
+    /// 2. A newer library may have more fields after those that you know; those since version 2 are said to be.
     pub version: u32,
     /// The session, in seconds since 1970.
     pub session: i64,
@@ -27,6 +42,8 @@ pub struct rdiff_bad {
     pub message: *const c_char,
     /// The file of the repository that its content begins with, as a path of the host, or NULL.
     pub repository_file: *const c_char,
+    /// Since version 2: what is wrong, for programs.
+    pub kind: rdiff_bad_kind,
 }
 
 /// Called for each finding, after all was looked at, on the thread that called the job.
@@ -54,11 +71,7 @@ pub struct rdiff_verify_options {
     pub user: *mut c_void,
 }
 
-// SAFETY: `repr(C)`, the version is the first field, and numbers and pointers may have any value.
-unsafe impl Versioned for rdiff_verify_options {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_verify_options";
-}
+versioned!(job rdiff_verify_options, flags 0, usual { at: RDIFF_ALL_SESSIONS });
 
 /// What was found. Set it up with RDIFF_VERIFY_REPORT_INIT. All is well if `bad_files` and `damaged_sessions` are 0.
 #[repr(C)]
@@ -80,11 +93,7 @@ pub struct rdiff_verify_report {
     pub damaged_sessions: u64,
 }
 
-// SAFETY: as for the options.
-unsafe impl Versioned for rdiff_verify_report {
-    const VERSION: u32 = 1;
-    const NAME: &'static str = "rdiff_verify_report";
-}
+versioned!(report rdiff_verify_report);
 
 /// Checks the content of every regular file at one session or at all. Nothing is written. Damaged content is no failure of
 /// the call: the report counts it. `options` and `report` may be NULL, but then nothing is told.
@@ -96,23 +105,17 @@ pub unsafe extern "C" fn rdiff_verify(
 ) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (options, report) = unsafe { (arg::options(options)?, arg::report(report)?) };
+        let (job, report) = unsafe { (job(options)?, report_to(report)?) };
+        let rdiff_verify_options { at, path, workers, bad, user, .. } = job.options;
         let repo = handle::get(repository)?;
-        let mut request = VerifyRequest::default();
-        let (mut bad, mut progress, mut user): (rdiff_bad_fn, _, _) = (None, None, std::ptr::null_mut());
-        if let Some(options) = options {
-            arg::flags(options.flags, 0, "rdiff_verify_options")?;
-            request.at = match options.at {
-                RDIFF_ALL_SESSIONS => None,
-                RDIFF_NEWEST => Some(arg::time(RDIFF_NEWEST)),
-                at => Some(arg::time(at)),
-            };
+        let request = VerifyRequest {
+            at: (at != RDIFF_ALL_SESSIONS).then(|| arg::time(at)),
             // SAFETY: as above.
-            request.subtree = unsafe { arg::tree_path(options.path)? };
-            request.workers = options.workers as usize;
-            (bad, progress, user) = (options.bad, options.progress, options.user);
-        }
-        let mut done = verify(&repo.0, &request, &Callback::new(progress, user))?;
+            subtree: unsafe { arg::tree_path(path)? },
+            workers: workers as usize,
+            ..VerifyRequest::default()
+        };
+        let mut done = verify(&repo.0, &request, &job.monitor)?;
         if let Some(bad) = bad {
             done.bad.sort_by(|a, b| (a.session, &a.path).cmp(&(b.session, &b.path)));
             // SAFETY: the caller gave this function for this.
@@ -135,24 +138,30 @@ fn tell(done: &VerifyReport, tell: impl Fn(&rdiff_bad)) {
     for damaged in &done.damaged {
         let message = Text::new(damaged.why.as_bytes());
         tell(&rdiff_bad {
-            version: 1,
+            version: 2,
             session: damaged.session.0,
             path: std::ptr::null(),
             path_len: 0,
             message: message.as_ptr(),
             repository_file: std::ptr::null(),
+            kind: rdiff_bad_kind::RDIFF_BAD_METADATA,
         });
     }
     for bad in &done.bad {
         let (path, message) = (Text::new(bad.path.as_bytes()), Text::new(bad.why.to_string()));
         let file = bad.files.first().map(|file| Text::new(file.as_os_str().as_bytes()));
         tell(&rdiff_bad {
-            version: 1,
+            version: 2,
             session: bad.session.0,
             path: path.as_ptr(),
             path_len: path.len(),
             message: message.as_ptr(),
             repository_file: Text::ptr_or_null(file.as_ref()),
+            kind: match bad.why {
+                Why::Digest { .. } => rdiff_bad_kind::RDIFF_BAD_DIGEST,
+                Why::Size { .. } => rdiff_bad_kind::RDIFF_BAD_SIZE,
+                Why::Lost(_) => rdiff_bad_kind::RDIFF_BAD_LOST,
+            },
         });
     }
 }

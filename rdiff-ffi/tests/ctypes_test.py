@@ -10,7 +10,7 @@ import sys
 lib = c.CDLL(sys.argv[1])
 base = os.fsencode(sys.argv[2])
 handle, text, status = c.c_void_p, c.c_char_p, c.c_int
-OK, END, NO_SUCH_PATH, CANCELLED = 0, 1, 10, 16
+OK, END, INVALID_HANDLE, NO_SUCH_PATH, CANCELLED = 0, 1, 3, 10, 16
 NEWEST = 2**63 - 1
 
 
@@ -53,6 +53,27 @@ class PurgeReport(c.Structure):
                 ("rewritten", c.c_uint64), ("increments", c.c_uint64)]
 
 
+class SessionSize(c.Structure):
+    _fields_ = [("version", c.c_uint32), ("session", c.c_int64), ("size", c.c_uint64), ("cumulative", c.c_uint64)]
+
+
+class Statistics(c.Structure):
+    _fields_ = [("version", c.c_uint32), ("is_known", c.c_uint32), ("session", c.c_int64), ("end_time", c.c_double),
+                ("elapsed_time", c.c_double), ("source_files", c.c_uint64), ("source_file_size", c.c_uint64),
+                ("rest", c.c_uint64 * 12)]
+
+
+class Rule(c.Structure):
+    _fields_ = [("kind", c.c_uint32), ("pattern", text), ("size", c.c_uint64)]
+
+
+class Explanation(c.Structure):
+    _fields_ = [("version", c.c_uint32), ("verdict", c.c_int), ("decided_at", text), ("decided_at_len", c.c_size_t),
+                ("rule", c.c_size_t), ("line", c.c_size_t), ("message", text)]
+
+
+explanation_fn = c.CFUNCTYPE(None, c.POINTER(Explanation), c.c_void_p)
+
 lib.rdiff_version.restype = text
 lib.rdiff_last_error.restype = c.POINTER(Error)
 lib.rdiff_sessions_count.restype = c.c_size_t
@@ -77,6 +98,12 @@ for name, arguments in {
     "rdiff_regress": [handle, c.c_void_p, c.c_void_p],
     "rdiff_source_open": [text, c.c_void_p, c.POINTER(handle)],
     "rdiff_source_free": [handle],
+    "rdiff_sizes_open": [handle, text, c.POINTER(handle)],
+    "rdiff_sizes_next": [handle, c.POINTER(c.POINTER(SessionSize))],
+    "rdiff_sizes_free": [handle],
+    "rdiff_session_statistics": [handle, c.c_int64, c.POINTER(Statistics)],
+    "rdiff_repository_in_use_by": [handle, text, c.c_size_t, c.POINTER(c.c_size_t)],
+    "rdiff_explain_session": [handle, c.c_int64, text, text, text, c.POINTER(Rule), c.c_size_t, explanation_fn, c.c_void_p],
     "rdiff_backup_source": [handle, text, c.POINTER(BackupOptions), c.POINTER(BackupReport)],
     "rdiff_purge": [handle, text, c.POINTER(PurgeOptions), c.POINTER(PurgeReport)],
     "rdiff_remove_older_than": [handle, c.c_int64, c.c_void_p, c.c_void_p],
@@ -164,6 +191,42 @@ call("rdiff_restore", repo, base + b"/restored", None, None)
 with open(base + b"/restored/" + odd, "rb") as f:
     assert f.read() == versions[1]
 call("rdiff_verify", repo, None, None)
+
+# What the sessions take, and what they did.
+sizes, size, sized = opened("rdiff_sizes_open", repo, odd), c.POINTER(SessionSize)(), []
+while call("rdiff_sizes_next", sizes, c.byref(size)) == OK:
+    sized.append((size.contents.session, size.contents.size, size.contents.cumulative))
+lib.rdiff_sizes_free(sizes)
+assert [s[0] for s in sized] == [1700000000, 1700000001] and sized[1][1:] == (len(versions[1]),) * 2, sized
+assert sized[0][1] > 0 and sized[0][2] == sized[0][1] + sized[1][1], sized
+statistics = Statistics(version=1)
+call("rdiff_session_statistics", repo, 1700000000, c.byref(statistics))
+assert statistics.is_known and statistics.session == 1700000000, statistics.session
+assert (statistics.source_files, statistics.source_file_size) == (2, len(versions[0]))
+length = c.c_size_t(7)
+call("rdiff_repository_in_use_by", repo, None, 0, c.byref(length))
+assert length.value == 0
+
+# Why a path is left out.
+told = []
+
+
+@explanation_fn
+def explained(explanation, user):
+    e = explanation.contents
+    told.append((e.verdict, e.decided_at, e.rule, e.message))
+
+
+rules = (Rule * 2)(Rule(14, None, 10**6), Rule(2, b"/t/not*", 0))
+call("rdiff_explain_session", repo, NEWEST, None, b"/t", odd, rules, 2, explained, None)
+assert told == [(1, odd, 2, b"excluded by rule 2: exclude /t/not*")], told
+
+# A handle of another kind is no accident.
+try:
+    call("rdiff_sizes_next", repo, c.byref(size))
+    raise SystemExit("a repository was taken for a cursor")
+except Failed as e:
+    assert e.args[0] == INVALID_HANDLE, e
 
 # Stopped in the midst, and undone.
 for i in range(600):

@@ -5,27 +5,9 @@
  */
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "rdiff.h"
-
-static void check(int good, const char *what, int line)
-{
-    if (!good) {
-        const rdiff_error *error = rdiff_last_error();
-        fprintf(stderr, "line %d: %s (last error: %s)\n", line, what, error ? error->message : "none");
-        exit(1);
-    }
-}
-#define CHECK(condition) check((condition), #condition, __LINE__)
-#define FAILS(status, text) check((status) != RDIFF_OK && said(text), #status, __LINE__)
-
-static int said(const char *text)
-{
-    const rdiff_error *error = rdiff_last_error();
-    return error && error->version == 1 && strstr(error->message, text) != NULL;
-}
+#include "check.h"
 
 static void null_arguments(rdiff_repository *repository)
 {
@@ -35,6 +17,7 @@ static void null_arguments(rdiff_repository *repository)
     rdiff_file *file = NULL;
     int64_t session = 0;
     size_t read = 0;
+    rdiff_weights *weights = NULL;
     char byte;
 
     FAILS(rdiff_repository_open(NULL, &opened), "path is NULL");
@@ -43,6 +26,16 @@ static void null_arguments(rdiff_repository *repository)
     FAILS(rdiff_repository_open_or_create(NULL, &opened), "path is NULL");
     FAILS(rdiff_repository_state(repository, NULL), "out is NULL");
     FAILS(rdiff_repository_sessions(NULL, NULL), "out is NULL");
+    FAILS(rdiff_repository_in_use_by(repository, NULL, 0, NULL), "length is NULL");
+    FAILS(rdiff_repository_in_use_by(repository, NULL, 1, &read), "buffer is NULL");
+    FAILS(rdiff_repository_increment_at(repository, NULL, &session, NULL, 0, &read), "file is NULL");
+    FAILS(rdiff_repository_increment_at(repository, "f", NULL, NULL, 0, &read), "session is NULL");
+    FAILS(rdiff_session_statistics(repository, 0, NULL), "out is NULL");
+    FAILS(rdiff_explain_source(NULL, "f", NULL, 0, NULL, NULL), "the source is NULL");
+    FAILS(rdiff_explain_session(repository, 0, NULL, NULL, "f", NULL, 0, NULL, NULL), "target is NULL");
+    FAILS(rdiff_weights_open(repository, 0, 0, 3, 5, &weights), "measure is 3");
+    FAILS(rdiff_weights_open(repository, 0, 0, 0, -1, &weights), "least_percent is -1");
+    FAILS(rdiff_weights_open(repository, 0, 0, 0, strtod("nan", NULL), &weights), "least_percent is NaN");
     FAILS(rdiff_repository_find_session(repository, NULL, &session), "time is NULL");
     FAILS(rdiff_repository_find_session(repository, "now", NULL), "session is NULL");
     FAILS(rdiff_entries_open(NULL, RDIFF_NEWEST, NULL, &entries), "the repository is NULL");
@@ -65,7 +58,7 @@ static void null_arguments(rdiff_repository *repository)
     FAILS(rdiff_compare_source(repository, NULL, NULL, NULL), "the source is NULL");
     FAILS(rdiff_purge(NULL, "f", NULL, NULL), "the repository is NULL");
     CHECK(rdiff_sessions_count(NULL) == 0);
-    CHECK(opened == NULL && entries == NULL && entry == NULL && file == NULL && read == 0);
+    CHECK(opened == NULL && entries == NULL && entry == NULL && file == NULL && read == 0 && weights == NULL);
     rdiff_repository_free(NULL);
     rdiff_sessions_free(NULL);
     rdiff_entries_free(NULL);
@@ -121,9 +114,13 @@ static void versions(rdiff_repository *repository, const char *source)
     rdiff_verify_report verify = RDIFF_VERIFY_REPORT_INIT;
     rdiff_state state = RDIFF_STATE_INIT;
 
-    backup.version = 2;
+    backup.version = 3;
     CHECK(rdiff_backup(source, "/nowhere/repo", &backup, NULL) == RDIFF_UNSUPPORTED_VERSION);
-    CHECK(said("rdiff_backup_options has version 2, this library knows 1"));
+    CHECK(said("rdiff_backup_options has version 3, this library knows 2"));
+    /* What is behind the structure of the version is not looked at. */
+    backup.version = 1;
+    backup.chars_to_quote = backup.time_zone = (const char *)1;
+    CHECK(rdiff_backup(source, "/nowhere/repo", &backup, NULL) == RDIFF_IO);
     restore.version = 0;
     CHECK(rdiff_restore(repository, "/nowhere/target", &restore, NULL) == RDIFF_UNSUPPORTED_VERSION);
     CHECK(said("init macro"));
@@ -168,6 +165,9 @@ static void values(rdiff_repository *repository, const char *source)
     FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "is not old:new");
     backup.user_map = "\xff:x";
     FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "user_map is not UTF-8");
+    backup.user_map = NULL;
+    backup.time_zone = "Nowhere/Land";
+    FAILS(rdiff_backup(source, "/nowhere/repo", &backup, NULL), "\"Nowhere/Land\", which this machine");
     compare.method = 9;
     FAILS(rdiff_compare(repository, source, &compare, NULL), "method is 9");
     FAILS(rdiff_entries_open(repository, RDIFF_NEWEST, "../etc", &entries), "no path inside the tree");

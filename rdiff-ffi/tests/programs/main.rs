@@ -1,109 +1,25 @@
-//! The programs of `examples/`, and one that does everything wrong: built as C and as C++, linked with the shared and the
-//! static library, run as they are, under valgrind and with AddressSanitizer. And Python, by ctypes.
+//! The programs of `examples/`, and those of `tests/` that do everything wrong: built as C and as C++, linked with the shared
+//! and the static library, run as they are, under valgrind and with AddressSanitizer. And Python, by ctypes.
 #![allow(clippy::unwrap_used)]
 
+mod built;
+#[path = "../../../rdiff-mount/tests/lab/mod.rs"]
+mod lab;
+mod login;
+
+use built::{HERE, Programs, Way, libraries, run};
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
-const HERE: &str = env!("CARGO_MANIFEST_DIR");
-
-/// Where cargo put the libraries that belong to this test.
-fn libraries() -> PathBuf {
-    let dir = std::env::current_exe().unwrap().parent().unwrap().to_owned();
-    assert!(dir.join("librdiff.so").exists() && dir.join("librdiff.a").exists(), "{}", dir.display());
-    dir
-}
-
-fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        panic!("{command:?}: {}\n{}{text}", output.status, String::from_utf8_lossy(&output.stdout));
-    }
-    output
-}
-
-/// How programs are built and run.
-#[derive(Clone, Copy, PartialEq)]
-enum Way {
-    C,
-    CppStatic,
-    Valgrind,
-    AddressSanitizer,
-}
-
-/// The built programs, and how to start one.
-struct Programs {
-    dir: PathBuf,
-    way: Way,
-}
-
-impl Programs {
-    fn build(dir: &Path, way: Way, sources: &[&str]) -> Self {
-        let children: Vec<_> = sources
-            .iter()
-            .map(|source| {
-                let mut build = Self::compiler(way);
-                build.arg("-g").args(["-Wall", "-Wextra", "-Werror", "-pedantic"]);
-                build.arg("-I").arg(Path::new(HERE).join("include"));
-                build.arg(Path::new(HERE).join(source));
-                build.arg("-o").arg(dir.join(Path::new(source).file_stem().unwrap()));
-                let libraries = libraries();
-                if way == Way::CppStatic {
-                    build.args(["-x", "none"]).arg(libraries.join("librdiff.a"));
-                    build.args(["-lpthread", "-ldl", "-lm"]);
-                } else {
-                    build.arg("-L").arg(&libraries).arg("-lrdiff").arg("-lpthread");
-                    build.arg(format!("-Wl,-rpath,{}", libraries.display()));
-                }
-                let shown = format!("{build:?}");
-                (build.spawn().unwrap(), shown)
-            })
-            .collect();
-        for (mut child, shown) in children {
-            assert!(child.wait().unwrap().success(), "{shown}");
-        }
-        Self { dir: dir.to_owned(), way }
-    }
-
-    fn compiler(way: Way) -> Command {
-        let mut command = Command::new(if way == Way::CppStatic { "g++" } else { "cc" });
-        match way {
-            Way::CppStatic => command.args(["-x", "c++", "-std=c++11"]),
-            Way::AddressSanitizer => {
-                command.args(["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover"])
-            }
-            Way::C | Way::Valgrind => command.arg("-std=c99"),
-        };
-        command
-    }
-
-    fn command(&self, name: &str) -> Command {
-        let program = self.dir.join(name);
-        if self.way != Way::Valgrind {
-            return Command::new(program);
-        }
-        let mut command = Command::new("valgrind");
-        command.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--read-inline-info=no"]);
-        // Tables and tagged pointers lead into the midst of what they own, which it only calls possible.
-        command.args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]);
-        command.arg(program);
-        command
-    }
-
-    fn output(&self, name: &str, args: &[&Path]) -> String {
-        String::from_utf8(run(self.command(name).args(args)).stdout).unwrap()
-    }
-}
-
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 6] = [
     "examples/backup_restore.c",
     "examples/browse.c",
     "examples/cat_version.c",
     "examples/progress.c",
     "examples/remote.c",
+    "examples/report.c",
 ];
 
 /// Answers by SFTP as a host would, with no host between.
@@ -154,6 +70,19 @@ fn a_day_with_the_examples(way: Way) {
     let versions = programs.output("cat_version", &[&repo, Path::new("list"), Path::new("sub/text")]);
     assert_eq!(versions.lines().count(), 2, "{versions}");
 
+    let report = programs.output("report", &[&repo, Path::new("sub/text")]);
+    let lines: Vec<&str> = report.lines().collect();
+    assert_eq!(lines[0], "clean, 2 sessions, in use by nobody");
+    assert!(lines[1].starts_with("session ") && lines[2].ends_with(" with all newer ones"), "{report}");
+    // New are what was left out before, and `new`.
+    assert!(
+        lines[3].starts_with("the last one: 7 paths, 2 new, ") && lines[3].ends_with(" 0 deleted"),
+        "{report}"
+    );
+    assert!(lines[4].ends_with(" % of all bytes are in sub/text"), "{report}");
+    assert!(lines[5].contains(" sub/text was a file (text.") && lines[5].ends_with(".diff.gz)"), "{report}");
+    assert!(lines[6].ends_with(" sub/text was a file (the mirror)") && lines.len() == 7, "{report}");
+
     // From another host (the root counts as changed in a first backup): the shell drops what ssh would be told, and becomes the server.
     let location = format!("ann@host::{}", source.display());
     let words = format!("exec {}", sftp_server());
@@ -187,44 +116,45 @@ fn a_day_with_the_examples(way: Way) {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("open file: no was not there at "));
 }
 
-#[test]
-fn the_examples_in_c() {
-    a_day_with_the_examples(Way::C);
-}
-
-#[test]
-fn the_examples_as_cpp_with_the_static_library() {
-    a_day_with_the_examples(Way::CppStatic);
-}
-
-#[test]
-fn the_examples_under_valgrind() {
-    a_day_with_the_examples(Way::Valgrind);
-}
-
-#[test]
-fn the_examples_with_address_sanitizer() {
-    a_day_with_the_examples(Way::AddressSanitizer);
-}
-
-fn what_is_wrong_is_noticed(way: Way) {
+/// A program of `tests/` that checks itself, over a source with one file.
+fn checks_itself(way: Way, name: &str, well: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let programs = Programs::build(dir.path(), way, &["tests/misuse.c"]);
+    let programs = Programs::build(dir.path(), way, &[&format!("tests/{name}.c")]);
     let source = dir.path().join("source");
     fs::create_dir(&source).unwrap();
     fs::write(source.join("f"), "content").unwrap();
-    let said = programs.output("misuse", &[&source, &dir.path().join("repo"), &dir.path().join("nowhere")]);
-    assert_eq!(said, "all was noticed\n");
+    let said = programs.output(name, &[&source, &dir.path().join("repo"), &dir.path().join("nowhere")]);
+    assert_eq!(said, format!("{well}\n"));
 }
 
-#[test]
-fn misuse_under_valgrind() {
-    what_is_wrong_is_noticed(Way::Valgrind);
+fn what_is_wrong_is_noticed(way: Way) {
+    checks_itself(way, "misuse", "all was noticed");
 }
 
-#[test]
-fn misuse_with_address_sanitizer() {
-    what_is_wrong_is_noticed(Way::AddressSanitizer);
+fn nothing_in_the_wrong_place_does_harm(way: Way) {
+    checks_itself(way, "hostile", "all was withstood");
+}
+
+macro_rules! tests {
+    ($($name:ident: $what:path, $way:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            $what(Way::$way);
+        }
+    )*};
+}
+
+tests! {
+    the_examples_in_c: a_day_with_the_examples, C;
+    the_examples_as_cpp_with_the_static_library: a_day_with_the_examples, CppStatic;
+    the_examples_under_valgrind: a_day_with_the_examples, Valgrind;
+    the_examples_with_address_sanitizer: a_day_with_the_examples, AddressSanitizer;
+    misuse_under_valgrind: what_is_wrong_is_noticed, Valgrind;
+    misuse_with_address_sanitizer: what_is_wrong_is_noticed, AddressSanitizer;
+    hostility_under_valgrind: nothing_in_the_wrong_place_does_harm, Valgrind;
+    hostility_with_address_sanitizer: nothing_in_the_wrong_place_does_harm, AddressSanitizer;
+    a_real_login_in_c: login::a_real_login, C;
+    a_real_login_with_address_sanitizer: login::a_real_login, AddressSanitizer;
 }
 
 #[test]
