@@ -363,6 +363,11 @@ impl Root {
         }
     }
 
+    /// Is there a directory? One system call where there is nothing, which is what is expected.
+    pub(crate) fn has_dir(&self, path: &[u8]) -> bool {
+        self.open_at(path, OFlags::PATH | OFlags::DIRECTORY, 0).is_ok()
+    }
+
     /// The target of a symbolic link.
     ///
     /// # Errors

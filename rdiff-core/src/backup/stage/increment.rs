@@ -105,17 +105,13 @@ impl Shared {
     /// Does the place of an increment belong to a directory? Its name then ends like that of an increment: here are the
     /// increments of what is in a directory of that name, or will be when something in there changes.
     fn is_of_directory(&self, place: &StoredPath) -> bool {
-        self.is_dir_in_mirror(place) || self.is_dir(place.as_bytes())
+        self.is_dir_in_mirror(place) || self.disk.root().has_dir(place.as_bytes())
     }
 
     /// The same, as far as the mirror tells.
     fn is_dir_in_mirror(&self, place: &StoredPath) -> bool {
         let below = place.as_bytes().strip_prefix(INCREMENTS.as_bytes());
-        below.and_then(|path| path.strip_prefix(b"/")).is_some_and(|path| self.is_dir(path))
-    }
-
-    fn is_dir(&self, path: &[u8]) -> bool {
-        self.disk.root().find(path).is_ok_and(|found| found.is_some_and(|stat| stat.is_dir()))
+        below.and_then(|path| path.strip_prefix(b"/")).is_some_and(|path| self.disk.root().has_dir(path))
     }
 
     /// Makes an increment file. Nothing if the place belongs to a directory: what has no content needs no increment, for
@@ -125,7 +121,11 @@ impl Shared {
             return Ok(None);
         }
         match self.disk.create(place) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_dir(place.as_bytes()) => Ok(None),
+            Err(e)
+                if e.kind() == io::ErrorKind::AlreadyExists && self.disk.root().has_dir(place.as_bytes()) =>
+            {
+                Ok(None)
+            }
             Err(_) => self.retry_over(place, || self.disk.create(place)).map(Some),
             Ok(file) => Ok(Some(file)),
         }
