@@ -444,6 +444,7 @@ fn calls(b: &Bench<'_>) -> io::Result<()> {
         count("first backup", &desk.backup(&source, 0), 10_000)?;
         next_second();
         count("nothing changed", &desk.backup(&source, 1), 10_000)?;
+        next_second();
         let before = count_calls(&desk.backup(&source, 2))?.0;
         let changed = corpus::change_one_percent(&source)?;
         next_second();
