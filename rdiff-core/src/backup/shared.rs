@@ -88,7 +88,11 @@ impl Shared {
     }
 
     /// Makes something in a place that a killed run may have used already.
-    pub(super) fn retry_over<T>(&self, place: &StoredPath, make: impl Fn() -> io::Result<T>) -> Result<T> {
+    pub(super) fn retry_over<T>(
+        &self,
+        place: &StoredPath,
+        mut make: impl FnMut() -> io::Result<T>,
+    ) -> Result<T> {
         let made = match make() {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 self.session.io(Doing::Remove, place, remove_all(&*self.disk, place))?;

@@ -120,15 +120,12 @@ impl Shared {
         if self.is_dir_in_mirror(place) {
             return Ok(None);
         }
-        match self.disk.create(place) {
-            Err(e)
-                if e.kind() == io::ErrorKind::AlreadyExists && self.disk.root().has_dir(place.as_bytes()) =>
-            {
-                Ok(None)
-            }
-            Err(_) => self.retry_over(place, || self.disk.create(place)).map(Some),
-            Ok(file) => Ok(Some(file)),
+        let mut first = Some(self.disk.create(place));
+        let stands = |e: &io::Error| e.kind() == io::ErrorKind::AlreadyExists;
+        if matches!(&first, Some(Err(e)) if stands(e)) && self.disk.root().has_dir(place.as_bytes()) {
+            return Ok(None);
         }
+        self.retry_over(place, || first.take().unwrap_or_else(|| self.disk.create(place))).map(Some)
     }
 
     /// The same for a content, packed or not as is wanted, or the other way where that place is taken.
