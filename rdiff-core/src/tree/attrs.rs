@@ -267,7 +267,8 @@ impl Mapping {
     /// # Errors
     /// The line that isn't one.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let part = |p: &str| match (p.is_empty(), p.parse()) {
+        // Names hold no colon.
+        let part = |p: &str| match (p.is_empty() || p.contains(':'), p.parse()) {
             (true, _) => None,
             (_, Ok(id)) => Some(Qualified::Id(id)),
             _ => Some(Qualified::Name(p.to_owned())),
@@ -614,6 +615,8 @@ mod tests {
         owner.numeric = true;
         owner.user_map = Mapping::default();
         assert_eq!(owner.of(&attrs(Some("root"), 7)).0, 7);
-        assert_eq!(Mapping::parse("a:b\nnonsense"), Err("nonsense".to_owned()));
+        for bad in ["nonsense", "a:b:c", ":b", "a:"] {
+            assert_eq!(Mapping::parse(&format!("a:b\n{bad}")), Err(bad.to_owned()));
+        }
     }
 }
