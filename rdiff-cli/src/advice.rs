@@ -42,6 +42,10 @@ fn of_error(error: &Error) -> Option<&'static str> {
         Error::SourceVanished { loss: Loss::TooMuch, .. } => {
             " (if that is meant, call with --max-deletions 100%)"
         }
+        // No wait helps then: the clock was ahead at that session.
+        Error::ClockBehind { now, mirror, .. } if mirror.0.saturating_sub(now.0) >= 60 => {
+            "; if it was wrong at that session, `rdiff-backup --api-version 201 --force regress` undoes it"
+        }
         _ => return None,
     })
 }
@@ -54,6 +58,7 @@ fn of_refusal(refusal: &Refusal) -> Option<String> {
         | Refusal::TargetNotARepository { .. } => ", call with '--force' to overwrite",
         Refusal::AclsNotKept { .. } => "; leave --never-drop-acls out to go on without them",
         Refusal::UnknownNameInAcl { .. } => ", or leave --never-drop-acls out to go on without it",
+        Refusal::TimeNotWritable { .. } => ", or give --current-time in seconds since 1970",
         Refusal::OtherQuoting { .. } => ", or leave --chars-to-quote out",
         Refusal::NamesNotTaken { stored, .. } => {
             return Some(format!(

@@ -129,9 +129,8 @@ pub enum Error {
     },
     /// The new session would not be later than the last.
     #[error(
-        "the last session of {} ({mirror}) is not in the past of {now}; {}",
-        repository.display(),
-        clock_way_out(*now, *mirror)
+        "the last session of {} ({mirror}) is not in the past of {now}; wait a second, or set the clock right",
+        repository.display()
     )]
     ClockBehind {
         /// Which repository.
@@ -216,16 +215,6 @@ impl Error {
             Error::NotARepository { .. } => Some("give a directory that a backup was written to"),
             _ => None,
         }
-    }
-}
-
-/// What to do about a session that is not in the past.
-fn clock_way_out(now: SessionTime, mirror: SessionTime) -> &'static str {
-    const SOON: i64 = 60;
-    if mirror.0.saturating_sub(now.0) < SOON {
-        "wait a second, or set the clock right"
-    } else {
-        "set the clock right; if it was wrong at that session, `rdiff-backup --api-version 201 --force regress` undoes it"
     }
 }
 

@@ -77,8 +77,7 @@ pub enum Refusal {
     /// The time of a session couldn't be read again from the names of its files: the format has the years 1901 to 2099.
     /// [`BackupRequest::time`](crate::backup::BackupRequest::time) is in seconds.
     #[error(
-        "the time {time} can't be that of a session, only years from 1901 to 2099 can; set the clock right, or give \
-         --current-time in seconds since 1970"
+        "the time {time} can't be that of a session, only years from 1901 to 2099 can; set the clock right"
     )]
     TimeNotWritable {
         /// The time.
