@@ -243,12 +243,8 @@ fn looks_same(old: &Entry, new: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Attrs, Link};
-
-    fn linked(inode: u64, digest: Option<u8>) -> File {
-        let link = Some(Link { count: 2, inode, device: 1 });
-        File { size: 1, digest: digest.map(|d| Digest([d; 20])), link }
-    }
+    use crate::entry::Attrs;
+    use crate::repo::groups::tests::linked;
 
     #[test]
     fn an_inode_counts_only_for_files_with_several_names() {

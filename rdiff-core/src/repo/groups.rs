@@ -32,11 +32,12 @@ impl Groups {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::entry::Link;
 
-    fn linked(inode: u64, digest: Option<u8>) -> File {
+    /// A file of two names.
+    pub(crate) fn linked(inode: u64, digest: Option<u8>) -> File {
         let link = Some(Link { count: 2, inode, device: 1 });
         File { size: 1, digest: digest.map(|d| Digest([d; 20])), link }
     }
