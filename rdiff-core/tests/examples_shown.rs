@@ -15,8 +15,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files whose items exist with the feature `testing` only.
-const TESTING: [&str; 2] = ["testing.rs", "scripted.rs"];
+/// A folder and a file whose items exist with the feature `testing` only.
+const TESTING: [&str; 2] = ["testing", "scripted.rs"];
 
 #[derive(Debug)]
 enum Item {
@@ -67,9 +67,12 @@ fn pages(dir: &Path, found: &mut Vec<Page>) {
     entries.sort();
     for path in entries {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if TESTING.contains(&&*name) {
+            continue;
+        }
         if path.is_dir() {
             pages(&path, found);
-        } else if name.ends_with(".rs") && !name.contains("tests") && !TESTING.contains(&&*name) {
+        } else if name.ends_with(".rs") && !name.contains("tests") {
             found.push(read(path));
         }
     }
