@@ -47,117 +47,31 @@
 //! # Ok::<(), SelectError>(())
 //! ```
 
+mod build;
 mod bytes;
+mod error;
 mod filelist;
 mod filter;
 mod glob;
 mod pyregex;
 mod rule;
+mod step;
 
 use std::cell::OnceCell;
 use std::fmt;
 
 use super::FileKind;
 use crate::path::RepoPath;
-use bytes::Quoted;
-use filelist::{Filelist, is_at_or_below};
-use glob::{Glob, GlobError, GlobMatch};
-use pyregex::PyRegex;
-use rule::line_sense;
+use build::{Builder, tidy};
+use filelist::is_at_or_below;
+use step::{FullPath, Step};
 
+pub use error::{SelectError, Warning};
 pub use filter::Selected;
 pub use rule::{List, Rule, Sense, Separator};
 
 /// The directory of a repository. At the root of a source it is never selected.
 const DATA_DIRECTORY: &[u8] = b"rdiff-backup-data";
-/// How many lines off the source are warned about, for each list.
-const MAX_WARNINGS: usize = 5;
-
-/// Something odd in the rules that does not stop the job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Warning {
-    /// A line of a list that is not in the source. It is ignored.
-    OffSource {
-        /// The line, without `+ ` or `- `.
-        line: Vec<u8>,
-        /// The list.
-        list: String,
-        /// The source.
-        base: Vec<u8>,
-    },
-    /// More such lines of the same list are not reported.
-    NoMoreWarnings,
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Warning::OffSource { line, list, base } => {
-                write!(f, "{} in {list} is not in the source {}, and is ignored", Quoted(line), Quoted(base))
-            }
-            Warning::NoMoreWarnings => {
-                f.write_str("more lines that are not in the source are ignored without a word")
-            }
-        }
-    }
-}
-
-/// Why rules cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SelectError {
-    /// The last rule can only include, which is the default anyway.
-    #[error(
-        "the last rule, {rule}, only includes, but what no rule excludes is taken anyway; put one behind it that \
-         excludes '**' to take nothing else"
-    )]
-    LastOnlyIncludes {
-        /// The rule in words, and of a list its line.
-        rule: String,
-    },
-    /// A path or glob that does not reach the source.
-    #[error(
-        "{} matches nothing in {base}; a path or pattern begins with that, as typed, or with '**'",
-        Quoted(spec),
-        base = Quoted(base)
-    )]
-    CannotMatch {
-        /// The path or glob.
-        spec: Vec<u8>,
-        /// The source.
-        base: Vec<u8>,
-    },
-    /// `//` in a glob, before its first `**`.
-    #[error("the glob {} has two slashes in a row, so it matches nothing; write one", Quoted(glob))]
-    ConsecutiveSlashes {
-        /// The glob.
-        glob: Vec<u8>,
-    },
-    /// A size of 0.
-    #[error("the largest or smallest size of files is 1 byte or more, and not {size}")]
-    FileSize {
-        /// The size.
-        size: u64,
-    },
-    /// A glob with a bad range in brackets, or too large to compile.
-    #[error("the glob {} cannot be used: {why}", Quoted(glob))]
-    Glob {
-        /// As typed.
-        glob: Vec<u8>,
-        /// What is wrong.
-        why: String,
-    },
-    /// A bad regular expression.
-    #[error("the regular expression {} cannot be used: {why}", Quoted(pattern))]
-    Regexp {
-        /// As typed.
-        pattern: Vec<u8>,
-        /// What is wrong, and where.
-        why: String,
-    },
-}
-
 /// A path to decide about.
 #[derive(Clone, Copy)]
 pub struct Candidate<'a> {
@@ -293,219 +207,6 @@ impl fmt::Display for Explained {
         }
         line.map_or(Ok(()), |line| write!(f, ", line {line}"))
     }
-}
-
-/// A path as the user writes it, made when first asked for.
-struct FullPath<'a> {
-    base: &'a [u8],
-    path: RepoPath<'a>,
-    joined: OnceCell<Vec<u8>>,
-}
-
-impl FullPath<'_> {
-    fn get(&self) -> &[u8] {
-        self.joined.get_or_init(|| {
-            let mut joined = self.base.to_vec();
-            if !self.path.is_root() {
-                if !joined.ends_with(b"/") {
-                    joined.push(b'/');
-                }
-                joined.extend_from_slice(self.path.as_bytes());
-            }
-            joined
-        })
-    }
-}
-
-/// One condition. A rule makes one, a globbing filelist one for each line.
-#[derive(Debug, Clone)]
-struct Step {
-    test: Test,
-    sense: Sense,
-    rule: usize,
-    line: Option<usize>,
-}
-
-/// What a condition looks at.
-#[derive(Debug, Clone)]
-enum Test {
-    All,
-    Path(Vec<u8>),
-    Glob(Box<Glob>),
-    Regexp(PyRegex),
-    Filelist(Filelist),
-    Kinds(&'static [FileKind]),
-    OtherFilesystems,
-    IfPresent(Vec<u8>),
-    LargerThan(u64),
-    SmallerThan(u64),
-}
-
-const SYMLINKS: &[FileKind] = &[FileKind::Symlink];
-const FIFOS: &[FileKind] = &[FileKind::Fifo];
-const SOCKETS: &[FileKind] = &[FileKind::Socket];
-const DEVICES: &[FileKind] = &[FileKind::BlockDevice, FileKind::CharDevice];
-const SPECIAL: &[FileKind] =
-    &[FileKind::Symlink, FileKind::Fifo, FileKind::Socket, FileKind::BlockDevice, FileKind::CharDevice];
-
-impl Step {
-    /// What the condition says, and by which line of a list.
-    fn ask(&self, candidate: &Candidate<'_>, full: &FullPath<'_>) -> Option<(Verdict, Option<usize>)> {
-        let path = candidate.path.as_bytes();
-        let include = self.sense == Sense::Include;
-        let matched = match &self.test {
-            Test::All => true,
-            Test::Path(named) => is_at_or_below(path, named) || (include && is_at_or_below(named, path)),
-            Test::Glob(glob) if include => match glob.matches(full.get()) {
-                GlobMatch::Whole => true,
-                GlobMatch::Prefix => return Some((Verdict::Scan, self.line)),
-                GlobMatch::No => false,
-            },
-            Test::Glob(glob) => glob.matches_whole(full.get()),
-            Test::Regexp(regexp) => regexp.search(full.get()).unwrap_or(include),
-            Test::Filelist(list) => {
-                return list.decide(path).map(|(sense, line)| (sense.verdict(), Some(line)));
-            }
-            Test::Kinds(kinds) => kinds.contains(&candidate.kind),
-            Test::OtherFilesystems => candidate.device != candidate.root_device,
-            Test::IfPresent(name) if candidate.kind == FileKind::Directory => (candidate.has_entry)(name),
-            Test::IfPresent(name) => include && (candidate.parent_has_entry)(name),
-            Test::LargerThan(size) => candidate.kind == FileKind::Regular && candidate.size > *size,
-            Test::SmallerThan(size) => candidate.kind == FileKind::Regular && candidate.size < *size,
-        };
-        matched.then_some((self.sense.verdict(), self.line))
-    }
-
-    /// Can it exclude anything?
-    fn can_exclude(&self) -> bool {
-        let list_excludes = matches!(&self.test, Test::Filelist(list) if list.excludes_something());
-        self.sense == Sense::Exclude || list_excludes
-    }
-
-    /// What to call it: the rule in words, and of a list the line.
-    fn name(&self, rules: &[Rule]) -> String {
-        let rule = rules.get(self.rule).map(ToString::to_string).unwrap_or_default();
-        self.line.map_or_else(|| rule.clone(), |line| format!("{rule} (line {line})"))
-    }
-}
-
-/// Collects the conditions of rules.
-struct Builder {
-    base: Vec<u8>,
-    steps: Vec<Step>,
-    warnings: Vec<Warning>,
-}
-
-impl Builder {
-    fn add(&mut self, rule: usize, from: &Rule) -> Result<(), SelectError> {
-        let (test, sense) = match from {
-            Rule::Glob { sense, pattern } => (self.glob(pattern)?, *sense),
-            Rule::Regexp { sense, pattern } => (regexp(pattern)?, *sense),
-            Rule::Filelist { sense, list } => (Test::Filelist(self.filelist(list, *sense)), *sense),
-            Rule::GlobbingFilelist { sense, list } => return self.globbing_filelist(rule, list, *sense),
-            Rule::SpecialFiles(sense) => (Test::Kinds(SPECIAL), *sense),
-            Rule::SymbolicLinks(sense) => (Test::Kinds(SYMLINKS), *sense),
-            Rule::DeviceFiles(sense) => (Test::Kinds(DEVICES), *sense),
-            Rule::Fifos(sense) => (Test::Kinds(FIFOS), *sense),
-            Rule::Sockets(sense) => (Test::Kinds(SOCKETS), *sense),
-            Rule::OtherFilesystems(sense) => (Test::OtherFilesystems, *sense),
-            Rule::IfPresent { sense, name } => (Test::IfPresent(name.clone()), *sense),
-            Rule::MaxFileSize(0) | Rule::MinFileSize(0) => return Err(SelectError::FileSize { size: 0 }),
-            Rule::MaxFileSize(size) => (Test::LargerThan(*size), Sense::Exclude),
-            Rule::MinFileSize(size) => (Test::SmallerThan(*size), Sense::Exclude),
-        };
-        self.steps.push(Step { test, sense, rule, line: None });
-        Ok(())
-    }
-
-    /// A path or glob. It must reach the source.
-    fn glob(&self, text: &[u8]) -> Result<Test, SelectError> {
-        if text == b"**" {
-            return Ok(Test::All);
-        }
-        let cannot_match =
-            |spec: &[u8]| SelectError::CannotMatch { spec: spec.into(), base: self.base.clone() };
-        if !glob::is_glob(text) {
-            return Ok(Test::Path(self.below_base(text).ok_or_else(|| cannot_match(text))?));
-        }
-        let glob = Glob::new(text).map_err(|e| match e {
-            GlobError::ConsecutiveSlashes => SelectError::ConsecutiveSlashes { glob: text.into() },
-            _ => SelectError::Glob { glob: text.into(), why: e.to_string() },
-        })?;
-        match glob.matches(&self.base) {
-            GlobMatch::No => Err(cannot_match(text)),
-            _ => Ok(Test::Glob(Box::new(glob))),
-        }
-    }
-
-    /// The lines of a list that are in the source; warns about the others.
-    fn filelist(&mut self, list: &List, sense: Sense) -> Filelist {
-        let mut off_source = 0;
-        let mut lines = Vec::new();
-        for (number, line) in list.lines() {
-            let (text, sense) = line_sense(line, sense);
-            match self.below_base(text) {
-                Some(path) => lines.push((path, sense, number)),
-                None => {
-                    off_source += 1;
-                    self.warn(text, list, off_source);
-                }
-            }
-        }
-        Filelist::new(lines)
-    }
-
-    fn warn(&mut self, line: &[u8], list: &List, count: usize) {
-        if count <= MAX_WARNINGS {
-            let (list, base) = (list.name.clone(), self.base.clone());
-            self.warnings.push(Warning::OffSource { line: line.into(), list, base });
-        }
-        if count == MAX_WARNINGS {
-            self.warnings.push(Warning::NoMoreWarnings);
-        }
-    }
-
-    fn globbing_filelist(&mut self, rule: usize, list: &List, sense: Sense) -> Result<(), SelectError> {
-        for (number, line) in list.lines() {
-            let (text, sense) = line_sense(line, sense);
-            let test = self.glob(text)?;
-            self.steps.push(Step { test, sense, rule, line: Some(number) });
-        }
-        Ok(())
-    }
-
-    /// A path as typed, below the source: components joined by `/`. Nothing if it is not there.
-    ///
-    /// A leading slash does not count, so `/src` lies in the source `src`.
-    fn below_base(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut components = components(text);
-        for component in self::components(&self.base) {
-            (components.next()? == component).then_some(())?;
-        }
-        Some(components.collect::<Vec<_>>().join(&b'/'))
-    }
-}
-
-fn regexp(pattern: &[u8]) -> Result<Test, SelectError> {
-    let failed =
-        |e: pyregex::PatternError| SelectError::Regexp { pattern: pattern.into(), why: e.to_string() };
-    PyRegex::new(pattern).map(Test::Regexp).map_err(failed)
-}
-
-fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|&b| b == b'/').filter(|component| !component.is_empty())
-}
-
-/// The source as the original sees it. Two slashes stay at the front before a letter or digit.
-fn tidy(base: &[u8]) -> Vec<u8> {
-    let mut tidied = match base {
-        [b'/', b'/', third, ..] if third.is_ascii_alphanumeric() => b"//".to_vec(),
-        [b'/', ..] => b"/".to_vec(),
-        _ => Vec::new(),
-    };
-    let kept: Vec<_> = components(base).filter(|&component| component != b".").collect();
-    tidied.extend(kept.join(&b'/'));
-    if tidied.is_empty() { b".".to_vec() } else { tidied }
 }
 
 #[cfg(test)]

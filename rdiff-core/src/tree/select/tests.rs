@@ -1,3 +1,4 @@
+use super::step::{DEVICES, FIFOS, SOCKETS, SPECIAL, SYMLINKS};
 use super::*;
 use FileKind::{BlockDevice, CharDevice, Directory, Fifo, Regular, Socket, Symlink};
 use Sense::{Exclude, Include};

@@ -16,15 +16,20 @@
 //! # Ok::<(), LocationError>(())
 //! ```
 
+mod error;
+mod names;
+mod parse;
+
+pub use error::LocationError;
+
+use names::{check_host, check_user};
+use parse::{parse, parse_scp, scan};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::quoting::{
-    decode_url_path, escape_backslashes, escape_local, escape_path, percent_decode, percent_encode,
-    percent_path, unescape,
-};
+use crate::quoting::{escape_backslashes, escape_local, escape_path, percent_encode, percent_path};
 
 /// A tree on this machine or on another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,69 +61,6 @@ pub struct Remote {
     port: Option<u16>,
     path: PathBuf,
     form: Form,
-}
-
-/// Why a text is no location.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LocationError {
-    /// Nothing was given.
-    #[error("the location is empty")]
-    Empty,
-    /// A NUL byte, which no path can hold.
-    #[error("location '{text}' holds a NUL byte")]
-    Nul {
-        /// The location as given.
-        text: String,
-    },
-    /// More than one `::`.
-    #[error(
-        "too many '::' in '{text}'; write '\\::' for those that belong to a name, or './…' if all of it is a local path"
-    )]
-    TooManyParts {
-        /// The location as given.
-        text: String,
-    },
-    /// `::path`.
-    #[error("no host before '::' in '{text}'; a local path that begins so is written './::…'")]
-    NoHost {
-        /// The location as given.
-        text: String,
-    },
-    /// `host::`.
-    #[error("no path after the host in '{text}'; write '{text}.' for the login directory")]
-    NoPath {
-        /// The location as given.
-        text: String,
-    },
-    /// A host that `ssh` must not see.
-    #[error("'{host}' is not a host name: {why}; a local path with '::' is written './…::…'")]
-    BadHost {
-        /// The part before the path.
-        host: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A user that `ssh` must not see.
-    #[error("'{user}' is not a user name: {why}")]
-    BadUser {
-        /// The part before the `@`.
-        user: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A port that is no number from 1 to 65535.
-    #[error("'{port}' is not a port; it is a number from 1 to 65535")]
-    BadPort {
-        /// The part after the colon.
-        port: String,
-    },
-    /// A `%` that no two hexadecimal digits follow, in an `ssh://` location.
-    #[error("bad percent-encoding in '{text}'; a '%' itself is written '%25'")]
-    BadPercent {
-        /// The part that does not decode.
-        text: String,
-    },
 }
 
 impl Location {
@@ -328,183 +270,4 @@ impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_os_string().to_string_lossy())
     }
-}
-
-/// Where the colons are that mean something.
-struct Scan {
-    doubles: Vec<usize>,
-    single: Option<usize>,
-}
-
-impl Scan {
-    fn single_or_double(&self) -> Option<usize> {
-        self.single.or(self.doubles.first().copied())
-    }
-}
-
-/// Finds the colons that no backslash and no bracket takes away.
-fn scan(text: &[u8]) -> Scan {
-    let mut found = Scan { doubles: Vec::new(), single: None };
-    let (mut at, mut in_host) = (0, true);
-    while at < text.len() {
-        match text[at] {
-            b'\\' => at += 2,
-            b'[' if in_host && (at == 0 || text[at - 1] == b'@') => {
-                at += bracketed(&text[at + 1..]).map_or(1, |len| len + 2);
-            }
-            b':' if text.get(at + 1) == Some(&b':') => {
-                found.doubles.push(at);
-                in_host = false;
-                at += 2;
-            }
-            // The second colon of an escaped pair, `\::`, is no single one either.
-            b':' => {
-                if in_host && (at == 0 || text[at - 1] != b':') {
-                    found.single = Some(at);
-                    in_host = false;
-                }
-                at += 1;
-            }
-            b'/' => {
-                in_host = false;
-                at += 1;
-            }
-            _ => at += 1,
-        }
-    }
-    found
-}
-
-/// The length of an address in brackets, `text` beginning after the first.
-fn bracketed(text: &[u8]) -> Option<usize> {
-    let end = text.iter().position(|byte| matches!(byte, b']' | b'[' | b'/' | b'\\'))?;
-    (text[end] == b']').then_some(end)
-}
-
-fn parse(text: &[u8], scp: bool) -> Result<Location, LocationError> {
-    let shown = || String::from_utf8_lossy(text).into_owned();
-    if text.is_empty() {
-        return Err(LocationError::Empty);
-    }
-    if text.contains(&0) {
-        return Err(LocationError::Nul { text: shown() });
-    }
-    if let Some(rest) = text.strip_prefix(b"ssh://") {
-        return parse_url(rest, text).map(Location::Remote);
-    }
-    let colons = scan(text);
-    if let (true, Some(colon)) = (scp, colons.single) {
-        return parse_scp(text, colon).map(Location::Remote);
-    }
-    let is_local = colons.doubles.first().is_none_or(|at| text[..*at].contains(&b'/'));
-    match colons.doubles[..] {
-        _ if is_local => Ok(Location::Local(path(unescape(text)))),
-        [0] => Err(LocationError::NoHost { text: shown() }),
-        [at] if at + 2 == text.len() => Err(LocationError::NoPath { text: shown() }),
-        [at] => {
-            let (user, host) = user_and_host(&unescape(&text[..at]))?;
-            let path = path(unescape(&text[at + 2..]));
-            Remote::checked(user.as_deref(), &host, None, path, Form::DoubleColon).map(Location::Remote)
-        }
-        _ => Err(LocationError::TooManyParts { text: shown() }),
-    }
-}
-
-fn parse_scp(text: &[u8], colon: usize) -> Result<Remote, LocationError> {
-    let (user, host) = user_and_host(&text[..colon])?;
-    Remote::checked(user.as_deref(), &host, None, path(text[colon + 1..].to_vec()), Form::Scp)
-}
-
-/// Parses what follows `ssh://`. The host ends at the first slash, or at `::`.
-fn parse_url(rest: &[u8], whole: &[u8]) -> Result<Remote, LocationError> {
-    let shown = || String::from_utf8_lossy(whole).into_owned();
-    let slash = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
-    let double = scan(&rest[..slash]).doubles.first().copied();
-    let (authority, path, form) = match double {
-        Some(at) => (&rest[..at], unescape(&rest[at + 2..]), Form::UrlDoubleColon),
-        None => (&rest[..slash], decoded(&rest[slash..], decode_url_path)?, Form::Url),
-    };
-    if path.is_empty() {
-        return Err(LocationError::NoPath { text: shown() });
-    }
-    let (user, host_port) = match authority.iter().rposition(|byte| *byte == b'@') {
-        Some(at) => (Some(text_of(&decoded(&authority[..at], percent_decode)?)), &authority[at + 1..]),
-        None => (None, authority),
-    };
-    let (host, port) = host_and_port(&text_of(host_port))?;
-    Remote::checked(user.as_deref(), &host, port, self::path(path), form)
-}
-
-fn host_and_port(text: &str) -> Result<(String, Option<u16>), LocationError> {
-    let split = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, "")) => (host, None),
-        Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or(rest))),
-        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
-    };
-    let port = match split.1 {
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(port.parse().map_err(|_| LocationError::BadPort { port: port.to_owned() })?)
-        }
-        Some(port) => return Err(LocationError::BadPort { port: port.to_owned() }),
-        None => None,
-    };
-    Ok((split.0.to_owned(), port))
-}
-
-fn user_and_host(text: &[u8]) -> Result<(Option<String>, String), LocationError> {
-    let Ok(text) = std::str::from_utf8(text) else {
-        return Err(LocationError::BadHost { host: text_of(text), why: "it is not UTF-8" });
-    };
-    let (user, host) = text.rsplit_once('@').map_or((None, text), |(user, host)| (Some(user), host));
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    Ok((user.map(str::to_owned), host.to_owned()))
-}
-
-/// Refuses what could be taken for an option or by a shell. OpenSSH refuses the same since 9.6.
-fn check_host(host: &str) -> Result<(), LocationError> {
-    let bad = |why| Err(LocationError::BadHost { host: host.to_owned(), why });
-    match name_problem(host) {
-        Some(why) => bad(why),
-        None if host.contains(['$', '\\', ',', '@']) => bad("it holds a character no host name has"),
-        None => Ok(()),
-    }
-}
-
-fn check_user(user: &str) -> Result<(), LocationError> {
-    let bad = |why| Err(LocationError::BadUser { user: user.to_owned(), why });
-    match name_problem(user) {
-        Some(why) => bad(why),
-        None if user.contains(':') => bad("a password has no place in a location; use a key"),
-        None if user.contains(',') => bad("it holds a comma"),
-        None if user.ends_with('\\') => bad("it ends with a backslash"),
-        None => Ok(()),
-    }
-}
-
-fn name_problem(name: &str) -> Option<&'static str> {
-    match name {
-        "" => Some("it is empty"),
-        _ if name.starts_with('-') => Some("it begins with '-' and would be read as an option"),
-        _ if name.contains(|c: char| c.is_whitespace() || c.is_control()) => {
-            Some("it holds a blank or a control character")
-        }
-        _ if name.contains('/') => Some("it holds a slash"),
-        _ if name.contains(['<', '>']) => Some("the '<' and '>' of an example must go"),
-        _ if name.contains(['\'', '`', '"', ';', '&', '|', '(', ')', '{', '}', '[', ']', '#']) => {
-            Some("it holds a character that means something to a shell")
-        }
-        _ => None,
-    }
-}
-
-fn decoded(text: &[u8], decode: fn(&[u8]) -> Option<Vec<u8>>) -> Result<Vec<u8>, LocationError> {
-    decode(text).ok_or_else(|| LocationError::BadPercent { text: text_of(text) })
-}
-
-fn text_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn path(bytes: Vec<u8>) -> PathBuf {
-    PathBuf::from(OsString::from_vec(bytes))
 }
