@@ -97,7 +97,7 @@ pub struct IncrementList {
 /// ```
 ///
 /// # Errors
-/// [`Error::NoSuchSession`] if no session is good; [`Error::Io`].
+/// [`NoSuchSession`](crate::error::Error::NoSuchSession) if no session is good; [`Io`](crate::error::Error::Io).
 pub fn increments(repo: &Repository, subtree: RepoPath<'_>) -> Result<IncrementList> {
     let mirror = newest(repo)?;
     let long = long_name(repo, subtree)?;
