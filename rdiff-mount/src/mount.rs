@@ -129,8 +129,12 @@ impl Mounter {
             return Ok(None);
         }
         let absolute = std::path::absolute(path).map_err(|source| io_error("resolve", path, source))?;
-        let command = Command::new("readlink").args(["-m", "--"]).arg(&absolute).within(limit);
-        let output = self.runner.run(&command).map_err(|source| MountError::start(&command, source))?;
+        let follow = |program: &str| {
+            let command = Command::new(program).args(["-m", "--"]).arg(&absolute).within(limit);
+            self.runner.run(&command).map_err(|source| MountError::start(&command, source))
+        };
+        // The PATH of a job may lack what every system has.
+        let output = follow("readlink").or_else(|_| follow("/usr/bin/readlink"))?;
         let resolved = match output.exit {
             Exit::TimedOut => {
                 let found = table.covering(&absolute).map_or(&absolute, |mount| &mount.mount_point);

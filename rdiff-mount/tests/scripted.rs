@@ -88,6 +88,18 @@ fn what_was_mounted_before_is_used_and_left() {
     assert_eq!(mounted.unmount().unwrap(), Unmounted::LeftMounted);
 }
 
+#[test]
+fn the_mount_of_a_path_is_found_though_path_lacks_readlink() {
+    let stage = Stage::new(MOUNTED);
+    let script = ScriptedRunner::new()
+        .expect_error("readlink -m -- /no-such-place/web/d", std::io::ErrorKind::NotFound)
+        .expect("/usr/bin/readlink -m -- /no-such-place/web/d", Output::success("/no-such-place/web/d\n"));
+    let path = Path::new("/no-such-place/web/d");
+    let found = stage.mounter(&script).covering(path, Duration::from_secs(9)).unwrap();
+    assert!(found.is_some_and(|mount| mount.is_sshfs()));
+    script.assert_done();
+}
+
 /// What systemd does to a directory that a service may write to: bound over itself, it looks like a mount.
 const BOUND: &str = "76 27 254:0 /no-such-place/web /no-such-place/web rw - ext4 /dev/root rw\n";
 const MOUNTED_OVER: &str = "76 27 254:0 /no-such-place/web /no-such-place/web rw - ext4 /dev/root rw\n\
