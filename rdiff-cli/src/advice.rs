@@ -119,6 +119,6 @@ mod tests {
         let source = FormatError::Missing("Type");
         let error = Error::Corrupt { file: "/b/f".into(), line: None, source };
         assert!(told(&error).ends_with("Type; `rdiff-backup verify --all` names all that is damaged"));
-        assert_eq!(told(&Error::Cancelled), "stopped on request");
+        assert_eq!(told(&Error::Cancelled { at: None }), "stopped on request");
     }
 }

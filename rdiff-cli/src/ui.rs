@@ -292,7 +292,7 @@ impl Ui {
 
     /// An error with all its causes.
     pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
-        let is_stopped = matches!(error.downcast_ref(), Some(Error::Cancelled));
+        let is_stopped = matches!(error.downcast_ref(), Some(Error::Cancelled { .. }));
         match self.stop.signal().filter(|_| is_stopped) {
             Some(signal) => self.error(&format!(
                 "stopped by {signal}; no earlier session is touched by that, and the same command can be run again"

@@ -66,7 +66,7 @@ pub fn run(args: &[OsString], out: &mut (dyn Write + Send)) -> Result<bool, Box<
     let (_, out) = progress.shown.into_inner().map_err(|_| "showing progress failed")?;
     match done {
         Ok(report) => writeln!(out, "done: {} paths", report.statistics.source_files)?,
-        Err(Error::Cancelled) => {
+        Err(Error::Cancelled { .. }) => {
             writeln!(out, "stopped; the next backup undoes what was begun")?;
             return Ok(false);
         }

@@ -28,7 +28,7 @@
 //!     }
 //!
 //!     fn cancelled(&self) -> bool {
-//!         self.stop.load(Ordering::Relaxed) // the job ends with Error::Cancelled
+//!         self.stop.load(Ordering::Relaxed) // the job ends with Error::Cancelled, in the midst of a file if need be
 //!     }
 //! }
 //!
@@ -43,11 +43,11 @@
 //! ```
 
 use crate::error::{Error, Problem, Result};
-use crate::path::RepoPath;
+use crate::path::{RepoPath, RepoPathBuf};
 use crate::time::SessionTime;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// Watches a job. All methods may be called from several threads.
@@ -134,16 +134,26 @@ pub enum Counter {
 
 /// Whether a job is to stop, for the loops of its workers: they have no monitor.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub(crate) struct Stop(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    is_set: AtomicBool,
+    /// In the content of which path that was noticed first.
+    at: OnceLock<RepoPathBuf>,
+}
 
 impl Stop {
     /// How long a monitor may have said that the job is to stop before its workers know.
     const EVERY: Duration = Duration::from_millis(100);
 
     /// Runs a job, and meanwhile asks the monitor whether it is to stop. What the job fails with after that is
-    /// [`Error::Cancelled`], but for a full disk: there is something to be done about that.
+    /// [`Error::Cancelled`], but for a full disk: there is something to be done about that. All workers must have ended when
+    /// the job returns, so that the one that was in the midst of a file has said so.
     pub(crate) fn watched<T>(monitor: &dyn Monitor, job: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         let (stop, is_over) = (Self::default(), AtomicBool::new(false));
+        // One that was told to stop before it began does so at the first place, however fast it is.
+        stop.ask(monitor);
         let done = std::thread::scope(|scope| {
             let watch = || {
                 while !is_over.load(Ordering::Acquire) && !stop.ask(monitor) {
@@ -158,32 +168,39 @@ impl Stop {
             done
         });
         match done {
-            Err(e) if stop.is_set() && !e.is_no_room() => Err(Error::Cancelled),
+            Err(e) if stop.is_set() && !e.is_no_room() => {
+                let between = if let Error::Cancelled { at } = e { at } else { None };
+                Err(Error::Cancelled { at: stop.0.at.get().cloned().or(between) })
+            }
             done => done,
         }
     }
 
     /// Is the job to stop, as far as is known?
     pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_set.load(Ordering::Acquire)
     }
 
     /// The same, asking the monitor.
     pub(crate) fn ask(&self, monitor: &dyn Monitor) -> bool {
         if !self.is_set() && monitor.cancelled() {
-            self.0.store(true, Ordering::Release);
+            self.0.is_set.store(true, Ordering::Release);
         }
         self.is_set()
     }
 
-    /// An error if the job is to stop.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        if self.is_set() { Err(io::Error::other("the job was stopped")) } else { Ok(()) }
+    /// An error if the job is to stop, which it then does at this path.
+    pub(crate) fn check(&self, at: RepoPath<'_>) -> io::Result<()> {
+        if !self.is_set() {
+            return Ok(());
+        }
+        self.0.at.get_or_init(|| at.to_owned());
+        Err(io::Error::other("the job was stopped"))
     }
 
-    /// A reader that fails when the job is to stop.
-    pub(crate) fn over<R>(&self, reader: R) -> Stoppable<'_, R> {
-        Stoppable { reader, stop: self }
+    /// A reader of the content of a path that fails when the job is to stop.
+    pub(crate) fn over<'s, R>(&'s self, at: RepoPath<'s>, reader: R) -> Stoppable<'s, R> {
+        Stoppable { reader, stop: self, at }
     }
 }
 
@@ -205,12 +222,20 @@ impl Drop for Over<'_> {
 /// What [`Stop::over`] returns.
 pub(crate) struct Stoppable<'s, R> {
     pub(crate) reader: R,
-    pub(crate) stop: &'s Stop,
+    stop: &'s Stop,
+    at: RepoPath<'s>,
+}
+
+impl<R> Stoppable<'_, R> {
+    /// An error if the job is to stop.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.stop.check(self.at)
+    }
 }
 
 impl<R: Read> Read for Stoppable<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.stop.check()?;
+        self.check()?;
         self.reader.read(buf)
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::entry::{Digest, Entry};
 use crate::error::{Error, Result};
+use crate::monitor::{Monitor, Stop};
 use crate::path::RepoPath;
 use crate::repo::Repository;
 use crate::repo::groups::Groups;
@@ -96,6 +97,34 @@ impl SessionReader {
     /// # Errors
     /// [`Error::NotAFile`]; [`Error::Rebuild`] for a damaged delta; [`Error::Corrupt`], [`Error::Io`].
     pub fn open(&mut self, entry: &Entry) -> Result<FileReader> {
+        self.open_until(&Stop::default(), entry)
+    }
+
+    /// The same, asking the monitor some times a second whether to go on. What stands between a file and its first byte (deltas
+    /// to be composed, a packed base) can be as large as the file; once it is open, each read takes as long as its bytes.
+    ///
+    /// ```
+    /// # use rdiff_core::error::Error;
+    /// # use rdiff_core::monitor::{Event, Monitor, Silent};
+    /// # use rdiff_core::path::RepoPath;
+    /// # use rdiff_core::read::SessionReader;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+    /// # let oldest = repo.sessions()?[0];
+    /// let mut session = SessionReader::new(repo, oldest)?;
+    /// let note = session.entry(RepoPath::new(b"note")?)?;
+    /// let file = session.open_watched(&note, &Silent)?;
+    /// assert_eq!(std::io::read_to_string(file)?, "first");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`Error::Cancelled`].
+    pub fn open_watched(&mut self, entry: &Entry, monitor: &dyn Monitor) -> Result<FileReader> {
+        Stop::watched(monitor, |stop| self.open_until(stop, entry))
+    }
+
+    fn open_until(&mut self, stop: &Stop, entry: &Entry) -> Result<FileReader> {
         let Some(file) = entry.file() else {
             return Err(Error::NotAFile { path: entry.path.clone(), at: self.at });
         };
@@ -110,13 +139,13 @@ impl SessionReader {
             digest = self.digest_of_group(entry)?;
         }
         let open = |chain: &Chain| {
-            let content = self.repo.open_chain(entry, chain, self.at)?;
+            let content = self.repo.open_chain_until(stop, entry, chain, self.at)?;
             let hasher = Some(Hasher::default());
             Ok(FileReader { content, expected: entry.size(), digest, read: 0, hasher })
         };
         match &candidates[..] {
             // Where the last session failed, one of two chains can be meant. Only the content tells.
-            [first, other] if !open(first).is_ok_and(FileReader::ends_well) => open(other),
+            [first, other] if !open(first).is_ok_and(|file| file.ends_well(stop, entry)) => open(other),
             _ => open(&chain),
         }
     }
@@ -180,10 +209,11 @@ impl FileReader {
         self.digest
     }
 
-    fn ends_well(mut self) -> bool {
+    fn ends_well(self, stop: &Stop, entry: &Entry) -> bool {
+        let mut content = stop.over(entry.path.as_path(), self);
         let mut buf = vec![0; BUFFER];
         loop {
-            match read_full(&mut self, &mut buf) {
+            match read_full(&mut content, &mut buf) {
                 Ok(0) => return true,
                 Ok(_) => {}
                 Err(_) => return false,

@@ -152,8 +152,12 @@ impl Remover<'_> {
         Ok(())
     }
 
-    fn go_on(&self) -> Result<()> {
-        if self.monitor.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    fn go_on(&self, at: &StoredPath) -> Result<()> {
+        if !self.monitor.cancelled() {
+            return Ok(());
+        }
+        // As in events: it stands in the repository, and below no path of the tree.
+        Err(Error::Cancelled { at: RepoPath::new(at.as_bytes()).ok().map(RepoPath::to_owned) })
     }
 
     fn directories(&self, dir: &StoredPath) -> Result<Vec<Box<[u8]>>> {
@@ -162,7 +166,7 @@ impl Remover<'_> {
 
     /// Removes the old increments in one directory, oldest first, and returns its directories.
     fn files_of(&mut self, dir: &StoredPath) -> Result<Vec<Box<[u8]>>> {
-        self.go_on()?;
+        self.go_on(dir)?;
         let (mut dirs, mut old) = (Vec::new(), Vec::new());
         for (name, is_dir) in self.list(dir)? {
             if is_dir {
@@ -176,7 +180,7 @@ impl Remover<'_> {
         }
         old.sort_unstable();
         for (_, place) in old {
-            self.go_on()?;
+            self.go_on(&place)?;
             self.unlink(&place)?;
         }
         Ok(dirs)
@@ -189,7 +193,7 @@ impl Remover<'_> {
         // Attributes and statistics before the records that they belong to.
         files.sort_by_key(|f| (f.time, f.base == b"mirror_metadata", f.kind == IncrementKind::Snapshot));
         for file in files {
-            self.go_on()?;
+            self.go_on(&file.place)?;
             self.unlink(&file.place)?;
         }
         Ok(())

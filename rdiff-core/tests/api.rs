@@ -356,7 +356,7 @@ fn a_monitor_can_stop_a_job_and_the_next_backup_sets_it_right() {
     }
     let request = BackupRequest { time: Some(FIRST + 2 * DAY), ..BackupRequest::default() };
     let stopped = backup_directory(&tree, repo.path(), &request, &[], &Impatient::default());
-    assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
+    assert!(matches!(stopped, Err(Error::Cancelled { .. })), "{stopped:?}");
     assert_eq!(repo.sessions().unwrap().len(), 2);
     assert_eq!(content(open_file(&repo, path("dir/text").as_path(), TimeSpec::default())), text_of(1));
     let report = back_up(&tree, repo.path(), FIRST + 3 * DAY);

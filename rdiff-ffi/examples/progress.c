@@ -3,13 +3,23 @@
  *
  *     progress SOURCE REPOSITORY [MOST-PATHS]
  *
- * A backup that was stopped is undone here, so that the repository is as it was.
+ * Ctrl-C stops it too, also in the midst of a large file. A backup that was stopped is undone here, so that the repository is
+ * as it was.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "rdiff.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
 
 struct watch {
     uint64_t most, changed;
@@ -34,11 +44,11 @@ static int show(const rdiff_progress *progress, void *user)
     case RDIFF_EVENT_WARNING:
         printf("warning: %s\n", progress->message);
         break;
-    default:
+    default: /* RDIFF_EVENT_TICK too: nothing has happened, but we are asked. */
         break;
     }
     /* Anything but 0 stops the job. */
-    return watch->changed > watch->most;
+    return interrupted || watch->changed > watch->most;
 }
 
 static int fail(const char *what)
@@ -77,6 +87,7 @@ int main(int argc, char **argv)
     }
     if (argc > 3)
         watch.most = strtoull(argv[3], NULL, 10);
+    signal(SIGINT, interrupt);
     options.progress = show;
     options.user = &watch;
     switch (rdiff_backup(argv[1], argv[2], &options, &report)) {

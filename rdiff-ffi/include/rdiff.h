@@ -318,6 +318,8 @@ typedef enum rdiff_event {
   RDIFF_EVENT_NOTE = 4,
   // A new part of the job begins; `message` is its name.
   RDIFF_EVENT_PHASE = 5,
+  // Nothing happened for a tenth of a second or so: a large file is being worked on, or the disk is waited for.
+  RDIFF_EVENT_TICK = 6,
 } rdiff_event;
 
 // What was done with a path. New words may come.
@@ -515,9 +517,10 @@ typedef struct rdiff_progress {
   uint64_t problems;
 } rdiff_progress;
 
-// Called as a job works, on the thread that called the job, and never by two threads at once for one job. Return 0 to
-// go on, anything else to stop: the job then returns RDIFF_CANCELLED soon. It may call any function of the library, and
-// must return: no longjmp, no exception.
+// Called as a job works, on the thread that called the job, and never by two threads at once for one job: for what
+// happens, and some times a second when nothing does, so also in the midst of a large file. Return 0 to go on, anything
+// else to stop: the job then returns RDIFF_CANCELLED soon. It may call any function of the library, and must return:
+// no longjmp, no exception.
 typedef int (*rdiff_progress_fn)(const struct rdiff_progress *progress, void *user);
 
 // How to back up. Set it up with RDIFF_BACKUP_OPTIONS_INIT: all else is as usual.
@@ -730,6 +733,18 @@ typedef struct rdiff_compare_report {
   uint64_t problems;
 } rdiff_compare_report;
 
+// How to open a file. Set it up with RDIFF_READ_OPTIONS_INIT.
+typedef struct rdiff_read_options {
+  // Set by the init macro.
+  uint32_t version;
+  // None are known yet: 0.
+  uint32_t flags;
+  // Asked some times a second, with RDIFF_EVENT_TICK, whether to go on; or NULL.
+  rdiff_progress_fn progress;
+  // Handed to `progress`.
+  void *user;
+} rdiff_read_options;
+
 // Why a path is taken or left out. It is valid during the call only.
 typedef struct rdiff_explanation {
   // 1. A newer library may have more fields after those that you know.
@@ -795,10 +810,12 @@ typedef struct rdiff_regress_options {
   uint32_t version;
   // Flags RDIFF_FORCE, RDIFF_REGRESS_NEWEST and RDIFF_DRY_RUN, or 0.
   uint32_t flags;
-  // Told what happens, or NULL. A regress can't be stopped: it has to be gone through.
+  // Told what happens, or NULL.
   rdiff_progress_fn progress;
   // Handed to `progress`.
   void *user;
+  // Since version 2: whose local time is written into names of files, such as "Europe/Vienna"; NULL for that of the machine.
+  const char *time_zone;
 } rdiff_regress_options;
 
 // What a regress did. Set it up with RDIFF_REGRESS_REPORT_INIT.
@@ -1060,6 +1077,10 @@ typedef struct rdiff_verify_options {
   rdiff_progress_fn progress;
   // Handed to `bad` and `progress`.
   void *user;
+  // Since version 2: files up to this size, in bytes, are verified in memory when all sessions are, and what is read of them
+  // is then read once for all. Twice as much is held by all threads together, or twice the largest such file. 0 for the
+  // usual, 128 MiB.
+  uint64_t memory;
 } rdiff_verify_options;
 
 // What was found. Set it up with RDIFF_VERIFY_REPORT_INIT. All is well if `bad_files` and `damaged_sessions` are 0.
@@ -1154,6 +1175,12 @@ enum rdiff_status rdiff_entries_session(const struct rdiff_entries *entries, int
 enum rdiff_status rdiff_entries_open_file(struct rdiff_entries *entries,
                                           struct rdiff_file **out);
 
+// The same, with options, which may be NULL, as rdiff_file_open_with has them. The callback may use the cursor, but open no
+// other file with it.
+enum rdiff_status rdiff_entries_open_file_with(struct rdiff_entries *entries,
+                                               const struct rdiff_read_options *options,
+                                               struct rdiff_file **out);
+
 // Frees a cursor. NULL is left alone.
 void rdiff_entries_free(struct rdiff_entries *entries);
 
@@ -1186,6 +1213,14 @@ enum rdiff_status rdiff_file_open(const struct rdiff_repository *repository,
                                   int64_t at,
                                   const char *path,
                                   struct rdiff_file **out);
+
+// The same, with options, which may be NULL. What has to be read before the first byte of an old version is there can be as large
+// as the file: so long the callback of the options is asked. A read takes as long as the bytes that it was asked for.
+enum rdiff_status rdiff_file_open_with(const struct rdiff_repository *repository,
+                                       int64_t at,
+                                       const char *path,
+                                       const struct rdiff_read_options *options,
+                                       struct rdiff_file **out);
 
 // Reads up to `len` bytes into `buffer`, and says how many. 0 is the end of the file: all was read, and is what was
 // backed up, by its size and SHA-1. Where it is not, the end is RDIFF_CORRUPT instead.
@@ -1224,8 +1259,8 @@ enum rdiff_status rdiff_purge(const struct rdiff_repository *repository,
                               const struct rdiff_purge_options *options,
                               struct rdiff_purge_report *report);
 
-// Undoes the last session if it did not finish, and does nothing if it did. It can be killed, and is finished by being called
-// again. `options` and `report` may be NULL.
+// Undoes the last session if it did not finish, and does nothing if it did. It can be killed or stopped, and is finished by
+// being called again. `options` and `report` may be NULL.
 enum rdiff_status rdiff_regress(const struct rdiff_repository *repository,
                                 const struct rdiff_regress_options *options,
                                 struct rdiff_regress_report *report);
@@ -1386,14 +1421,15 @@ enum rdiff_status rdiff_verify(const struct rdiff_repository *repository,
 #define RDIFF_BACKUP_REPORT_INIT { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define RDIFF_RESTORE_OPTIONS_INIT { 1, 0, RDIFF_NEWEST, NULL, NULL, 0, NULL, NULL, 0, NULL, NULL }
 #define RDIFF_RESTORE_REPORT_INIT { 1, 0, 0, 0, 0 }
-#define RDIFF_VERIFY_OPTIONS_INIT { 1, 0, RDIFF_ALL_SESSIONS, NULL, 0, NULL, NULL, NULL }
+#define RDIFF_VERIFY_OPTIONS_INIT { 2, 0, RDIFF_ALL_SESSIONS, NULL, 0, NULL, NULL, NULL, 0 }
 #define RDIFF_VERIFY_REPORT_INIT { 1, 0, 0, 0, 0, 0, 0 }
 #define RDIFF_COMPARE_OPTIONS_INIT { 1, 0, RDIFF_NEWEST, NULL, 0, 0, NULL, 0, NULL, NULL, NULL }
 #define RDIFF_COMPARE_REPORT_INIT { 1, 0, 0, 0, 0 }
-#define RDIFF_REGRESS_OPTIONS_INIT { 1, 0, NULL, NULL }
+#define RDIFF_REGRESS_OPTIONS_INIT { 2, 0, NULL, NULL, NULL }
 #define RDIFF_REGRESS_REPORT_INIT { 1, 0, 0, 0 }
 #define RDIFF_REMOVE_OPTIONS_INIT { 1, 0, NULL, NULL }
 #define RDIFF_REMOVE_REPORT_INIT { 1, 0, 0, 0 }
 #define RDIFF_PURGE_OPTIONS_INIT { 1, 0, NULL, NULL }
 #define RDIFF_PURGE_REPORT_INIT { 1, 0, 0, 0, 0 }
+#define RDIFF_READ_OPTIONS_INIT { 1, 0, NULL, NULL }
 #define RDIFF_SSH_OPTIONS_INIT { 1, 0, NULL, NULL, 0, 0, NULL, 0, NULL, 0, NULL }

@@ -5,15 +5,16 @@ use crate::guard::guard;
 use crate::handle;
 use crate::progress::rdiff_progress_fn;
 use crate::repository::seconds;
-use crate::selection::{mapping, rdiff_rule, rules};
+use crate::selection::{mapping, rdiff_rule, rules, zone};
 use crate::source::rdiff_source;
 use crate::status::{Failure, rdiff_status};
 use crate::versioned::{Job, job, report_to, versioned};
 use rdiff_core::backup::{BackupReport, BackupRequest, Preview, backup, preview, refuse_own_source, select};
-use rdiff_core::error::{Doing, IoContext};
-use rdiff_core::time::Zone;
+use rdiff_core::error::{Doing, Error, IoContext};
+use rdiff_core::monitor::Monitor;
 use rdiff_core::tree::select::Rule;
 use std::ffi::{c_char, c_void};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Flag of a backup: goes ahead over a target that holds something else, and beside a process that seems to run.
@@ -175,20 +176,32 @@ unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
         unsafe { (arg::host_path(repository, "repository")?, job(options)?, report_to(report)?) };
     // SAFETY: as above.
     let (request, rules) = unsafe { request(&job)? };
-    let monitor = &job.monitor;
     let opened = source()?;
-    let tree = Arc::clone(&opened.source);
-    if opened.is_local {
-        refuse_own_source(&opened.base, &target)?;
-    }
-    let root = tree.root().while_doing(Doing::Stat, &opened.base)?;
-    let filter = select(&rules, &opened.base, root.device, monitor)?;
-    report.set(if job.is(RDIFF_BACKUP_DRY_RUN) {
-        previewed(&preview(tree, &*opened.guard, &target, &request, filter, monitor)?)
-    } else {
-        shown(&backup(tree, &*opened.guard, &target, &request, filter, monitor)?)
-    });
+    let (from, is_dry) = (&*opened, job.is(RDIFF_BACKUP_DRY_RUN));
+    let done = job.callback.watch(|monitor| carry_out(from, &target, &request, &rules, is_dry, monitor))?;
+    report.set(done);
     Ok(())
+}
+
+fn carry_out(
+    from: &rdiff_source,
+    target: &Path,
+    request: &BackupRequest,
+    rules: &[Rule],
+    is_dry: bool,
+    monitor: &dyn Monitor,
+) -> Result<rdiff_backup_report, Error> {
+    let tree = Arc::clone(&from.source);
+    if from.is_local {
+        refuse_own_source(&from.base, target)?;
+    }
+    let root = tree.root().while_doing(Doing::Stat, &from.base)?;
+    let filter = select(rules, &from.base, root.device, monitor)?;
+    Ok(if is_dry {
+        previewed(&preview(tree, &*from.guard, target, request, filter, monitor)?)
+    } else {
+        shown(&backup(tree, &*from.guard, target, request, filter, monitor)?)
+    })
 }
 
 fn previewed(would: &Preview) -> rdiff_backup_report {
@@ -223,13 +236,10 @@ unsafe fn request(job: &Job<rdiff_backup_options>) -> Result<(BackupRequest, Vec
             mapping(options.user_map, "user_map")?,
             mapping(options.group_map, "group_map")?,
             arg::text(options.not_compressed, "not_compressed")?,
-            arg::text(options.time_zone, "time_zone")?,
+            zone(options.time_zone)?,
             rules(options.rules, options.rule_count)?,
         )
     };
-    let unknown =
-        |name: &str| Failure::argument(format!("time_zone is {name:?}, which this machine doesn't know"));
-    let zone = zone.map(|name| Zone::named(&name).ok_or_else(|| unknown(&name))).transpose()?;
     let request = BackupRequest {
         time: (options.time != 0).then_some(options.time),
         force: job.is(RDIFF_BACKUP_FORCE),

@@ -4,7 +4,7 @@ use crate::RDIFF_NEWEST;
 use crate::arg;
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::rdiff_progress_fn;
+use crate::progress::{Teller, User, rdiff_progress_fn};
 use crate::repository::rdiff_repository;
 use crate::selection::{rdiff_rule, rules};
 use crate::source::rdiff_source;
@@ -14,6 +14,7 @@ use crate::view::Text;
 use rdiff_core::backup::select;
 use rdiff_core::compare::{CompareRequest, Difference, Method, Reason, compare};
 use rdiff_core::error::{Doing, Error, IoContext, Loss};
+use rdiff_core::path::RepoPathBuf;
 use rdiff_core::tree::select::Rule;
 use std::ffi::{c_char, c_void};
 
@@ -153,19 +154,19 @@ unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
     // SAFETY: as above.
     let (request, rules) = unsafe { request(&job)? };
     let opened = source()?;
-    let root = opened.source.root().while_doing(Doing::Stat, &opened.base)?;
-    let filter = select(&rules, &opened.base, root.device, &job.monitor)?;
-    let tell = |Difference { path, reason: why }| {
+    let (to, user) = (&*opened, User(user));
+    let tell = move |Difference { path, reason: why }, teller: &Teller<'_>| {
         let Some(different) = different else { return };
-        let path = Text::new(path.as_bytes());
-        let shown =
-            rdiff_difference { version: 1, reason: reason(why), path: path.as_ptr(), path_len: path.len() };
-        // SAFETY: the caller gave this function for this; what it is given lives until it returns.
-        unsafe { different(&raw const shown, user) }
+        teller.call(move || show(different, user, &path, why));
     };
-    let done = compare(&repo.0, &opened.source, &request, filter, &job.monitor, tell)?;
-    // What went while it was read would look deleted.
-    opened.guard.check().map_err(|what| Error::SourceVanished { what, loss: Loss::Source })?;
+    let done = job.callback.watch(|teller| {
+        let root = to.source.root().while_doing(Doing::Stat, &to.base)?;
+        let filter = select(&rules, &to.base, root.device, teller)?;
+        let done = compare(&repo.0, &to.source, &request, filter, teller, |found| tell(found, teller))?;
+        // What went while it was read would look deleted.
+        to.guard.check().map_err(|what| Error::SourceVanished { what, loss: Loss::Source })?;
+        Ok::<_, Error>(done)
+    })?;
     report.set(rdiff_compare_report {
         version: 1,
         compared: done.compared,
@@ -174,6 +175,19 @@ unsafe fn run<S: std::ops::Deref<Target = rdiff_source>>(
         problems: done.problems,
     });
     Ok(())
+}
+
+fn show(
+    different: unsafe extern "C" fn(*const rdiff_difference, *mut c_void),
+    user: User,
+    path: &RepoPathBuf,
+    why: Reason,
+) {
+    let path = Text::new(path.as_bytes());
+    let shown =
+        rdiff_difference { version: 1, reason: reason(why), path: path.as_ptr(), path_len: path.len() };
+    // SAFETY: the caller gave this function for this; what it is given lives until it returns.
+    unsafe { different(&raw const shown, user.0) }
 }
 
 unsafe fn request(job: &Job<rdiff_compare_options>) -> Result<(CompareRequest, Vec<Rule>), Failure> {

@@ -3,12 +3,14 @@
 use crate::arg;
 use crate::cursor::{self, Cursor, HasCursor, lock};
 use crate::entry::{ShownEntry, rdiff_entry};
-use crate::file::rdiff_file;
+use crate::file::{self, rdiff_file, rdiff_read_options};
 use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
 use crate::repository::rdiff_repository;
-use crate::status::rdiff_status;
+use crate::status::{Failure, rdiff_status};
+use crate::versioned::job;
 use rdiff_core::read::SessionReader;
+use rdiff_core::time::SessionTime;
 use std::ffi::c_char;
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +18,9 @@ use std::sync::{Arc, Mutex};
 /// time may use it.
 pub struct rdiff_entries {
     cursor: Mutex<Cursor<ShownEntry>>,
-    session: Mutex<SessionReader>,
+    at: SessionTime,
+    /// Nothing while a file is being opened: no lock may be held that a callback could want.
+    session: Mutex<Option<SessionReader>>,
 }
 
 impl Named for rdiff_entries {
@@ -45,7 +49,7 @@ pub unsafe extern "C" fn rdiff_entries_open(
         let (path, out) = unsafe { (arg::tree_path(path)?, arg::out(out, "out")?) };
         let session = SessionReader::new(Arc::clone(&handle::get(repository)?.0), arg::time(at))?;
         let cursor = Cursor::new(session.entries(path.as_path())?);
-        out.put(rdiff_entries { cursor, session: Mutex::new(session) });
+        out.put(rdiff_entries { cursor, at: session.at(), session: Mutex::new(Some(session)) });
         Ok(())
     })
 }
@@ -70,8 +74,7 @@ pub unsafe extern "C" fn rdiff_entries_session(
     guard(|| {
         // SAFETY: the contract of the caller.
         let out = unsafe { arg::out(session, "session")? };
-        let object = handle::get(entries)?;
-        out.set(lock(&object.session)?.at().0);
+        out.set(handle::get(entries)?.at.0);
         Ok(())
     })
 }
@@ -83,14 +86,28 @@ pub unsafe extern "C" fn rdiff_entries_open_file(
     entries: *mut rdiff_entries,
     out: *mut *mut rdiff_file,
 ) -> rdiff_status {
+    // SAFETY: the contract of the caller.
+    unsafe { rdiff_entries_open_file_with(entries, std::ptr::null(), out) }
+}
+
+/// The same, with options, which may be NULL, as rdiff_file_open_with has them. The callback may use the cursor, but open no
+/// other file with it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_entries_open_file_with(
+    entries: *mut rdiff_entries,
+    options: *const rdiff_read_options,
+    out: *mut *mut rdiff_file,
+) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let out = unsafe { arg::out(out, "out")? };
+        let (job, out) = unsafe { (job(options)?, arg::out(out, "out")?) };
         let object = handle::get(entries.cast_const())?;
-        let cursor = lock(&object.cursor)?;
-        let entry = cursor.current()?;
-        let reader = lock(&object.session)?.open(entry)?;
-        out.put(rdiff_file::new(reader, entry.path.clone()));
+        let entry = lock(&object.cursor)?.current()?.clone();
+        let busy = || Failure::argument("the cursor is opening a file; it can open another one afterwards");
+        let mut session = lock(&object.session)?.take().ok_or_else(busy)?;
+        let opened = file::open(&job, &mut session, &entry);
+        *lock(&object.session)? = Some(session);
+        out.put(opened?);
         Ok(())
     })
 }

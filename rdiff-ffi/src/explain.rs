@@ -3,7 +3,6 @@
 use crate::arg;
 use crate::guard::guard;
 use crate::handle;
-use crate::progress::Callback;
 use crate::repository::rdiff_repository;
 use crate::selection::{rdiff_rule, rules};
 use crate::source::rdiff_source;
@@ -12,6 +11,7 @@ use crate::view::Text;
 use rdiff_core::backup::select;
 use rdiff_core::error::{Doing, IoContext};
 use rdiff_core::explain::{Explanation, in_session, in_source};
+use rdiff_core::monitor::Silent;
 use rdiff_core::path::{RepoPath, RepoPathBuf};
 use rdiff_core::tree::select::{Decision, Explained, Verdict};
 use std::ffi::{c_char, c_void};
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn rdiff_explain_source(
         let (path, rules) = unsafe { (arg::tree_path(path)?, self::rules(rules, rule_count)?) };
         let opened = handle::get(source)?;
         let root = opened.source.root().while_doing(Doing::Stat, &opened.base)?;
-        let selected = select(&rules, &opened.base, root.device, &Callback::nobody())?;
+        let selected = select(&rules, &opened.base, root.device, &Silent)?;
         let found = in_source(&opened.source, &selected, path.as_path())?;
         // SAFETY: as above.
         unsafe { tell(&path, found, explanation, user) }
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn rdiff_explain_session(
         };
         let repo = &handle::get(repository)?.0;
         let at = repo.session_at(arg::time(at))?;
-        let selected = select(&rules, &target, 0, &Callback::nobody())?;
+        let selected = select(&rules, &target, 0, &Silent)?;
         let found = in_session(repo, at, subtree.as_path(), &selected, path.as_path())?;
         // SAFETY: as above.
         unsafe { tell(&path, found, explanation, user) }

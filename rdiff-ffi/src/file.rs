@@ -4,8 +4,11 @@ use crate::arg;
 use crate::cursor::lock;
 use crate::guard::{guard, quietly};
 use crate::handle::{self, Named};
+use crate::progress::rdiff_progress_fn;
 use crate::repository::rdiff_repository;
 use crate::status::{Failure, rdiff_status};
+use crate::versioned::{Job, job, versioned};
+use rdiff_core::entry::Entry;
 use rdiff_core::path::RepoPathBuf;
 use rdiff_core::read::{FileReader, SessionReader};
 use std::ffi::{c_char, c_void};
@@ -20,14 +23,37 @@ struct Open {
     path: RepoPathBuf,
 }
 
-impl rdiff_file {
-    pub(crate) fn new(reader: FileReader, path: RepoPathBuf) -> Self {
-        Self(Mutex::new(Open { reader, path }))
-    }
-}
-
 impl Named for rdiff_file {
     const NAME: &'static str = "file";
+}
+
+/// How to open a file. Set it up with RDIFF_READ_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rdiff_read_options {
+    /// Set by the init macro.
+    pub version: u32,
+    /// None are known yet: 0.
+    pub flags: u32,
+    /// Asked some times a second, with RDIFF_EVENT_TICK, whether to go on; or NULL.
+    pub progress: rdiff_progress_fn,
+    /// Handed to `progress`.
+    pub user: *mut c_void,
+}
+
+versioned!(job rdiff_read_options, flags 0);
+
+/// Opens a file while the caller is asked whether to go on.
+pub(crate) fn open(
+    job: &Job<rdiff_read_options>,
+    session: &mut SessionReader,
+    entry: &Entry,
+) -> Result<rdiff_file, Failure> {
+    let reader = match job.options.progress {
+        None => session.open(entry)?,
+        Some(_) => job.callback.watch(|monitor| session.open_watched(entry, monitor))?,
+    };
+    Ok(rdiff_file(Mutex::new(Open { reader, path: entry.path.clone() })))
 }
 
 /// Opens the regular file `path` as it was at the newest session not later than `at`, or at RDIFF_NEWEST. Nothing is restored to
@@ -40,13 +66,26 @@ pub unsafe extern "C" fn rdiff_file_open(
     path: *const c_char,
     out: *mut *mut rdiff_file,
 ) -> rdiff_status {
+    // SAFETY: the contract of the caller.
+    unsafe { rdiff_file_open_with(repository, at, path, std::ptr::null(), out) }
+}
+
+/// The same, with options, which may be NULL. What has to be read before the first byte of an old version is there can be as large
+/// as the file: so long the callback of the options is asked. A read takes as long as the bytes that it was asked for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rdiff_file_open_with(
+    repository: *const rdiff_repository,
+    at: i64,
+    path: *const c_char,
+    options: *const rdiff_read_options,
+    out: *mut *mut rdiff_file,
+) -> rdiff_status {
     guard(|| {
         // SAFETY: the contract of the caller.
-        let (path, out) = unsafe { (arg::tree_path(path)?, arg::out(out, "out")?) };
+        let (path, job, out) = unsafe { (arg::tree_path(path)?, job(options)?, arg::out(out, "out")?) };
         let mut session = SessionReader::new(Arc::clone(&handle::get(repository)?.0), arg::time(at))?;
         let entry = session.entry(path.as_path())?;
-        let reader = session.open(&entry)?;
-        out.put(rdiff_file::new(reader, path));
+        out.put(open(&job, &mut session, &entry)?);
         Ok(())
     })
 }

@@ -14,7 +14,7 @@
 //! | [`entry`], [`entries`], [`file`](mod@file), [`history`], [`changes`] | reading: cursors, and the content of files |
 //! | [`backup`], [`restore`], [`verify`], [`compare`], [`regress`], [`remove`], [`purge`] | jobs: options, reports |
 //! | [`source`] | what a backup reads from: a directory of this machine, or of another host by SFTP |
-//! | [`progress`], [`selection`], [`explain`] | what the options of jobs have in common; which rule decides about a path |
+//! | [`progress`], [`desk`], [`selection`], [`explain`] | what the options of jobs have in common; which rule decides about a path |
 //!
 //! # The contract of pointers
 //!
@@ -38,6 +38,7 @@ pub mod backup;
 pub mod changes;
 pub mod compare;
 pub mod cursor;
+pub mod desk;
 pub mod entries;
 pub mod entry;
 pub mod explain;

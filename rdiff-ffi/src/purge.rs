@@ -61,12 +61,11 @@ pub unsafe extern "C" fn rdiff_purge(
         // SAFETY: the contract of the caller.
         let (path, job, report) = unsafe { (arg::tree_path(path)?, job(options)?, report_to(report)?) };
         let repo = handle::get(repository)?;
-        let done = if job.is(RDIFF_DRY_RUN) {
-            preview(&repo.0, path.as_path())?
-        } else {
-            let writer = Writer::new(Arc::clone(&repo.0), job.is(RDIFF_FORCE))?;
-            purge(&writer, path.as_path(), &job.monitor)?
-        };
+        let (force, is_dry) = (job.is(RDIFF_FORCE), job.is(RDIFF_DRY_RUN));
+        let done = job.callback.watch(|monitor| match is_dry {
+            true => preview(&repo.0, path.as_path(), monitor),
+            false => purge(&Writer::new(Arc::clone(&repo.0), force)?, path.as_path(), monitor),
+        })?;
         report.set(rdiff_purge_report {
             version: 1,
             was_in_mirror: done.was_in_mirror.into(),

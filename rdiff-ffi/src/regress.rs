@@ -4,11 +4,14 @@ use crate::guard::guard;
 use crate::handle;
 use crate::progress::rdiff_progress_fn;
 use crate::repository::{rdiff_repository, seconds};
+use crate::selection::zone;
 use crate::status::rdiff_status;
 use crate::versioned::{job, report_to, versioned};
 use rdiff_core::regress::{preview, regress, undo_newest};
+use rdiff_core::repo::Repository;
 use rdiff_core::repo::lock::Writer;
-use std::ffi::c_void;
+use rdiff_core::time::TimeSeparator;
+use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
 /// Flag of jobs that change a repository: goes ahead beside a process that seems to run.
@@ -26,13 +29,15 @@ pub struct rdiff_regress_options {
     pub version: u32,
     /// Flags RDIFF_FORCE, RDIFF_REGRESS_NEWEST and RDIFF_DRY_RUN, or 0.
     pub flags: u32,
-    /// Told what happens, or NULL. A regress can't be stopped: it has to be gone through.
+    /// Told what happens, or NULL.
     pub progress: rdiff_progress_fn,
     /// Handed to `progress`.
     pub user: *mut c_void,
+    /// Since version 2: whose local time is written into names of files, such as "Europe/Vienna"; NULL for that of the machine.
+    pub time_zone: *const c_char,
 }
 
-versioned!(job rdiff_regress_options, flags RDIFF_FORCE | RDIFF_REGRESS_NEWEST | RDIFF_DRY_RUN);
+versioned!(job rdiff_regress_options, since time_zone, flags RDIFF_FORCE | RDIFF_REGRESS_NEWEST | RDIFF_DRY_RUN);
 
 /// What a regress did. Set it up with RDIFF_REGRESS_REPORT_INIT.
 #[repr(C)]
@@ -50,8 +55,8 @@ pub struct rdiff_regress_report {
 
 versioned!(report rdiff_regress_report);
 
-/// Undoes the last session if it did not finish, and does nothing if it did. It can be killed, and is finished by being called
-/// again. `options` and `report` may be NULL.
+/// Undoes the last session if it did not finish, and does nothing if it did. It can be killed or stopped, and is finished by
+/// being called again. `options` and `report` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rdiff_regress(
     repository: *const rdiff_repository,
@@ -63,12 +68,20 @@ pub unsafe extern "C" fn rdiff_regress(
         let (job, report) = unsafe { (job(options)?, report_to(report)?) };
         let repo = handle::get(repository)?;
         let of_good = job.is(RDIFF_REGRESS_NEWEST);
-        let writer = || Writer::new(Arc::clone(&repo.0), job.is(RDIFF_FORCE));
-        let done = match (job.is(RDIFF_DRY_RUN), of_good) {
-            (true, _) => preview(&repo.0, of_good, &job.monitor)?,
-            (false, true) => Some(undo_newest(&writer()?, &job.monitor)?),
-            (false, false) => regress(&writer()?, &job.monitor)?,
+        // SAFETY: as above.
+        let repo = match unsafe { zone(job.options.time_zone)? } {
+            None => Arc::clone(&repo.0),
+            Some(zone) => Arc::new(Repository::clone(&repo.0).with_times(zone, TimeSeparator::Colon)),
         };
+        let (force, is_dry) = (job.is(RDIFF_FORCE), job.is(RDIFF_DRY_RUN));
+        let done = job.callback.watch(|monitor| {
+            let writer = || Writer::new(Arc::clone(&repo), force);
+            match (is_dry, of_good) {
+                (true, _) => preview(&repo, of_good, monitor),
+                (false, true) => undo_newest(&writer()?, monitor).map(Some),
+                (false, false) => regress(&writer()?, monitor),
+            }
+        })?;
         report.set(rdiff_regress_report {
             version: 1,
             good: seconds(done.as_ref().map(|d| d.good)),

@@ -59,12 +59,14 @@ pub unsafe extern "C" fn rdiff_remove_older_than(
         // SAFETY: the contract of the caller.
         let (job, report) = unsafe { (job(options)?, report_to(report)?) };
         let repo = handle::get(repository)?;
-        let done = if job.is(RDIFF_DRY_RUN) {
-            preview(&repo.0, SessionTime(before), &job.monitor)?
-        } else {
-            let writer = Writer::new(Arc::clone(&repo.0), job.is(RDIFF_FORCE))?;
-            remove_older_than(&writer, SessionTime(before), &job.monitor)?
-        };
+        let (force, is_dry) = (job.is(RDIFF_FORCE), job.is(RDIFF_DRY_RUN));
+        let done = job.callback.watch(|monitor| match is_dry {
+            true => preview(&repo.0, SessionTime(before), monitor),
+            false => {
+                let writer = Writer::new(Arc::clone(&repo.0), force)?;
+                remove_older_than(&writer, SessionTime(before), monitor)
+            }
+        })?;
         report.set(rdiff_remove_report {
             version: 1,
             sessions: done.sessions.len() as u64,

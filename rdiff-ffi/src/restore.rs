@@ -99,12 +99,14 @@ pub unsafe extern "C" fn rdiff_restore(
         let repo = handle::get(repository)?;
         // SAFETY: as above.
         let (request, rules) = unsafe { request(&job)? };
-        let filter = select(&rules, &target, 0, &job.monitor)?;
-        let done = if job.is(RDIFF_RESTORE_DRY_RUN) {
-            preview(&repo.0, &target, &request, filter, &job.monitor)?
-        } else {
-            restore(&repo.0, &target, &request, filter, &job.monitor)?
-        };
+        let (repo, is_dry) = (&repo.0, job.is(RDIFF_RESTORE_DRY_RUN));
+        let done = job.callback.watch(|monitor| {
+            let filter = select(&rules, &target, 0, monitor)?;
+            match is_dry {
+                true => preview(repo, &target, &request, filter, monitor),
+                false => restore(repo, &target, &request, filter, monitor),
+            }
+        })?;
         report.set(rdiff_restore_report {
             version: 1,
             restored: done.restored,

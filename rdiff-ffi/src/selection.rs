@@ -2,6 +2,7 @@
 
 use crate::arg;
 use crate::status::Failure;
+use rdiff_core::time::Zone;
 use rdiff_core::tree::attrs::Mapping;
 use rdiff_core::tree::select::{List, Rule, Sense, Separator};
 use std::ffi::c_char;
@@ -137,4 +138,12 @@ pub(crate) unsafe fn mapping(lines: *const c_char, name: &str) -> Result<Mapping
     // SAFETY: passed on.
     let text = unsafe { arg::text(lines, name)? }.unwrap_or_default();
     Mapping::parse(&text).map_err(|line| Failure::argument(format!("{name}: {line:?} is not old:new")))
+}
+
+/// The zone of that name; nothing for NULL.
+pub(crate) unsafe fn zone(name: *const c_char) -> Result<Option<Zone>, Failure> {
+    // SAFETY: passed on.
+    let Some(name) = (unsafe { arg::text(name, "time_zone")? }) else { return Ok(None) };
+    let unknown = || Failure::argument(format!("time_zone is {name:?}, which this machine doesn't know"));
+    Zone::named(&name).map(Some).ok_or_else(unknown)
 }

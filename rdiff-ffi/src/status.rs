@@ -127,7 +127,7 @@ impl From<Error> for Failure {
             Error::BadSelection { .. } => (RDIFF_INVALID_ARGUMENT, None),
             Error::NoRoom { repository, .. } => (RDIFF_NO_ROOM, host(repository)),
             Error::Refused(refusal) => refused(refusal),
-            Error::Cancelled => (RDIFF_CANCELLED, None),
+            Error::Cancelled { at } => (RDIFF_CANCELLED, at.as_ref().map(|at| at.as_bytes().to_vec())),
             _ => (RDIFF_FAILED, None),
         };
         let system_error = match &error {

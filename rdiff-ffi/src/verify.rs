@@ -69,9 +69,13 @@ pub struct rdiff_verify_options {
     pub progress: rdiff_progress_fn,
     /// Handed to `bad` and `progress`.
     pub user: *mut c_void,
+    /// Since version 2: files up to this size, in bytes, are verified in memory when all sessions are, and what is read of them
+    /// is then read once for all. Twice as much is held by all threads together, or twice the largest such file. 0 for the
+    /// usual, 128 MiB.
+    pub memory: u64,
 }
 
-versioned!(job rdiff_verify_options, flags 0, usual { at: RDIFF_ALL_SESSIONS });
+versioned!(job rdiff_verify_options, since memory, flags 0, usual { at: RDIFF_ALL_SESSIONS });
 
 /// What was found. Set it up with RDIFF_VERIFY_REPORT_INIT. All is well if `bad_files` and `damaged_sessions` are 0.
 #[repr(C)]
@@ -106,16 +110,18 @@ pub unsafe extern "C" fn rdiff_verify(
     guard(|| {
         // SAFETY: the contract of the caller.
         let (job, report) = unsafe { (job(options)?, report_to(report)?) };
-        let rdiff_verify_options { at, path, workers, bad, user, .. } = job.options;
+        let rdiff_verify_options { at, path, workers, bad, user, memory, .. } = job.options;
+        let usual = VerifyRequest::default();
         let repo = handle::get(repository)?;
         let request = VerifyRequest {
             at: (at != RDIFF_ALL_SESSIONS).then(|| arg::time(at)),
             // SAFETY: as above.
             subtree: unsafe { arg::tree_path(path)? },
             workers: workers as usize,
-            ..VerifyRequest::default()
+            in_memory: if memory == 0 { usual.in_memory } else { memory },
+            ..usual
         };
-        let mut done = verify(&repo.0, &request, &job.monitor)?;
+        let mut done = job.callback.watch(|monitor| verify(&repo.0, &request, monitor))?;
         if let Some(bad) = bad {
             done.bad.sort_by(|a, b| (a.session, &a.path).cmp(&(b.session, &b.path)));
             // SAFETY: the caller gave this function for this.

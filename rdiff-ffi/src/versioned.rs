@@ -98,7 +98,7 @@ pub(crate) unsafe fn options<T: Options>(options: *const T) -> Result<T, Failure
 /// What a job is asked for, and who is told.
 pub(crate) struct Job<T> {
     pub(crate) options: T,
-    pub(crate) monitor: Callback,
+    pub(crate) callback: Callback,
 }
 
 /// Options of a job; for NULL, the usual ones.
@@ -106,7 +106,7 @@ pub(crate) unsafe fn job<T: JobOptions>(options: *const T) -> Result<Job<T>, Fai
     // SAFETY: passed on.
     let options = unsafe { self::options(options)? };
     let (progress, user) = options.progress();
-    Ok(Job { options, monitor: Callback::new(progress, user) })
+    Ok(Job { options, callback: Callback::new(progress, user) })
 }
 
 impl<T: Options> Job<T> {

@@ -238,7 +238,7 @@ try:
     call("rdiff_backup", source, target, c.byref(options), None)
     raise SystemExit("it was not stopped")
 except Failed as e:
-    assert e.args[0] == CANCELLED and e.args[1] == "stopped on request", e
+    assert e.args[0] == CANCELLED and e.args[1].encode() == b"stopped on request at " + e.args[2], e
 call("rdiff_regress", repo, None, None)
 assert os.listdir(target) != [] and not os.path.exists(target + b"/0")
 call("rdiff_remove_older_than", repo, 1700000001, None, None)

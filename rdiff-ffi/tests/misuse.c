@@ -41,6 +41,8 @@ static void null_arguments(rdiff_repository *repository)
     FAILS(rdiff_entries_open(NULL, RDIFF_NEWEST, NULL, &entries), "the repository is NULL");
     FAILS(rdiff_entries_next(NULL, &entry), "the cursor of entries is NULL");
     FAILS(rdiff_file_open(repository, RDIFF_NEWEST, "f", NULL), "out is NULL");
+    FAILS(rdiff_file_open_with(repository, RDIFF_NEWEST, "f", NULL, NULL), "out is NULL");
+    FAILS(rdiff_entries_open_file_with(NULL, NULL, &file), "the cursor of entries is NULL");
     FAILS(rdiff_file_read(NULL, &byte, 1, &read), "the file is NULL");
     FAILS(rdiff_history_open(repository, "f", NULL), "out is NULL");
     FAILS(rdiff_changes_open(NULL, 0, 0, NULL, NULL), "out is NULL");
@@ -112,6 +114,10 @@ static void versions(rdiff_repository *repository, const char *source)
     rdiff_backup_options backup = RDIFF_BACKUP_OPTIONS_INIT;
     rdiff_restore_options restore = RDIFF_RESTORE_OPTIONS_INIT;
     rdiff_verify_report verify = RDIFF_VERIFY_REPORT_INIT;
+    rdiff_verify_options memory = RDIFF_VERIFY_OPTIONS_INIT;
+    rdiff_regress_options regress = RDIFF_REGRESS_OPTIONS_INIT;
+    rdiff_read_options reading = RDIFF_READ_OPTIONS_INIT;
+    rdiff_file *file = NULL;
     rdiff_state state = RDIFF_STATE_INIT;
 
     backup.version = 3;
@@ -124,6 +130,22 @@ static void versions(rdiff_repository *repository, const char *source)
     restore.version = 0;
     CHECK(rdiff_restore(repository, "/nowhere/target", &restore, NULL) == RDIFF_UNSUPPORTED_VERSION);
     CHECK(said("init macro"));
+    memory.version = 3;
+    CHECK(rdiff_verify(repository, &memory, NULL) == RDIFF_UNSUPPORTED_VERSION);
+    memory.version = 1;
+    CHECK(rdiff_verify(repository, &memory, NULL) == RDIFF_OK);
+    regress.version = 3;
+    CHECK(rdiff_regress(repository, &regress, NULL) == RDIFF_UNSUPPORTED_VERSION);
+    regress.version = 1;
+    regress.time_zone = (const char *)1;
+    CHECK(rdiff_regress(repository, &regress, NULL) == RDIFF_OK);
+    regress.version = 2;
+    regress.time_zone = "Nowhere/Land";
+    FAILS(rdiff_regress(repository, &regress, NULL), "\"Nowhere/Land\", which this machine");
+    reading.flags = 1;
+    FAILS(rdiff_file_open_with(repository, RDIFF_NEWEST, "f", &reading, &file), "unknown flags 0x1");
+    reading.version = 2;
+    CHECK(rdiff_file_open_with(repository, RDIFF_NEWEST, "f", &reading, &file) == RDIFF_UNSUPPORTED_VERSION);
     verify.version = 99;
     CHECK(rdiff_verify(repository, NULL, &verify) == RDIFF_UNSUPPORTED_VERSION && verify.files == 0);
     state.version = 7;

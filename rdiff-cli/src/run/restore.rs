@@ -58,7 +58,7 @@ pub(crate) fn restore(args: &Restore, cx: &Context<'_>) -> Outcome {
         Ok(done) => done,
         Err(e) => match (to.trouble(), cx.ui.stop.signal()) {
             (Some(trouble), _) => return Err(cx.refuse(Step::Run, &trouble)),
-            (None, Some(signal)) if matches!(e, Error::Cancelled) => {
+            (None, Some(signal)) if matches!(e, Error::Cancelled { .. }) => {
                 return Err(cx.refuse(Step::Run, &stopped(signal, target, &to.shown)));
             }
             (None, _) => return Err(e).or_fail(cx, Step::Run),

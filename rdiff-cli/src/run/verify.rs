@@ -35,7 +35,7 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
             Api::V201 => cx.ui.error(&text),
         }
     }
-    if let Err(Error::Cancelled) = ended {
+    if let Err(Error::Cancelled { .. }) = ended {
         let bad = if done.bad_files == 0 { "none".to_owned() } else { done.bad_files.to_string() };
         cx.ui
             .note(&format!("{} files were verified so far, {bad} of them potentially corrupted", done.files));

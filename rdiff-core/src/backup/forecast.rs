@@ -130,7 +130,7 @@ impl<'m, I: Iterator<Item = Result<Planned>>> Forecast<'m, I> {
         while let Some(Ok(planned)) = self.plan.next() {
             self.count(&planned);
             if self.monitor.cancelled() {
-                return Some(Error::Cancelled);
+                return Some(Error::Cancelled { at: None });
             }
         }
         let is_bytes = self.needed.bytes > self.free.room.bytes;

@@ -204,8 +204,9 @@ fn run(
     for (staged, error) in results {
         // What workers could not do because of it is no problem of a path.
         if stop.is_set() {
-            return Err(Error::Cancelled);
+            return Err(Error::Cancelled { at: None });
         }
+        let at = staged.last().map(|(planned, _)| planned.path.clone());
         for (planned, outcome) in staged {
             recorder.take(planned, outcome?)?;
         }
@@ -213,7 +214,7 @@ fn run(
             return Err(e);
         }
         if stop.ask(monitor) {
-            return Err(Error::Cancelled);
+            return Err(Error::Cancelled { at });
         }
     }
     recorder.check_source(guard, request)?;

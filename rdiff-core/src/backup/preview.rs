@@ -15,7 +15,7 @@ use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Result};
 use crate::format::names::TimeStyle;
 use crate::format::quote::Quoting;
 use crate::merge::merge_join;
-use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::layout::{DATA, Layout};
@@ -88,6 +88,18 @@ pub fn preview(
     filter: impl Filter + 'static,
     monitor: &dyn Monitor,
 ) -> Result<Preview> {
+    Stop::watched(monitor, |stop| preview_until(stop, source, guard, target, request, filter, monitor))
+}
+
+fn preview_until(
+    stop: &Stop,
+    source: Arc<dyn Source>,
+    guard: &dyn SourceGuard,
+    target: &Path,
+    request: &BackupRequest,
+    filter: impl Filter + 'static,
+    monitor: &dyn Monitor,
+) -> Result<Preview> {
     let started = SystemTime::now();
     let now = session_time(request, started)?;
     let base = Base::find(target, request, now)?;
@@ -118,6 +130,7 @@ pub fn preview(
         source: Arc::clone(&source),
         repo: base.repo.clone(),
         is_first: base.previous.is_none(),
+        stop: stop.clone(),
     });
     let chunks = Chunks::new(planned, traits.batch, 4 << 20, Planned::weight);
     let results = pool.map_ordered(
@@ -131,14 +144,18 @@ pub fn preview(
     let preview = Preview { previous: base.previous, regressed: base.regressed, ..Preview::default() };
     let mut tally = Tally { preview, held: None, untouched: Vec::new(), monitor };
     for (seen, error) in results {
+        // What couldn't be read because of it is no problem of a path.
+        if stop.is_set() {
+            return Err(Error::Cancelled { at: None });
+        }
         for seen in seen {
             tally.take(seen?);
         }
         if let Some(e) = error {
             return Err(e);
         }
-        if monitor.cancelled() {
-            return Err(Error::Cancelled);
+        if stop.ask(monitor) {
+            return Err(Error::Cancelled { at: None });
         }
     }
     guard.check().map_err(gone)?;
@@ -226,6 +243,7 @@ struct Look {
     source: Arc<dyn Source>,
     repo: Option<Arc<Repository>>,
     is_first: bool,
+    stop: Stop,
 }
 
 impl Look {
@@ -280,7 +298,7 @@ impl Look {
         if !doubt_content {
             return Ok(false);
         }
-        let (found, _) = hash(&mut *file, &mut vec![0; BUFFER])?;
+        let (found, _) = hash(&mut self.stop.over(path.as_path(), &mut *file), &mut vec![0; BUFFER])?;
         let recorded = old.entry.file().and_then(|f| f.digest);
         // Later names of a file are recorded without a digest.
         Ok(match recorded.map_or_else(|| self.mirror_digest(&old.entry), Some) {
@@ -292,8 +310,10 @@ impl Look {
     fn mirror_digest(&self, entry: &Entry) -> Option<crate::entry::Digest> {
         let repo = self.repo.as_ref()?;
         let place = repo.layout().mirror(entry.path.as_path(), entry.long_name.as_ref());
-        let mut file = repo.root().open_file(place.as_bytes()).ok()?;
-        hash(&mut file, &mut vec![0; BUFFER]).ok().map(|(digest, _)| digest)
+        let file = repo.root().open_file(place.as_bytes()).ok()?;
+        hash(&mut self.stop.over(entry.path.as_path(), file), &mut vec![0; BUFFER])
+            .ok()
+            .map(|(digest, _)| digest)
     }
 }
 

@@ -111,8 +111,9 @@ fn compare_until(
     let mut report = CompareReport::default();
     for (done, error) in results {
         if stop.is_set() {
-            return Err(Error::Cancelled);
+            return Err(Error::Cancelled { at: None });
         }
+        let at = done.last().and_then(|done| Some(done.as_ref().ok()?.path.clone()));
         for done in done {
             report.take(done?, monitor, &mut on_difference);
         }
@@ -120,7 +121,7 @@ fn compare_until(
             return Err(e);
         }
         if stop.ask(monitor) {
-            return Err(Error::Cancelled);
+            return Err(Error::Cancelled { at });
         }
     }
     Ok(report)

@@ -124,7 +124,8 @@ impl Worker {
             Data::Unasked | Data::Digest(None) => false,
             Data::Digest(Some(Known { digest, .. })) => {
                 let file = self.source.open(both.path.as_path())?;
-                let (found, length) = hash(&mut self.stop.over(file), &mut buffers.ours)?;
+                let (found, length) =
+                    hash(&mut self.stop.over(both.path.as_path(), file), &mut buffers.ours)?;
                 *read += length;
                 found != *digest
             }
@@ -132,7 +133,7 @@ impl Worker {
                 let content = self.content(&both.old, chain, *digest, buffers);
                 let mut equals = |content: io::Result<FileContent>, buffers: &mut Buffers| {
                     let file = self.source.open(both.path.as_path())?;
-                    is_equal(&mut self.stop.over(file), &mut content?, buffers, read)
+                    is_equal(&mut self.stop.over(both.path.as_path(), file), &mut content?, buffers, read)
                 };
                 match equals(content, buffers) {
                     Ok(true) => false,
@@ -160,8 +161,9 @@ impl Worker {
             ways = self.repo.ways_to(entry, self.at).ok().filter(|now| *now != ways)?;
             for chain in &ways {
                 let open = || self.repo.open_chain_until(&self.stop, entry, chain, self.at).ok();
-                let found =
-                    open().and_then(|content| hash(&mut self.stop.over(content), &mut buffers.ours).ok());
+                let found = open().and_then(|content| {
+                    hash(&mut self.stop.over(entry.path.as_path(), content), &mut buffers.ours).ok()
+                });
                 if found.is_some_and(|(found, _)| Some(found) == digest) {
                     return open();
                 }
@@ -186,7 +188,7 @@ impl Worker {
         if let (Some(digest), [_, other]) = (digest, &candidates[..]) {
             let is_right = |content: io::Result<FileContent>, buf: &mut [u8]| {
                 content
-                    .and_then(|c| hash(&mut self.stop.over(c), buf))
+                    .and_then(|c| hash(&mut self.stop.over(entry.path.as_path(), c), buf))
                     .is_ok_and(|(found, _)| found == digest)
             };
             if !is_right(open(chain), &mut buffers.ours) {

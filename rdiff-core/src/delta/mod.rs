@@ -113,7 +113,7 @@ pub trait ReadAt {
 
 impl<R: ReadAt> ReadAt for Stoppable<'_, R> {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.stop.check()?;
+        self.check()?;
         self.reader.read_at(buf, offset)
     }
 }

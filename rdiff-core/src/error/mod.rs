@@ -175,8 +175,11 @@ pub enum Error {
     #[error("{0}: this is a mistake in the program, please report it")]
     Internal(&'static str),
     /// The monitor asked to stop.
-    #[error("stopped on request")]
-    Cancelled,
+    #[error("stopped on request{}", at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default())]
+    Cancelled {
+        /// The path that the job was at, where one is known: in whose content it stopped, or after which.
+        at: Option<RepoPathBuf>,
+    },
 }
 
 impl Error {

@@ -10,6 +10,7 @@ use crate::format::quote::unquote_record;
 use crate::format::record::{ATTRIBUTE_MARKER, METADATA_MARKER, RecordReader};
 use crate::format::stats::file_statistics_fields;
 use crate::format::xattrs;
+use crate::monitor::Stop;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::Pool;
 use crate::repo::disk::Disk;
@@ -79,6 +80,7 @@ pub(super) struct Filter<'a> {
     pub(super) path: RepoPath<'a>,
     pub(super) file: &'a DataFile,
     pub(super) kind: SideKind,
+    pub(super) stop: &'a Stop,
 }
 
 /// Can a record of metadata have the number of a name that is too long? Most can't, and need not be parsed.
@@ -200,7 +202,10 @@ impl Filter<'_> {
         loop {
             let line = reader.line();
             match reader.next_record() {
-                Ok(Some(record)) => each(record)?,
+                Ok(Some(record)) => {
+                    self.stop.check(self.path).while_doing(Doing::Read, &path)?;
+                    each(record)?;
+                }
                 Ok(None) => return Ok(()),
                 Err(e) => return Err(in_file(e, &path, Some(line))),
             }
@@ -217,6 +222,7 @@ impl Filter<'_> {
         let separator = start.iter().copied().find(|b| ends(b)).unwrap_or(b'\n');
         let mut line = Vec::new();
         while content.read_until(separator, &mut line).map_err(fail)? > 0 {
+            self.stop.check(self.path).map_err(fail)?;
             let text = line.strip_suffix(&[separator]).unwrap_or(&line);
             let quoted = file_statistics_fields(text).map(|(quoted, _)| unquote_record(quoted).into_owned());
             each((quoted.and_then(|path| RepoPathBuf::new(path).ok()), &line))?;
@@ -240,6 +246,7 @@ impl Filter<'_> {
                 Ok(None) => return Ok(Some(count)),
                 Err(_) => return Ok(None),
             };
+            self.stop.check(self.path).while_doing(Doing::Read, self.repo.path_of(&self.file.place))?;
             if self.is_purged(Some(&path)) {
                 count += 1;
             } else if let Some(out) = &mut out {

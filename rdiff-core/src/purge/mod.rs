@@ -21,7 +21,7 @@ mod links;
 
 use crate::entry::LongName;
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
-use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::Pool;
 use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
@@ -109,11 +109,15 @@ impl PurgePlan {
     /// [`Refusal::PurgeOfRoot`]; [`Error::Interrupted`]; [`Error::NoSuchSession`] if there is none yet;
     /// [`Error::Corrupt`] when a file that would have to be written anew can't be read; [`Error::Io`].
     pub fn new(repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<Self> {
+        Self::until(&Stop::default(), repo, path)
+    }
+
+    fn until(stop: &Stop, repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<Self> {
         if path.is_root() {
             return Err(Refusal::PurgeOfRoot { repository: repo.path().to_path_buf() }.into());
         }
         let newest = repo.clean_mirror()?;
-        let (side_files, found) = scan(repo, path)?;
+        let (side_files, found) = scan(stop, repo, path)?;
         let mut plan = Self {
             path: path.to_owned(),
             side_files,
@@ -223,7 +227,11 @@ impl PurgePlan {
     /// [`Error::Io`]; [`Error::Corrupt`]; [`Error::Cancelled`]. Other paths are then as they were, and the job
     /// can be done again.
     pub fn carry_out(&self, writer: &Writer, monitor: &dyn Monitor) -> Result<PurgeReport> {
-        let purge = Purge { plan: self, repo: writer.repo(), disk: writer.disk(), monitor };
+        Stop::watched(monitor, |stop| self.carry_out_until(stop, writer, monitor))
+    }
+
+    fn carry_out_until(&self, stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<PurgeReport> {
+        let purge = Purge { plan: self, repo: writer.repo(), disk: writer.disk(), monitor, stop };
         if !self.is_empty() {
             purge.all()?;
         }
@@ -261,16 +269,17 @@ impl PurgePlan {
 /// # use rdiff_core::path::RepoPath;
 /// # let dir = tempfile::tempdir()?;
 /// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
-/// let would = rdiff_core::purge::preview(&repo, RepoPath::new(b"note")?)?;
+/// # use rdiff_core::monitor::Silent;
+/// let would = rdiff_core::purge::preview(&repo, RepoPath::new(b"note")?, &Silent)?;
 /// assert!(would.was_in_mirror && would.increments == 1);
 /// assert!(repo.path().join("note").exists());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// As [`PurgePlan::new`].
-pub fn preview(repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<PurgeReport> {
-    PurgePlan::new(repo, path).map(|plan| plan.report())
+/// As [`PurgePlan::new`]; [`Error::Cancelled`].
+pub fn preview(repo: &Arc<Repository>, path: RepoPath<'_>, monitor: &dyn Monitor) -> Result<PurgeReport> {
+    Stop::watched(monitor, |stop| PurgePlan::until(stop, repo, path)).map(|plan| plan.report())
 }
 
 /// Purges `path`.
@@ -298,7 +307,9 @@ pub fn preview(repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<PurgeReport
 /// # Errors
 /// As [`PurgePlan::new`] and [`PurgePlan::carry_out`].
 pub fn purge(writer: &Writer, path: RepoPath<'_>, monitor: &dyn Monitor) -> Result<PurgeReport> {
-    PurgePlan::new(writer.repo(), path)?.carry_out(writer, monitor)
+    Stop::watched(monitor, |stop| {
+        PurgePlan::until(stop, writer.repo(), path)?.carry_out_until(stop, writer, monitor)
+    })
 }
 
 /// The directory above a path in the mirror, and the time that the newest session has for it.
@@ -313,17 +324,17 @@ fn parent(repo: &Repository, path: RepoPath<'_>, newest: SessionTime) -> Result<
 }
 
 /// Reads all side files, and says which of them name the path.
-fn scan(repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<(Vec<SidePlan>, Found)> {
+fn scan(stop: &Stop, repo: &Arc<Repository>, path: RepoPath<'_>) -> Result<(Vec<SidePlan>, Found)> {
     let mut files: Vec<(DataFile, SideKind)> =
         repo.data_files()?.into_iter().filter_map(|f| SideKind::of(&f.base).map(|kind| (f, kind))).collect();
     // Of a snapshot and a diff of one session, the snapshot is what is read, and counts as the newer one.
     files.sort_by_key(|(f, _)| (f.time, Reverse(f.kind), f.base.clone()));
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let pool = Arc::new(Pool::new(workers));
-    let (shared, path) = (Arc::clone(repo), path.to_owned());
+    let (shared, path, stop) = (Arc::clone(repo), path.to_owned(), stop.clone());
     let scanned = pool.map_ordered(files.into_iter(), 2 * workers, move |(file, kind)| {
         let mut found = Found::default();
-        Filter { repo: &shared, path: path.as_path(), file: &file, kind }.scan(&mut found)?;
+        Filter { repo: &shared, path: path.as_path(), file: &file, kind, stop: &stop }.scan(&mut found)?;
         Ok::<_, Error>((file, kind, found))
     });
     let (mut all, mut side_files) = (Found::default(), Vec::new());
@@ -351,6 +362,7 @@ struct Purge<'a> {
     repo: &'a Arc<Repository>,
     disk: &'a Arc<dyn Disk>,
     monitor: &'a dyn Monitor,
+    stop: &'a Stop,
 }
 
 impl Purge<'_> {
@@ -387,8 +399,8 @@ impl Purge<'_> {
         let mut number = 0;
         for (step, files) in self.plan.steps().into_iter().enumerate() {
             for batch in files.chunks(BATCH.min(self.disk.most_waiting())) {
-                if self.monitor.cancelled() {
-                    return Err(Error::Cancelled);
+                if self.stop.ask(self.monitor) {
+                    return Err(Error::Cancelled { at: Some(self.plan.path.clone()) });
                 }
                 let staged = self.write_batch(number, batch)?;
                 number += batch.len();
@@ -432,12 +444,14 @@ impl Purge<'_> {
     fn write_batch(&self, first: usize, batch: &[(&SidePlan, Rewrite)]) -> Result<Vec<(StoredPath, bool)>> {
         let pool = Arc::new(Pool::new(std::thread::available_parallelism().map_or(2, usize::from)));
         let (repo, disk, path) = (Arc::clone(self.repo), Arc::clone(self.disk), self.plan.path.clone());
+        let stop = self.stop.clone();
         let work: Vec<(u64, SidePlan, Rewrite)> = (first as u64..)
             .zip(batch)
             .map(|(number, (side, rewrite))| (number, SidePlan::clone(side), *rewrite))
             .collect();
         let written = pool.map_ordered(work.into_iter(), pool.workers(), move |(number, side, rewrite)| {
-            let filter = Filter { repo: &repo, path: path.as_path(), file: &side.file, kind: side.kind };
+            let (path, file, kind) = (path.as_path(), &side.file, side.kind);
+            let filter = Filter { repo: &repo, path, file, kind, stop: &stop };
             let place = StoredPath::staged(number);
             let insert = match rewrite {
                 Rewrite::Without => &side.amendments,

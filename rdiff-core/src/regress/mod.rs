@@ -189,7 +189,7 @@ impl Undo {
 
     /// Asked wherever a step takes its time: what was done is done again, or need not be.
     fn go_on(&self) -> Result<()> {
-        if self.stop.is_set() { Err(Error::Cancelled) } else { Ok(()) }
+        if self.stop.is_set() { Err(Error::Cancelled { at: None }) } else { Ok(()) }
     }
 
     fn barrier(&self) -> Result<()> {
@@ -329,7 +329,7 @@ impl Undo {
                 return Err(e);
             }
             if self.stop.ask(monitor) {
-                return Err(Error::Cancelled);
+                return Err(Error::Cancelled { at: None });
             }
         }
         finder.leave_all()?;

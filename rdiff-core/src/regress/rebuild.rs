@@ -72,7 +72,7 @@ impl Undo {
         let stat = touched.stat.filter(|s| s.kind == FileKind::Regular);
         if let Some(stat) = stat.filter(|s| s.size == entry.size()) {
             let same = match touched.digest {
-                Some(digest) => self.digest_of(&touched.place, buf)? == digest,
+                Some(digest) => self.digest_of(entry, &touched.place, buf)? == digest,
                 None => Some(stat.mtime.0) == entry.attrs.mtime,
             };
             // A file that other names share must not be changed under them.
@@ -116,7 +116,8 @@ impl Undo {
         buf: &mut [u8],
     ) -> Result<Fix> {
         let entry = &touched.entry;
-        let mut content = self.stop.over(self.repo.open_chain_until(&self.stop, entry, chain, self.good)?);
+        let content = self.repo.open_chain_until(&self.stop, entry, chain, self.good)?;
+        let mut content = self.stop.over(entry.path.as_path(), content);
         let staged = self.staged();
         let mut file = self.io(Doing::Create, &staged, self.disk.create(&staged))?;
         let wrong =
@@ -165,7 +166,7 @@ impl Undo {
         }
     }
 
-    fn digest_of(&self, place: &StoredPath, buf: &mut [u8]) -> Result<Digest> {
+    fn digest_of(&self, entry: &Entry, place: &StoredPath, buf: &mut [u8]) -> Result<Digest> {
         let file = match self.repo.root().open_file(place.as_bytes()) {
             Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
                 let open = Applied { mode: Some(0o600), ..Applied::default() };
@@ -174,7 +175,7 @@ impl Undo {
             }
             other => self.io(Doing::Open, place, other)?,
         };
-        let found = hash(&mut self.stop.over(file), buf);
+        let found = hash(&mut self.stop.over(entry.path.as_path(), file), buf);
         self.io(Doing::Read, place, found).map(|(digest, _)| digest)
     }
 }

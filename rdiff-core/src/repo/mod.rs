@@ -82,7 +82,7 @@ pub enum MirrorState {
 }
 
 /// A repository, open for reading. To change it takes a [`lock::Writer`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Repository {
     root: Arc<Root>,
     layout: Layout,

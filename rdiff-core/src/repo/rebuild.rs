@@ -84,7 +84,7 @@ impl Repository {
         for (i, delta) in chain.deltas.iter().enumerate() {
             let limit = if i == 0 { entry.size() } else { u64::MAX };
             let mut content = self.open_increment(delta)?;
-            match composer.push(stop.over(&mut content), limit) {
+            match composer.push(stop.over(entry.path.as_path(), &mut content), limit) {
                 Ok(()) => after_delta(delta, &mut content)?,
                 // A disk that fails now may not do so the next time; a damaged delta stays one.
                 Err(DeltaError::Io(source)) if source.raw_os_error().is_some() => {
@@ -96,7 +96,7 @@ impl Repository {
                 Err(e) => return Err(rebuild(self.in_delta(delta, &e))),
             }
         }
-        let (base, length) = self.seekable(stop, &chain.base, composer.reach())?;
+        let (base, length) = self.seekable(stop, entry, &chain.base, composer.reach())?;
         let plan = composer.finish(length).map_err(|e| rebuild(e.into()))?;
         Ok(FileContent::Composed(Box::new(plan.into_reader(base))))
     }
@@ -115,15 +115,16 @@ impl Repository {
         time: SessionTime,
     ) -> Result<FileContent> {
         let rebuild = |source| Error::Rebuild { path: entry.path.clone(), at: time, source };
-        let (mut base, mut length) = self.seekable(stop, &chain.base, u64::MAX)?;
+        let (mut base, mut length) = self.seekable(stop, entry, &chain.base, u64::MAX)?;
         for (i, delta) in chain.deltas.iter().enumerate().rev() {
             // What stands between is of no known size, but no history makes it that much larger.
             let between = entry.size().max(length).saturating_mul(16).saturating_add(1 << 30);
             let limit = if i == 0 { entry.size() } else { between };
             let mut file = tempfile::tempfile().map_err(|e| rebuild(e.into()))?;
-            let content = stop.over(self.open_increment(delta)?);
+            let content = stop.over(entry.path.as_path(), self.open_increment(delta)?);
             let mut out = io::BufWriter::new(&mut file);
-            let applied = crate::delta::apply(&stop.over(&base), length, content, limit, &mut out);
+            let basis = stop.over(entry.path.as_path(), &base);
+            let applied = crate::delta::apply(&basis, length, content, limit, &mut out);
             length = applied.map_err(|e| rebuild(self.in_delta(delta, &e)))?;
             out.flush().map_err(|e| rebuild(e.into()))?;
             drop(out);
@@ -155,7 +156,7 @@ impl Repository {
 
     /// A base that can be read at any offset, and its length. No more than `reach` bytes of a packed one are
     /// kept; the rest is read to see whether it is whole.
-    fn seekable(&self, stop: &Stop, base: &Base, reach: u64) -> Result<(BaseFile, u64)> {
+    fn seekable(&self, stop: &Stop, entry: &Entry, base: &Base, reach: u64) -> Result<(BaseFile, u64)> {
         let increment = match base {
             Base::Mirror(place) => {
                 let path = self.path_of(place);
@@ -170,7 +171,7 @@ impl Repository {
         if !increment.gzipped {
             return Ok((BaseFile::File(file), length));
         }
-        let mut content = stop.over(Content::by_name(file, true)).take(reach);
+        let mut content = stop.over(entry.path.as_path(), Content::by_name(file, true)).take(reach);
         let mut memory = Vec::new();
         content.by_ref().take(IN_MEMORY).read_to_end(&mut memory).while_doing(Doing::Read, &path)?;
         if (memory.len() as u64) < IN_MEMORY {

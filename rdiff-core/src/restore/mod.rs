@@ -231,8 +231,9 @@ fn restore_until(
     };
     for (done, error) in results {
         if stop.is_set() {
-            return Err(Error::Cancelled);
+            return Err(Error::Cancelled { at: None });
         }
+        let at = done.last().and_then(|done| Some(done.as_ref().ok()?.job.entry.path.clone()));
         for done in done {
             finisher.finish(done?)?;
         }
@@ -240,7 +241,7 @@ fn restore_until(
             return Err(e);
         }
         if stop.ask(monitor) {
-            return Err(Error::Cancelled);
+            return Err(Error::Cancelled { at });
         }
     }
     finisher.end()?;

@@ -5,8 +5,8 @@ use super::wanted::{Filtered, records_of};
 use super::{RestoreReport, RestoreRequest};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, IoContext, Result};
-use crate::merge::{Pair, merge_join};
-use crate::monitor::{Counter, Event, Monitor, PathDone};
+use crate::merge::{AtPath, Pair, merge_join};
+use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Pool, ahead};
 use crate::repo::Repository;
@@ -44,6 +44,17 @@ pub fn preview(
     filter: impl Filter + Clone + 'static,
     monitor: &dyn Monitor,
 ) -> Result<RestoreReport> {
+    Stop::watched(monitor, |stop| preview_until(stop, repo, target, request, filter, monitor))
+}
+
+fn preview_until(
+    stop: &Stop,
+    repo: &Repository,
+    target: &Path,
+    request: &RestoreRequest,
+    filter: impl Filter + Clone + 'static,
+    monitor: &dyn Monitor,
+) -> Result<RestoreReport> {
     let at = repo.session_at(request.at)?;
     let (first, entries) = records_of(repo, at, request.subtree.as_path())?;
     let there = There::look(target, &first, request)?;
@@ -57,12 +68,14 @@ pub fn preview(
         report: RestoreReport::default(),
         buf: vec![0; BUFFER],
         monitor,
+        stop,
     };
     for pair in merge_join(entries, found) {
-        judge.take(pair?);
-        if monitor.cancelled() {
-            return Err(Error::Cancelled);
+        let pair = pair?;
+        if stop.ask(monitor) {
+            return Err(Error::Cancelled { at: Some(pair.path().to_owned()) });
         }
+        judge.take(pair);
     }
     Ok(judge.report)
 }
@@ -120,6 +133,7 @@ struct Judge<'a> {
     report: RestoreReport,
     buf: Vec<u8>,
     monitor: &'a dyn Monitor,
+    stop: &'a Stop,
 }
 
 impl Judge<'_> {
@@ -157,7 +171,8 @@ impl Judge<'_> {
             (Kind::File(file), Some(root)) => {
                 stat.size == file.size
                     && digest.is_some()
-                    && root.open_file(below.as_bytes()).is_ok_and(|mut f| {
+                    && root.open_file(below.as_bytes()).is_ok_and(|f| {
+                        let mut f = self.stop.over(entry.path.as_path(), f);
                         hash(&mut f, &mut self.buf).is_ok_and(|(found, _)| Some(found) == digest)
                     })
             }

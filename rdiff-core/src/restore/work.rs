@@ -69,7 +69,8 @@ impl Worker {
                 (!made).then(|| problem(ProblemKind::SpecialFile, &job.entry, "it may not be made here"))
             }
             Work::Content { there: Some(stat), digest: Some(digest), .. }
-                if stat.size == job.entry.size() && self.is_content(&job.place, *digest, tools) =>
+                if stat.size == job.entry.size()
+                    && self.is_content(&job.entry, &job.place, *digest, tools) =>
             {
                 unchanged = true;
                 self.set_attributes(&job)?;
@@ -98,9 +99,16 @@ impl Worker {
     }
 
     /// Has the file in the target this content already?
-    pub(super) fn is_content(&self, place: &StoredPath, digest: Digest, tools: &mut Tools) -> bool {
+    pub(super) fn is_content(
+        &self,
+        entry: &Entry,
+        place: &StoredPath,
+        digest: Digest,
+        tools: &mut Tools,
+    ) -> bool {
         let Ok(file) = self.disk.root().open_file(place.as_bytes()) else { return false };
-        hash(&mut self.stop.over(file), &mut tools.buf).is_ok_and(|(found, _)| found == digest)
+        hash(&mut self.stop.over(entry.path.as_path(), file), &mut tools.buf)
+            .is_ok_and(|(found, _)| found == digest)
     }
 
     /// Rebuilds a file. What can't be rebuilt is a problem of this path; the job goes on.
@@ -151,7 +159,7 @@ impl Worker {
         let from = root.path_of(first.as_bytes());
         let shown = root.path_of(job.place.as_bytes());
         let content = root.open_file(first.as_bytes()).while_doing(Doing::Open, &from)?;
-        let mut content = self.stop.over(content);
+        let mut content = self.stop.over(job.entry.path.as_path(), content);
         let mut file = self.disk.create(&job.place).while_doing(Doing::Create, &shown)?;
         match copy_sparse(&mut content, &mut *file, u64::MAX, &mut Tools::default().buf) {
             Err(CopyError::Read(e)) => Err(e).while_doing(Doing::Read, &from)?,
@@ -172,7 +180,7 @@ impl Worker {
     ) -> Result<Option<Problem>> {
         let entry = &job.entry;
         let mut content = match self.repo.open_chain_until(&self.stop, entry, chain, self.at) {
-            Ok(content) => self.stop.over(content),
+            Ok(content) => self.stop.over(entry.path.as_path(), content),
             Err(e) => return Ok(Some(problem(ProblemKind::List, entry, crate::error::chain(&e)))),
         };
         let shown = self.disk.root().path_of(job.place.as_bytes());

@@ -84,7 +84,7 @@ pub fn verify(
 /// }
 /// let mut report = VerifyReport::default();
 /// let ended = verify_into(&repo, &VerifyRequest::default(), &Impatient, &mut report);
-/// assert!(matches!(ended, Err(Error::Cancelled)) && report.is_good()); // as far as it came
+/// assert!(matches!(ended, Err(Error::Cancelled { .. })) && report.is_good()); // as far as it came
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -216,7 +216,9 @@ impl Run<'_> {
                 (jobs.into_iter().map(|job| worker.run(&job, &mut buf)).collect::<Vec<_>>(), error)
             });
         for (tallies, error) in results {
+            let mut at = None;
             for tally in tallies.into_iter().flatten() {
+                at = Some(tally.path.clone());
                 self.report.take(tally, self.monitor);
             }
             self.worker.go_on()?;
@@ -224,7 +226,7 @@ impl Run<'_> {
                 return Err(e);
             }
             if self.worker.stop.ask(self.monitor) {
-                return Err(Error::Cancelled);
+                return Err(Error::Cancelled { at });
             }
         }
         Ok(())

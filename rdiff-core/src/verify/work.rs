@@ -46,7 +46,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Asked between paths of which there is nothing to read.
     pub(super) fn go_on(&self) -> Result<()> {
-        if self.stop.is_set() { Err(Error::Cancelled) } else { Ok(()) }
+        if self.stop.is_set() { Err(Error::Cancelled { at: None }) } else { Ok(()) }
     }
 
     /// Checks all versions of a path. Nothing if the job is to stop: what couldn't be read because of that isn't bad.
@@ -75,7 +75,8 @@ impl Worker {
                 Some(Err(why)) => found = Rebuilt { content: Err(why.clone()), files: Vec::new() },
                 Some(Ok(chain)) => {
                     found = self.of_candidates(version, chain, |content| {
-                        hash(&mut self.stop.over(content), buf).map(|found| (found, found))
+                        hash(&mut self.stop.over(version.entry.path.as_path(), content), buf)
+                            .map(|found| (found, found))
                     });
                     tally.bytes += found.content.as_ref().map_or(0, |(_, length)| *length);
                 }
@@ -140,7 +141,7 @@ impl Worker {
         let limit = largest.max(SMALL).min(self.in_memory);
         let mut now = self.of_candidates(newest, chain, |content| {
             let mut bytes = Vec::new();
-            self.stop.over(content).take(limit + 1).read_to_end(&mut bytes)?;
+            self.stop.over(newest.entry.path.as_path(), content).take(limit + 1).read_to_end(&mut bytes)?;
             let (digest, length) = (digest_of(&bytes), bytes.len() as u64);
             Ok((bytes, (digest, length)))
         });
@@ -153,7 +154,7 @@ impl Worker {
             }
             let mut changed = false;
             while let Some(increment) = increments.next_if(|i| i.time >= version.session) {
-                self.step(&mut now, increment, limit);
+                self.step(version, &mut now, increment, limit);
                 changed = true;
             }
             if changed {
@@ -164,7 +165,8 @@ impl Worker {
     }
 
     /// Goes back by one increment, to a content of at most `limit` bytes.
-    fn step(&self, now: &mut Rebuilt<Vec<u8>>, increment: &Increment, limit: u64) {
+    fn step(&self, version: &Version, now: &mut Rebuilt<Vec<u8>>, increment: &Increment, limit: u64) {
+        let path = version.entry.path.as_path();
         let shown = || self.repo.path_of(&increment.place).display().to_string();
         if increment.kind != IncrementKind::Diff {
             now.files.clear();
@@ -174,7 +176,7 @@ impl Worker {
         now.content = match (increment.kind, &now.content) {
             (IncrementKind::Diff, Ok(basis)) => open().and_then(|mut delta| {
                 let mut out = Vec::with_capacity(basis.len());
-                delta::apply(basis, basis.len() as u64, self.stop.over(&mut delta), limit, &mut out)
+                delta::apply(basis, basis.len() as u64, self.stop.over(path, &mut delta), limit, &mut out)
                     .map_err(|e| format!("{}: {}", shown(), in_words(&e)))?;
                 read_out(&mut delta).map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(out)
@@ -183,7 +185,7 @@ impl Worker {
             (IncrementKind::Snapshot, _) => open().and_then(|content| {
                 let mut bytes = Vec::new();
                 self.stop
-                    .over(content)
+                    .over(path, content)
                     .take(limit + 1)
                     .read_to_end(&mut bytes)
                     .map_err(|e| format!("{}: {e}", shown()))?;

@@ -135,6 +135,24 @@ fn nothing_in_the_wrong_place_does_harm(way: Way) {
     checks_itself(way, "hostile", "all was withstood");
 }
 
+/// A file so large that it takes longer than a few ticks, however fast the machine: all jobs end in the midst of it.
+fn stops_within_a_file(way: Way) {
+    let dir = tempfile::tempdir().unwrap();
+    let programs = Programs::build(dir.path(), way, &["tests/stop.c"]);
+    let place = |name: &str| dir.path().join(name);
+    fs::create_dir(place("source")).unwrap();
+    // In mebibytes. With valgrind, and where the library is not optimised, less will do.
+    let (first, later): (u64, u64) = match way {
+        Way::Valgrind => (100, 32),
+        _ if cfg!(debug_assertions) => (1100, 300),
+        _ => (2200, 1100),
+    };
+    let [first, later] = [first, later].map(|size| (size << 20).to_string());
+    let places = [place("source"), place("repo"), place("target"), first.into(), later.into()];
+    let said = programs.output("stop", &places.each_ref().map(|place| place.as_path()));
+    assert_eq!(said, "each stopped within the file\n");
+}
+
 macro_rules! tests {
     ($($name:ident: $what:path, $way:ident;)*) => {$(
         #[test]
@@ -153,6 +171,8 @@ tests! {
     misuse_with_address_sanitizer: what_is_wrong_is_noticed, AddressSanitizer;
     hostility_under_valgrind: nothing_in_the_wrong_place_does_harm, Valgrind;
     hostility_with_address_sanitizer: nothing_in_the_wrong_place_does_harm, AddressSanitizer;
+    jobs_stop_within_a_file_in_c: stops_within_a_file, C;
+    jobs_stop_within_a_file_under_valgrind: stops_within_a_file, Valgrind;
     a_real_login_in_c: login::a_real_login, C;
     a_real_login_with_address_sanitizer: login::a_real_login, AddressSanitizer;
 }

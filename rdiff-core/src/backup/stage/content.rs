@@ -120,7 +120,7 @@ impl Shared {
                 let (mut file, place) = self.create_new(new)?;
                 let shown = place.clone().unwrap_or_else(|| self.mirror(new));
                 let old_place = old.map_or_else(|| self.mirror(new), |o| self.mirror(&o.entry));
-                let mut mirror = self.stop.over(self.open_mirror(&old_place)?.0);
+                let mut mirror = self.stop.over(new.path.as_path(), self.open_mirror(&old_place)?.0);
                 tools.old.resize(BUFFER, 0);
                 let copied = copy_sparse(&mut mirror, &mut *file, u64::MAX, &mut tools.old);
                 self.session.io(

@@ -173,7 +173,7 @@ impl Shared {
     fn write_snapshot(&self, entry: &Entry, gzipped: bool, tools: &mut Tools) -> Result<u64> {
         let (mut sink, place) = self.create_content(entry, IncrementKind::Snapshot, gzipped)?;
         if let Some((old, _)) = self.old_content(entry)? {
-            let mut old = self.stop.over(old);
+            let mut old = self.stop.over(entry.path.as_path(), old);
             tools.old.resize(BUFFER, 0);
             loop {
                 let n =
@@ -231,7 +231,8 @@ impl Shared {
             Content::Written { file, scan, .. } => {
                 let basis = self.session.io(Doing::Read, &self.mirror(entry), file.reader())?;
                 let len = self.session.io(Doing::Stat, &self.mirror(entry), basis.metadata())?.len();
-                let (basis, old) = (self.stop.over(basis), self.stop.over(old));
+                let path = entry.path.as_path();
+                let (basis, old) = (self.stop.over(path, basis), self.stop.over(path, old));
                 match scan {
                     Some(scan) => encoder.encode_with(scan.clone(), &basis, len, &old, old_len, sink),
                     None => encoder.encode(&basis, len, &old, old_len, sink),

@@ -58,7 +58,8 @@ impl<'a> LargeCopy<'a> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.shared.stop.check().map_err(|e| StageError::Source(ProblemKind::Update, e))?;
+        let at = self.new.path.as_path();
+        self.shared.stop.check(at).map_err(|e| StageError::Source(ProblemKind::Update, e))?;
         let mut old: &[u8] = &[];
         if let Some((mirror, scan)) = &mut self.mirror {
             let n = read_at_full(mirror, &mut old_buf[..bytes.len()], self.offset);
@@ -107,7 +108,8 @@ impl<'a> LargeCopy<'a> {
             let mut at = 0;
             while at < self.offset {
                 let n = buf.len().min((self.offset - at) as usize);
-                let n = self.shared.stop.check().and_then(|()| read_at_full(mirror, &mut buf[..n], at));
+                let go_on = self.shared.stop.check(self.new.path.as_path());
+                let n = go_on.and_then(|()| read_at_full(mirror, &mut buf[..n], at));
                 let n = session.io(Doing::Read, &shown, n)?;
                 if n == 0 {
                     break;

@@ -335,7 +335,7 @@ impl Shared {
         };
         let Some((file, _)) = self.old_content(&old.entry)? else { return Ok(false) };
         tools.old.resize(BUFFER, 0);
-        let found = hash(&mut self.stop.over(file), &mut tools.old);
+        let found = hash(&mut self.stop.over(old.entry.path.as_path(), file), &mut tools.old);
         let (found, _) = self.session.io(Doing::Read, &self.mirror(&old.entry), found)?;
         Ok(found == read.digest)
     }
