@@ -13,7 +13,6 @@ pub mod pieces;
 pub mod put;
 pub mod rebuild;
 pub mod session;
-mod write_behind;
 
 use crate::error::{Doing, Error, FormatError, IoContext, Refusal, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};
