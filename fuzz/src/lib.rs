@@ -177,5 +177,5 @@ pub fn arguments(data: &[u8]) {
     // `@FILE` reads from the disk.
     let words: Vec<_> = words.filter(|word| word.as_bytes().first() != Some(&b'@')).collect();
     rdiff_cli::args::parse(words.clone()).ok();
-    rdiff_cli::legacy::parse(words).ok();
+    rdiff_cli::args::parse_older(words).ok();
 }

@@ -9,6 +9,9 @@ use rdiff_core::tree::select::Sense;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// What `--version` prints behind the name: the version whose interface this is.
+pub const VERSION: &str = "2.2.2";
+
 /// The names of the original's actions, as typed on the command line and as messages call them.
 pub const ACTIONS: [&str; 12] = [
     "backup",

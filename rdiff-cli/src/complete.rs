@@ -1,8 +1,8 @@
 //! What can stand at a place of a command line, for the completion of shells.
 
 use crate::action::Complete;
+use crate::args;
 use crate::args::groups::levels_of;
-use crate::{args, legacy};
 use clap::{Arg, Command, ValueHint};
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const FILES: &str = "::file::";
 pub fn candidates(request: &Complete) -> Result<Vec<String>, Vec<String>> {
     let words: Vec<String> = request.words.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     let at = place(request.cword, words.len()).ok_or_else(|| complaints(request.cword, &words))?;
-    let (mut current, mut older) = (args::command(), legacy::command());
+    let (mut current, mut older) = (args::current::command(), args::older::command());
     current.build();
     older.build();
     let line = Line { words: &words, at, unique: request.unique };

@@ -1,6 +1,6 @@
 //! The command line of rdiff-backup: arguments become requests, requests become reports.
 //!
-//! [`args`] and [`legacy`] read the two command lines into one [`action::Invocation`]; [`run`] carries it
+//! [`args`] reads the two command lines into one [`action::Invocation`]; [`run`] carries it
 //! out, with one function for each action; [`ssh`] knows how
 //! other hosts are reached; [`ui`] has the messages and [`advice`] the ways out, [`report`] the results for people and
 //! scripts, [`json`] those for programs. [`job`], [`doctor`] and [`setup`] make backups that run by themselves of it.
@@ -16,7 +16,6 @@ pub mod exit;
 pub mod fold;
 pub mod job;
 pub mod json;
-pub mod legacy;
 pub mod locate;
 pub mod meter;
 pub mod progress;

@@ -6,8 +6,8 @@
 use clap::Command;
 use clap_complete::aot::{Shell, generate};
 use clap_mangen::Man;
+use rdiff_cli::args;
 use rdiff_cli::companions::{delete, statistics};
-use rdiff_cli::{args, legacy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// All of it, by its place in this crate.
 fn generated() -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
-    let mut main = args::command();
+    let mut main = args::current::command();
     main.build();
     let actions: Vec<String> = leaves(&main).iter().map(|c| shown_name(c)).collect();
     let others = ["rdiff-backup-delete", "rdiff-backup-statistics", "rdiff-backup-old"].map(str::to_owned);
@@ -23,9 +23,9 @@ fn generated() -> BTreeMap<PathBuf, Vec<u8>> {
     files.extend([page(&main, &top)]);
     let back = ["rdiff-backup".to_owned()];
     files.extend(leaves(&main).into_iter().map(|c| page(c, &back)));
-    let old = legacy::command().name("rdiff-backup-old").bin_name("rdiff-backup");
+    let old = args::older::command().name("rdiff-backup-old").bin_name("rdiff-backup");
     files.extend([old, delete::command(), statistics::command()].iter().map(|c| page(c, &back)));
-    for mut command in [args::command(), delete::command(), statistics::command()] {
+    for mut command in [args::current::command(), delete::command(), statistics::command()] {
         let name = command.get_name().to_owned();
         for (shell, file) in [
             (Shell::Bash, format!("{name}.bash")),
@@ -142,7 +142,7 @@ fn pages_and_completions_are_up_to_date() {
 /// Every action is explained: by what it does, what each argument is, and examples.
 #[test]
 fn the_help_of_every_action_teaches() {
-    let mut main = args::command();
+    let mut main = args::current::command();
     main.build();
     let mut lacking = Vec::new();
     for command in leaves(&main) {

@@ -181,7 +181,7 @@ fn companions(dir: &Path) -> Vec<Said> {
 /// The words of each action that there is.
 fn actions() -> Vec<String> {
     let mut names = Vec::new();
-    for action in rdiff_cli::args::command().get_subcommands() {
+    for action in rdiff_cli::args::current::command().get_subcommands() {
         let tasks: Vec<_> = action.get_subcommands().collect();
         names.extend(tasks.iter().map(|task| format!("{} {}", action.get_name(), task.get_name())));
         names.extend(tasks.is_empty().then(|| action.get_name().to_owned()));

@@ -103,7 +103,7 @@ mod tests {
 
     fn spelled(line: &str) -> String {
         let words = line.split(' ').map(OsString::from).collect();
-        let mut command = crate::args::command();
+        let mut command = crate::args::current::command();
         command.build();
         let spelled = spell_out(words, &command);
         spelled.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")

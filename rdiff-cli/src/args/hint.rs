@@ -3,11 +3,13 @@
 //! clap knows misspelt options. It does not know that an option stands at the wrong side of the action, or belongs
 //! to the other command line.
 
-use super::{ACTIONS, Command, base_command, command};
-use crate::legacy;
-use clap::Error;
+use super::current::command;
+use super::older;
+use super::shared::base_command;
+use crate::action::ACTIONS;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, Error};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -99,7 +101,7 @@ fn on_option(option: &str, words: &[OsString], grammar: Grammar) -> Option<Strin
             Some(format!("'{option}' stands behind the action: rdiff-backup {owner} {option} …"))
         }
         (None, Some(_)) => Some(format!("'{option}' is an option of: {}", owners.join(", "))),
-        (None, None) if grammar == Grammar::Current && has(&legacy::command(), option) => Some(format!(
+        (None, None) if grammar == Grammar::Current && has(&older::command(), option) => Some(format!(
             "'{option}' is of the older command line, which has no actions: see rdiff-backup -h"
         )),
         (None, None) => None,

@@ -1,7 +1,7 @@
 //! The actions that look at a repository and that the original doesn't have: `status`, `history`, `diff`.
 
 use super::groups::{flag, option, text};
-use super::{action, location, place};
+use super::shared::{action, location, place};
 use crate::action::{Action, Diff, History, Status};
 use clap::{ArgMatches, Command};
 use std::ffi::OsStr;

@@ -1,7 +1,8 @@
 //! The command lines of `job`, `doctor` and `setup`, which the original doesn't have.
 
 use super::groups::{self, flag, option, os, text};
-use super::{action, selection};
+use super::selection;
+use super::shared::action;
 use crate::doctor::Doctor;
 use crate::job::file::{Hooks, Job, Via};
 use crate::job::schedule::{Service, When};
@@ -417,7 +418,7 @@ mod tests {
 
     fn added(line: &str) -> Job {
         let words = line.split(' ').map(Into::into).collect();
-        let m = super::super::matches(super::super::command(), words).unwrap();
+        let m = crate::args::shared::matches(crate::args::current::command(), words).unwrap();
         let (_, m) = m.subcommand().unwrap();
         match job_of(m).unwrap().task {
             Task::Add(add) => add.job,

@@ -1,7 +1,7 @@
 //! `rdiff-backup-delete`: a path goes from the mirror, from all sessions, and from all that names it.
 
 use super::{Companion, Stop, Voice, json_option};
-use crate::args::VERSION;
+use crate::action::VERSION;
 use crate::json::lines::InTree;
 use crate::locate::DATA;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};

@@ -1,7 +1,7 @@
 //! `rdiff-backup-statistics`: averages of sessions, and what takes the space.
 
 use super::{Companion, Stop, Voice, json_option};
-use crate::args::VERSION;
+use crate::action::VERSION;
 use crate::json::lines::{self, InTree};
 use crate::{locate, report};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};

@@ -13,7 +13,7 @@ use crate::job::file::Via;
 
 /// Programs and their versions, then the rights that mounting needs.
 pub(super) fn check(patient: &Patient, ward: &Ward<'_>, found: &mut Findings) {
-    found.good(format!("rdiff-backup {} ({})", crate::args::VERSION, env!("CARGO_PKG_VERSION")));
+    found.good(format!("rdiff-backup {} ({})", crate::action::VERSION, env!("CARGO_PKG_VERSION")));
     let Some(via) = patient.job.via() else { return };
     program("ssh", "openssh-client", &["-V"], ward, found);
     if via == Via::Sftp {

@@ -2,7 +2,7 @@
 
 use super::{Context, Failure, OrFail, Outcome, Step};
 use crate::action::Complete;
-use crate::args::VERSION;
+use crate::action::VERSION;
 use crate::exit::Exit;
 use crate::json::lines::statistics;
 use crate::{complete as completion, locate, report};

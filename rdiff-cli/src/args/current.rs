@@ -1,117 +1,18 @@
 //! The current command line: generic options, an action, its options, its locations.
-//!
-//! The older command line is in [`crate::legacy`]; [`parse`] chooses between them as rdiff-backup does.
 
-mod abbreviate;
-pub mod additions;
-pub mod groups;
-pub(crate) mod help;
-pub(crate) mod hint;
-mod inspect;
-mod jobs;
-pub mod selection;
-
-use crate::action::{
-    ACTIONS, Action, Backup, Compare, Complete, Copying, FilesOf, Invocation, ListFiles, ListIncrements,
-    Method, Regress, RemoveIncrements, Restore, Verify,
+use super::groups::{self, flag, option, pair, pair_of, text};
+use super::shared::{
+    action, backup_args, backup_of, base_command, copying_args, location, place, places, regress_of,
+    restore_of,
 };
-use crate::legacy;
+use super::{help, inspect, jobs, selection};
+use crate::action::{
+    Action, Compare, Complete, FilesOf, Invocation, ListFiles, ListIncrements, Method, RemoveIncrements,
+    Restore, Verify,
+};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
-use groups::{flag, option, os, pair, pair_of, text};
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
-
-/// What `--version` prints behind the name: the version whose interface this is.
-pub const VERSION: &str = "2.2.2";
-
-/// Reads a command line, without the name of the program.
-///
-/// # Errors
-/// What clap makes of a bad one, of `--help` and of `--version`; it knows the text, where that goes and
-/// the exit code.
-pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
-    if is_current(&words) {
-        let words = splice(words, 0).map_err(|e| command().error(ErrorKind::Io, e))?;
-        let found = matches(command(), words.clone());
-        read(&found.map_err(|e| hint::improve(e, &words, hint::Grammar::Current))?)
-    } else {
-        legacy::parse(words)
-    }
-}
-
-/// Is this the current command line, not the older one?
-///
-/// A word that is an action's name decides, wherever it stands: also when it is meant as a directory. The names
-/// that the original doesn't have decide only where no older command line can be meant.
-fn is_current(words: &[OsString]) -> bool {
-    let has = |word: &str| words.iter().any(|w| w == word);
-    let is_ours = |at: usize| {
-        jobs::is_meant(&words[at..]) || (inspect::is_named(&words[at]) && !is_older_backup(words))
-    };
-    let ours = || abbreviate::first_plain(words, &base_command()).is_some_and(is_ours);
-    has("--new")
-        || has("complete")
-        || words.iter().any(|w| w.as_bytes().first() == Some(&b'@'))
-        || (!has("--no-new")
-            && (has("--api-version") || has("--help") || ACTIONS.iter().any(|a| has(a)) || ours()))
-}
-
-/// The original would back up a directory of the first word's name: so do we, if there is one.
-fn is_older_backup(words: &[OsString]) -> bool {
-    let source = |words: Vec<OsString>| match legacy::parse(words).ok()?.action {
-        Action::Backup(backup) => Some(backup.source),
-        _ => None,
-    };
-    source(words.to_vec()).is_some_and(|source| Path::new(&source).is_dir())
-}
-
-/// How deep files of arguments may name each other.
-const MAX_DEPTH: usize = 16;
-
-/// Puts the lines of FILE, each an argument, in the place of `@FILE`.
-fn splice(words: Vec<OsString>, depth: usize) -> Result<Vec<OsString>, String> {
-    let mut spliced = Vec::with_capacity(words.len());
-    for word in words {
-        let Some(name) = word.as_bytes().strip_prefix(b"@") else {
-            spliced.push(word);
-            continue;
-        };
-        let name = OsString::from_vec(name.to_vec());
-        if depth == MAX_DEPTH {
-            return Err(format!("'@{}': files of arguments name each other", name.display()));
-        }
-        let contents = std::fs::read(&name).map_err(|e| format!("cannot read '{}': {e}", name.display()))?;
-        let mut lines: Vec<OsString> = contents
-            .split(|&b| b == b'\n')
-            .map(|line| OsString::from_vec(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
-            .collect();
-        lines.pop_if(|last| last.is_empty());
-        spliced.extend(splice(lines, depth + 1)?);
-    }
-    Ok(spliced)
-}
-
-/// Lets clap read the words. It wants the name of the program first.
-///
-/// # Errors
-/// As [`parse`].
-pub fn matches(mut command: Command, words: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
-    // clap adds its own options when it builds, and they can be abbreviated as well.
-    command.build();
-    let words = abbreviate::spell_out(words, &command);
-    command.try_get_matches_from(std::iter::once(OsString::from("rdiff-backup")).chain(words))
-}
-
-/// What both command lines have in common.
-pub fn base_command() -> Command {
-    Command::new("rdiff-backup")
-        .version(VERSION)
-        .args_override_self(true)
-        .disable_help_subcommand(true)
-        .args(groups::generic_args())
-}
 
 /// The current command line.
 pub fn command() -> Command {
@@ -142,16 +43,6 @@ pub fn command() -> Command {
     help::teach(command)
 }
 
-fn action(name: &'static str, about: &'static str, examples: &'static str) -> Command {
-    let command = Command::new(name).about(about).disable_help_subcommand(true).args_override_self(true);
-    if examples.is_empty() { command } else { command.after_help(format!("Examples:\n{examples}")) }
-}
-
-/// A location: `[[USER@]HOST::]PATH`.
-fn location(name: &'static str) -> Arg {
-    Arg::new(name).required(true).value_parser(value_parser!(OsString)).allow_negative_numbers(true)
-}
-
 fn at(help: &'static str) -> Arg {
     option("at", "TIME", help)
 }
@@ -166,23 +57,6 @@ fn backup() -> Command {
     )
     .args(backup_args())
     .args([location("SOURCE_DIR"), location("REPOSITORY")])
-}
-
-/// The groups of options of a backup.
-pub fn backup_args() -> Vec<Arg> {
-    [copying_args(), groups::statistics_args(), groups::safety_args(), groups::via_args()].concat()
-}
-
-/// The groups that a backup and a restore have in common.
-fn copying_args() -> Vec<Arg> {
-    [
-        groups::creation_args(),
-        groups::compression_args(),
-        selection::selection_args(),
-        groups::filesystem_args(),
-        groups::owner_args(),
-    ]
-    .concat()
 }
 
 fn calculate() -> Command {
@@ -307,7 +181,7 @@ fn verify() -> Command {
 }
 
 /// Makes the action of what clap found.
-fn read(m: &ArgMatches) -> Result<Invocation, clap::Error> {
+pub(super) fn read(m: &ArgMatches) -> Result<Invocation, clap::Error> {
     let bad = |e: String| command().error(ErrorKind::ValueValidation, e);
     let (name, s) = m.subcommand().ok_or_else(|| bad("an action is required".to_owned()))?;
     Ok(Invocation { generic: groups::generic(m).map_err(bad)?, action: read_action(name, s).map_err(bad)? })
@@ -366,15 +240,6 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
     })
 }
 
-fn place(m: &ArgMatches, name: &str) -> OsString {
-    os(m, name).unwrap_or_default()
-}
-
-/// All the values of an argument.
-pub fn places(m: &ArgMatches, name: &str) -> Vec<OsString> {
-    m.get_many::<OsString>(name).into_iter().flatten().cloned().collect()
-}
-
 fn time_of(m: &ArgMatches) -> String {
     text(m, "at").unwrap_or_else(|| "now".to_owned())
 }
@@ -385,52 +250,4 @@ fn method_of(m: &ArgMatches) -> Method {
         Some("full") => Method::Full,
         _ => Method::Meta,
     }
-}
-
-/// Reads the groups of options of a backup.
-///
-/// # Errors
-/// When a mapping file can't be read.
-pub fn backup_of(m: &ArgMatches, source: OsString, repository: OsString) -> Result<Backup, String> {
-    Ok(Backup {
-        source,
-        repository,
-        via: groups::via(m),
-        copy: copying_of(m)?,
-        file_statistics: pair_of!(m, "file-statistics", default true),
-        print_statistics: pair_of!(m, "print-statistics", default false),
-        safety: groups::safety(m),
-    })
-}
-
-/// Reads the groups of options of a restore, of the present.
-///
-/// # Errors
-/// When a mapping file can't be read.
-pub fn restore_of(m: &ArgMatches, source: OsString, target: OsString) -> Result<Restore, String> {
-    Ok(Restore { source, target, at: None, increment: false, is_confirmed: false, copy: copying_of(m)? })
-}
-
-fn copying_of(m: &ArgMatches) -> Result<Copying, String> {
-    Ok(Copying {
-        create_full_path: m.get_flag("create-full-path"),
-        compression: groups::compression(m),
-        selection: selection::selection(m),
-        explain: groups::os(m, "explain"),
-        filesystem: groups::filesystem(m),
-        owners: groups::owners(m)?,
-    })
-}
-
-/// Reads the groups of options of a regress.
-///
-/// # Errors
-/// When a mapping file can't be read.
-pub fn regress_of(m: &ArgMatches, repository: OsString) -> Result<Regress, String> {
-    Ok(Regress {
-        repository,
-        compression: groups::compression(m),
-        owners: groups::owners(m)?,
-        allow_duplicate_timestamps: m.get_flag("allow-duplicate-timestamps"),
-    })
 }
