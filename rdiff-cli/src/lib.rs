@@ -25,5 +25,6 @@ pub mod setup;
 pub mod ssh;
 pub mod stop;
 pub mod style;
+mod tasks;
 pub mod ui;
 pub mod yaml;

@@ -29,7 +29,7 @@ use crate::json::lines::Start;
 use crate::json::{self, Json};
 use crate::locate::DATA;
 use crate::ui::{Api, Level, Ui};
-use crate::{doctor, job, setup};
+use crate::{doctor, setup, tasks};
 use rdiff_core::time::{BadTime, TimeSeparator, TimeSpec};
 use rdiff_core::tree::Root;
 use serde::Serialize;
@@ -200,7 +200,7 @@ impl Context<'_> {
             Action::Diff(a) => diff::diff(a, self),
             Action::History(a) => history::history(a, self),
             Action::Info => other::info(self),
-            Action::Job(a) => job::job(a, self),
+            Action::Job(a) => tasks::job(a, self),
             Action::ListFiles(a) => list::files(a, self),
             Action::ListIncrements(a) => list::increments(a, self),
             Action::Regress(a) => regress::regress(a, self),

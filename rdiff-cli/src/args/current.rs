@@ -2,8 +2,7 @@
 
 use super::groups::{self, flag, option, pair, pair_of, text};
 use super::shared::{
-    action, backup_args, backup_of, base_command, copying_args, location, place, places, regress_of,
-    restore_of,
+    action, backup, backup_of, base_command, copying_args, location, place, places, regress_of, restore_of,
 };
 use super::{help, inspect, jobs, selection};
 use crate::action::{
@@ -45,18 +44,6 @@ pub fn command() -> Command {
 
 fn at(help: &'static str) -> Arg {
     option("at", "TIME", help)
-}
-
-fn backup() -> Command {
-    action(
-        "backup",
-        "Add a session: make the repository the mirror of a directory",
-        "  rdiff-backup backup /home /backup/home\n  \
-         rdiff-backup -v5 backup --exclude '**/.cache' /home /backup/home\n  \
-         rdiff-backup backup root@web::/srv /backup/web",
-    )
-    .args(backup_args())
-    .args([location("SOURCE_DIR"), location("REPOSITORY")])
 }
 
 fn calculate() -> Command {

@@ -2,13 +2,13 @@
 
 use super::groups::{self, flag, option, os, text};
 use super::selection;
-use super::shared::action;
-use crate::doctor::Doctor;
+use super::shared::{action, backup, backup_of, matches};
+use crate::action::Backup;
+use crate::action::jobs::{Add, Doctor, JobAction, Restore, Run, Schedule, Setup, Target, Task};
 use crate::job::file::{Hooks, Job, Via};
+use crate::job::name::JobName;
 use crate::job::schedule::{Service, When};
-use crate::job::store::{JobName, Store};
-use crate::job::{Add, JobAction, Restore, Run, Schedule, Target, Task};
-use crate::setup::Setup;
+use crate::job::store::Store;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint, value_parser};
@@ -376,8 +376,38 @@ fn add_of(m: &ArgMatches) -> Result<Add, String> {
         after: utf8(m, "after")?,
         time_limit: m.get_one("hook-time-limit").copied(),
     };
-    job.check()?;
+    check(&job)?;
     Ok(Add { name: name_of(m)?, job, replace: m.get_flag("replace") })
+}
+
+/// Checks all of a job that can be checked without looking at any place.
+///
+/// # Errors
+/// The first thing that is wrong, in one line.
+pub(crate) fn check(job: &Job) -> Result<(), String> {
+    job.check()?;
+    backup_of_job(job).map(drop)
+}
+
+/// The action that `backup` with the options of a job is.
+///
+/// # Errors
+/// What is wrong with the options.
+pub(crate) fn backup_of_job(job: &Job) -> Result<Backup, String> {
+    let options = job.options.iter().map(String::as_str);
+    let words = options.chain(["--", &job.source, job.repository.as_str()]).map(OsString::from).collect();
+    let found = matches(backup(), words).map_err(|e| {
+        let text = e.render().to_string();
+        let first = text.lines().next().unwrap_or_default();
+        format!("options: {}", first.trim_start_matches("error: "))
+    })?;
+    backup_of(&found, job.source.clone().into(), job.repository.clone().into_std_path_buf().into())
+        .map_err(|e| format!("options: {e}"))
+}
+
+/// A path that must be in the source of a job, if there is such.
+pub(crate) fn marker_of_job(job: &Job) -> Option<Utf8PathBuf> {
+    Utf8PathBuf::from_path_buf(backup_of_job(job).ok()?.safety.marker?).ok()
 }
 
 /// The options as they were given, in their order, as words that mean the same from anywhere.
@@ -435,9 +465,24 @@ mod tests {
         let want = "--include=/a --no-compression --exclude=@x --exclude-fifos --exclude=** --max-file-size=10 \
                     --exclude-filelist=/l --no-acls";
         assert_eq!(job.options.join(" "), want);
-        let backup = job.backup().unwrap();
+        let backup = backup_of_job(&job).unwrap();
         let copy = &backup.copy;
         assert!(copy.selection.len() == 6 && !copy.compression.enabled && !copy.filesystem.acls);
+    }
+
+    #[test]
+    fn each_mistake_in_options_is_named() {
+        let job = Job::new("root@203.0.113.10:/srv", "/backups/web");
+        for (options, says) in [
+            (&["--excluse", "x"][..], "options: unexpected argument '--excluse'"),
+            (&["x"], "options: "),
+            (&["--force"], "options: unexpected argument '--force'"),
+            (&["--marker=../x"], "below the source"),
+        ] {
+            let job = Job { options: options.iter().map(|&o| o.to_owned()).collect(), ..job.clone() };
+            let error = check(&job).unwrap_err();
+            assert!(error.contains(says) && !error.contains('\n'), "{options:?}: {error}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod groups;
 mod help;
 pub(crate) mod hint;
 mod inspect;
-mod jobs;
+pub(crate) mod jobs;
 pub mod older;
 pub mod selection;
 mod shared;

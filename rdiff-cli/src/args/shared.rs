@@ -36,6 +36,19 @@ pub(super) fn location(name: &'static str) -> Arg {
     Arg::new(name).required(true).value_parser(value_parser!(OsString)).allow_negative_numbers(true)
 }
 
+/// What a backup is told.
+pub(super) fn backup() -> Command {
+    action(
+        "backup",
+        "Add a session: make the repository the mirror of a directory",
+        "  rdiff-backup backup /home /backup/home\n  \
+         rdiff-backup -v5 backup --exclude '**/.cache' /home /backup/home\n  \
+         rdiff-backup backup root@web::/srv /backup/web",
+    )
+    .args(backup_args())
+    .args([location("SOURCE_DIR"), location("REPOSITORY")])
+}
+
 /// The groups of options of a backup.
 pub(super) fn backup_args() -> Vec<Arg> {
     [copying_args(), groups::statistics_args(), groups::safety_args(), groups::via_args()].concat()

@@ -11,11 +11,12 @@ use rustix::fs::Access;
 use super::finding::Findings;
 use super::patient::{Patient, Ward, may};
 use crate::job::install::Installer;
+use crate::job::name::JobName;
 use crate::job::schedule::{Call, Service, shell_word};
 use crate::job::state::at;
-use crate::job::status::Status;
-use crate::job::store::{JobName, name_of};
+use crate::job::store::name_of;
 use crate::locate::DATA;
+use crate::tasks::status::Status;
 
 /// The repository and the room on its file system.
 pub(super) fn check_repository(patient: &Patient, ward: &Ward<'_>, found: &mut Findings) {

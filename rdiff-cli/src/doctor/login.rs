@@ -16,6 +16,7 @@ use rdiff_mount::{SftpBounds, SftpSource};
 
 use super::finding::Findings;
 use super::patient::{Patient, Ward};
+use crate::args::jobs::marker_of_job;
 use crate::job::schedule::shell_word;
 use crate::job::store::name_of;
 
@@ -306,7 +307,7 @@ fn directory(patient: &Patient, remote: &Remote, options: &SshfsOptions, found: 
             );
         }
     };
-    if names.is_empty() && patient.job.marker().is_none() {
+    if names.is_empty() && marker_of_job(&patient.job).is_none() {
         return found.bad(
             format!("{remote} is empty: a backup of it would record that all is deleted"),
             format!("ssh {} ls -la {}", remote.ssh_destination(), remote.path().display()),

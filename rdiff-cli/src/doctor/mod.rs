@@ -18,27 +18,17 @@ mod strays;
 
 use rdiff_mount::SystemRunner;
 
+use crate::action::jobs::Doctor;
 use crate::exit::Exit;
 use crate::job::error::JobError;
-use crate::job::keep::call;
-use crate::job::store::{JobName, Store};
 use crate::run::{Context, Failure, OrFail, Outcome, Step};
+use crate::tasks::keep::call;
+use crate::tasks::load;
 use finding::{Findings, Verdict};
 use patient::system_fstab;
 
 pub(crate) use login::SshConfig;
 pub(crate) use patient::{Patient, Ward};
-
-/// What to check.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Doctor {
-    /// Where the jobs are.
-    pub store: Store,
-    /// Which job; if there is none, all of them and what else is set up here.
-    pub name: Option<JobName>,
-    /// Try to mount?
-    pub mount: bool,
-}
 
 pub(crate) fn doctor(asked: &Doctor, cx: &Context<'_>) -> Outcome {
     let ward = Ward::new(&SystemRunner, &asked.store, asked.mount).or_fail(cx, Step::Setup)?;
@@ -49,7 +39,7 @@ pub(crate) fn doctor(asked: &Doctor, cx: &Context<'_>) -> Outcome {
     };
     let mut patients = Vec::new();
     for name in names {
-        match asked.store.load(&name) {
+        match load(&asked.store, &name) {
             Ok(job) => patients.push(Patient::of_job(name, job)),
             Err(e) => {
                 exit |= Exit::ERROR;

@@ -12,6 +12,7 @@ use rdiff_mount::sshfs::SshfsOptions;
 
 use super::finding::Findings;
 use super::patient::{Patient, Ward};
+use crate::args::jobs::marker_of_job;
 use crate::job::file::Via;
 use crate::job::schedule::shell_word;
 use crate::job::store::name_of;
@@ -230,7 +231,7 @@ pub(super) fn try_mount(patient: &Patient, ward: &Ward<'_>, found: &mut Findings
 fn look(mounted: &Mounted, patient: &Patient, ward: &Ward<'_>, found: &mut Findings) {
     let check = Preflight {
         source: patient.remote().map(|remote| remote.sshfs_source()),
-        marker: patient.job.marker(),
+        marker: marker_of_job(&patient.job),
         ..Preflight::new(mounted.path())
     };
     let findings = match check.run(&ward.mounter) {

@@ -15,8 +15,9 @@ use rdiff_mount::sshfs::SshfsOptions;
 
 use crate::job::error::JobError;
 use crate::job::file::{Job, Via};
+use crate::job::name::JobName;
 use crate::job::schedule::shell_word;
-use crate::job::store::{self, JobName, Store};
+use crate::job::store::{self, Store};
 
 /// Where and as whom the examination takes place.
 pub(crate) struct Ward<'a> {

@@ -47,7 +47,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    pub(super) fn io(doing: &'static str, path: &Utf8Path, source: io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Utf8Path, source: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), source }
     }
 }

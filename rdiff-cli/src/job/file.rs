@@ -11,8 +11,7 @@ use rdiff_mount::location::{Location, Remote};
 use rdiff_mount::sshfs::SshfsOptions;
 use serde::{Deserialize, Serialize};
 
-use super::store::JobName;
-use crate::action::{Action, Backup};
+use super::name::JobName;
 
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +156,7 @@ impl Job {
         head + &toml::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Checks what can be checked without looking at any place.
+    /// Checks what can be checked without looking at any place, and without knowing the options of `backup`.
     ///
     /// # Errors
     /// The first thing that is wrong, in one line.
@@ -200,7 +199,10 @@ impl Job {
                 "ssh option '{option}' is not of the form Name=value, as in ssh's configuration"
             ));
         }
-        self.backup().map(drop)
+        if let Some(option) = self.options.iter().find(|option| option.ends_with("-stdin")) {
+            return Err(format!("options: {option} has nothing to read when a job is run"));
+        }
+        Ok(())
     }
 
     /// Where the source is.
@@ -237,33 +239,6 @@ impl Job {
     /// How long the server may be silent.
     pub fn silence(&self) -> Duration {
         Duration::from_secs(self.remote_timeout.unwrap_or(60).max(1).into())
-    }
-
-    /// The action that `backup` with these options is.
-    ///
-    /// # Errors
-    /// What is wrong with the options.
-    pub fn backup(&self) -> Result<Backup, String> {
-        if let Some(option) = self.options.iter().find(|option| option.ends_with("-stdin")) {
-            return Err(format!("options: {option} has nothing to read when a job is run"));
-        }
-        let words = ["--new", "backup"].into_iter().chain(self.options.iter().map(String::as_str));
-        let words = words.chain(["--", &self.source, self.repository.as_str()]);
-        let parsed = crate::args::parse(words.map(Into::into).collect());
-        match parsed.map(|invocation| invocation.action) {
-            Ok(Action::Backup(backup)) => Ok(backup),
-            Ok(_) => Err("options: they are not those of 'backup'".to_owned()),
-            Err(e) => {
-                let text = e.render().to_string();
-                let first = text.lines().next().unwrap_or_default();
-                Err(format!("options: {}", first.trim_start_matches("error: ")))
-            }
-        }
-    }
-
-    /// A path that must be in the source, if there is such.
-    pub fn marker(&self) -> Option<Utf8PathBuf> {
-        Utf8PathBuf::from_path_buf(self.backup().ok()?.safety.marker?).ok()
     }
 
     /// The age, in seconds, at which the last good session is too old.
@@ -324,7 +299,7 @@ mod tests {
                     [hooks]\nbefore = '''pg_dump \"x\" > 'y' '''\ntime-limit = 60\n";
         let job = Job::from_toml(&format!("{WEB}{more}")).unwrap();
         assert_eq!(Job::from_toml(&job.to_toml(&JobName::parse("web").unwrap())).unwrap(), job);
-        assert_eq!((job.backup().unwrap().copy.selection.len(), job.max_age()), (1, 26 * 3600));
+        assert_eq!((job.options.len(), job.max_age()), (4, 26 * 3600));
         assert_eq!(job.ssh().extra, ["ProxyJump=gate"]);
     }
 
@@ -336,12 +311,9 @@ mod tests {
             ("via = 'fstab'", "mount-point"),
             ("mount-point = '/mnt'", "belong together"),
             ("older-than = 'soon'", "older-than: bad time"),
-            ("options = ['--excluse', 'x']", "options: unexpected argument '--excluse'"),
             ("options = ['--exclude-filelist-stdin']", "nothing to read"),
-            ("options = ['x']", "options: "),
             ("identity = 'key'", "identity 'key' is not absolute"),
             ("ssh-options = ['-oProxyCommand=x']", "Name=value"),
-            ("options = ['--marker=../x']", "below the source"),
             ("source = 'again'", "line 3: "),
         ] {
             let error = refused(more);

@@ -186,7 +186,7 @@ fn files_in(units: &Utf8Path, call: &Call) -> [Utf8PathBuf; 2] {
     ["service", "timer"].map(|ending| units.join(format!("{}.{ending}", call.unit())))
 }
 
-pub(super) fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
@@ -218,7 +218,7 @@ fn user() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::store::JobName;
+    use crate::job::name::JobName;
     use rdiff_mount::scripted::ScriptedRunner;
 
     fn with(runner: &ScriptedRunner, test: impl FnOnce(&Installer<'_>, &Call)) {

@@ -7,7 +7,8 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{Job, Via};
-use super::store::{JobName, Store};
+use super::name::JobName;
+use super::store::Store;
 
 /// When a job is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::error::{JobError, Result};
-use super::store::{JobName, Store, make_dir, write_whole};
+use super::name::JobName;
+use super::store::{Store, make_dir, write_whole};
 
 /// What became of the last run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

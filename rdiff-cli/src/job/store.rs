@@ -6,7 +6,6 @@
 //! | others | `$XDG_CONFIG_HOME/rdiff-backup/jobs.d`, usually `~/.config/…` | `$XDG_STATE_HOME/rdiff-backup/jobs`, usually `~/.local/state/…` |
 //! | `--jobs-dir DIR` | `DIR` | `DIR/state` |
 
-use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -15,36 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::{JobError, Result};
 use super::file::Job;
-
-/// The name of a job: letters, digits, `.`, `_` and `-`, the first a letter or a digit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct JobName(String);
-
-impl JobName {
-    /// Takes a text for a name. It becomes part of the names of files and units, and of lines of crontabs.
-    ///
-    /// # Errors
-    /// [`JobError::BadName`].
-    pub fn parse(text: &str) -> Result<Self> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if begins && text.len() <= 64 && text.chars().all(fits) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(JobError::BadName { name: text.to_owned() })
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for JobName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use super::name::JobName;
 
 /// The directories of one user's jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,13 +207,13 @@ pub fn name_of(uid: u32) -> String {
 }
 
 /// Makes a directory with those above it, for this user alone.
-pub(super) fn make_dir(dir: &Utf8Path) -> Result<()> {
+pub(crate) fn make_dir(dir: &Utf8Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|e| JobError::io("create", dir, e))
 }
 
 /// Writes a file under another name, and renames it: it is there whole, or as it was.
-pub(super) fn write_whole(path: &Utf8Path, text: &[u8]) -> Result<()> {
+pub(crate) fn write_whole(path: &Utf8Path, text: &[u8]) -> Result<()> {
     let temporary = Utf8PathBuf::from(format!("{path}.{}.new", std::process::id()));
     let write = || -> io::Result<()> {
         let mut file =

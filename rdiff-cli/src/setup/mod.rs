@@ -19,39 +19,18 @@ use rdiff_mount::fstab_file::ETC_FSTAB;
 use rdiff_mount::location::Remote;
 use rdiff_mount::runner::Command;
 
-use crate::doctor::{Doctor, Patient, SshConfig, Ward, doctor};
+use crate::action::jobs::{Doctor, Setup};
+use crate::args::jobs::check;
+use crate::doctor::{Patient, SshConfig, Ward, doctor};
 use crate::exit::Exit;
 use crate::job::error::JobError;
-use crate::job::file::{Job, Via};
+use crate::job::file::Via;
 use crate::job::install::Installer;
-use crate::job::keep;
-use crate::job::schedule::{Service, When};
-use crate::job::store::{JobName, Store, home};
+use crate::job::schedule::Service;
+use crate::job::store::home;
 use crate::run::{Context, Failure, OrFail, Outcome, Step};
+use crate::tasks::{keep, load};
 use steps::Steps;
-
-/// What to set up.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Setup {
-    /// Where the job is kept.
-    pub store: Store,
-    /// Its name.
-    pub name: JobName,
-    /// What it says; its repository is not set yet.
-    pub job: Job,
-    /// The repository; a directory at home if it is not named.
-    pub repository: Option<Utf8PathBuf>,
-    /// When it is run; nothing for never.
-    pub when: Option<When>,
-    /// By what it is run.
-    pub service: Service,
-    /// The fingerprint that the host's key must have.
-    pub host_key: Option<String>,
-    /// For whom, if not for who asks.
-    pub user: Option<String>,
-    /// Only show the steps.
-    pub dry_run: bool,
-}
 
 pub(crate) fn setup(asked: &Setup, cx: &Context<'_>) -> Outcome {
     let ward = Ward::new(&SystemRunner, &asked.store, true).or_fail(cx, Step::Setup)?;
@@ -104,7 +83,7 @@ fn for_other(name: &str, asked: &Setup, steps: &mut Steps<'_>, ward: &Ward<'_>, 
 
 fn for_me(asked: &Setup, steps: &mut Steps<'_>, ward: &Ward<'_>, cx: &Context<'_>) -> Outcome {
     let asked = &complete(asked, &home().or_fail(cx, Step::Setup)?);
-    asked.job.check().map_err(|why| cx.refuse(Step::Check, &why))?;
+    check(&asked.job).map_err(|why| cx.refuse(Step::Check, &why))?;
     let Some(remote) = asked.job.remote() else { return Ok(Exit::OK) };
     let options = asked.job.ssh();
     let config = SshConfig::of(&remote, &options, ward).map_err(|why| cx.refuse(Step::Setup, &why))?;
@@ -254,7 +233,7 @@ fn job(asked: &Setup, steps: &mut Steps<'_>) -> Result<(), Failure> {
     let (store, name) = (&asked.store, &asked.name);
     let file = store.file(name);
     let command = format!("write {file}");
-    match store.load(name) {
+    match load(store, name) {
         Ok(old) if old.source == asked.job.source && old.repository == asked.job.repository => {
             steps.is_done("job", file.as_str())
         }

@@ -11,8 +11,8 @@ use rdiff_mount::fstab_file::{ETC_FSTAB, FstabFile};
 use rdiff_mount::mount::Mounter;
 use rdiff_mount::runner::Command;
 
-use super::Setup;
 use super::steps::Steps;
+use crate::action::jobs::Setup;
 use crate::doctor::Ward;
 use crate::job::file::Via;
 use crate::job::schedule::shell_word;

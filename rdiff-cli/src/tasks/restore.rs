@@ -16,18 +16,19 @@ use rdiff_mount::Location;
 use rdiff_mount::location::{Form, Remote};
 use serde_json::json;
 
-use super::file::{Job, Via};
+use super::load;
 use super::run::{generic, local};
-use super::state::at;
-use super::store::Store;
-use super::{Restore, Target};
+use crate::action::jobs::{Restore, Target};
 use crate::action::{self, Action, Generic};
 use crate::exit::Exit;
+use crate::job::file::{Job, Via};
+use crate::job::state::at;
+use crate::job::store::Store;
 use crate::run::open::Opened;
 use crate::run::{Context, Failure, OrFail, Outcome, Step, restore as run};
 
 pub(super) fn restore(asked: &Restore, store: &Store, cx: &Context<'_>) -> Outcome {
-    let job = store.load(&asked.name).or_fail(cx, Step::Check)?;
+    let job = load(store, &asked.name).or_fail(cx, Step::Check)?;
     let part = part(asked, cx)?;
     let place = cx.open(&local(&job.repository.as_std_path().join(&part)))?;
     let session = cx.session(&place.repo, &asked.at)?;

@@ -5,11 +5,13 @@ use rdiff_core::repo::{MirrorState, Repository};
 use rdiff_core::time::{SessionTime, Zone};
 use serde_json::json;
 
-use super::file::Job;
 use super::keep::table;
-use super::state::{LastRun, at};
-use super::store::{JobName, Store};
+use super::load;
 use crate::exit::Exit;
+use crate::job::file::Job;
+use crate::job::name::JobName;
+use crate::job::state::{LastRun, at};
+use crate::job::store::Store;
 use crate::locate::DATA;
 use crate::run::status::oldest;
 use crate::run::{Context, OrFail, Outcome, Step};
@@ -65,7 +67,7 @@ impl Status {
             troubles: Vec::new(),
             exit: Exit::OK,
         };
-        match store.load(name) {
+        match load(store, name) {
             Ok(job) => status.look(&job, max_age, store, now),
             Err(e) => status.bad(rdiff_core::error::chain(&e)),
         }

@@ -9,14 +9,18 @@ use rdiff_mount::mount::Mounted;
 use rdiff_mount::{SystemRunner, Unmounted};
 use serde_json::{Value, json};
 
-use super::error::JobError;
-use super::file::{Job, Via};
-use super::schedule::shell_word;
-use super::state::{JobLock, LastRun, at, now};
-use super::store::{JobName, Store};
-use super::{Run, hooks};
+use super::hooks;
+use super::load;
+use crate::action::jobs::Run;
 use crate::action::{self, Backup, Generic};
+use crate::args::jobs::backup_of_job;
 use crate::exit::Exit;
+use crate::job::error::JobError;
+use crate::job::file::{Job, Via};
+use crate::job::name::JobName;
+use crate::job::schedule::shell_word;
+use crate::job::state::{JobLock, LastRun, at, now};
+use crate::job::store::Store;
 use crate::json::Json;
 use crate::locate::DATA;
 use crate::run::{Context, OrFail, Outcome, Step, backup, remove};
@@ -60,7 +64,7 @@ pub(super) fn run(asked: &Run, store: &Store, cx: &Context<'_>) -> Outcome {
 
 /// Tells what a run would do. Hooks are named and not run.
 fn would(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome {
-    let job = store.load(name).or_fail(cx, Step::Check)?;
+    let job = load(store, name).or_fail(cx, Step::Check)?;
     let good = LastRun::load(store, name).or_fail(cx, Step::Check)?.and_then(|last| last.good);
     is_there(&job, name, good, store).or_fail(cx, Step::Check)?;
     cx.print_for_people(&format!("{name}: backup of {} to {}\n", job.source, job.repository))?;
@@ -71,7 +75,7 @@ fn would(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome {
     }
     let generic = generic(&job, cx.generic);
     let cx = &Context::new(&generic, cx.ui, cx.now);
-    let mut args = job.backup().map_err(|why| cx.refuse(Step::Check, &why))?;
+    let mut args = backup_of_job(&job).map_err(|why| cx.refuse(Step::Check, &why))?;
     let mounted = mount(&job, cx).map_err(|why| cx.refuse(Step::Setup, &why))?;
     aim(&mut args, &job, mounted.as_ref());
     let exit = backup::backup(&args, cx)?;
@@ -124,7 +128,7 @@ impl Ran {
             Self { exit: Exit::ERROR, line: format!("{name}: NOT BACKED UP: {why}"), result: None }
         };
         let started = now();
-        let job = match store.load(name) {
+        let job = match load(store, name) {
             Ok(job) => job,
             Err(e) => return refused(&e),
         };
@@ -232,7 +236,7 @@ impl Attempt<'_> {
     /// Backs up by the action of that name, and keeps what it says.
     fn back_up(&mut self) -> Result<BackupReport, String> {
         let generic = generic(self.job, self.cx.generic);
-        let mut args = self.job.backup()?;
+        let mut args = backup_of_job(self.job)?;
         let ui = Ui::collecting(&generic, self.cx.ui);
         let cx = Context::new(&generic, &ui, self.cx.now);
         let mounted = mount(self.job, &cx)?;

@@ -4,14 +4,16 @@ use camino::Utf8PathBuf;
 use rdiff_mount::SystemRunner;
 use serde_json::json;
 
-use super::error::JobError;
-use super::file::Job;
-use super::install::{Installer, is_root};
-use super::schedule::{Call, Service, When, shell_word};
-use super::state::JobLock;
-use super::store::{JobName, Store};
-use super::{Add, Schedule};
+use super::load;
+use crate::action::jobs::{Add, Schedule};
 use crate::exit::Exit;
+use crate::job::error::JobError;
+use crate::job::file::Job;
+use crate::job::install::{Installer, is_root};
+use crate::job::name::JobName;
+use crate::job::schedule::{Call, Service, When, shell_word};
+use crate::job::state::JobLock;
+use crate::job::store::Store;
 use crate::run::{Context, Failure, OrFail, Outcome, Step};
 
 pub(super) fn add(add: &Add, store: &Store, cx: &Context<'_>) -> Outcome {
@@ -36,7 +38,7 @@ pub(super) fn list(store: &Store, cx: &Context<'_>) -> Outcome {
     let mut exit = Exit::OK;
     let mut rows = Vec::new();
     for name in names {
-        match store.load(&name) {
+        match load(store, &name) {
             Ok(job) => {
                 let via = job.via().map_or("local", |via| via.as_str());
                 if let Some(json) = cx.json() {
@@ -70,7 +72,7 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
 pub(super) fn remove(name: &JobName, store: &Store, cx: &Context<'_>) -> Outcome {
     let file = store.file(name);
     // A file that can't be read any more can be removed all the same.
-    let repository = match store.load(name) {
+    let repository = match load(store, name) {
         Ok(job) => Some(job.repository),
         Err(e @ JobError::Unknown { .. }) => return Err(e).or_fail(cx, Step::Run),
         Err(_) => None,
@@ -159,8 +161,8 @@ pub(super) fn schedule(asked: &Schedule, store: &Store, cx: &Context<'_>) -> Out
 /// The job of that name, or all.
 fn jobs(name: Option<&JobName>, store: &Store) -> Result<Vec<Job>, JobError> {
     match name {
-        Some(name) => Ok(vec![store.load(name)?]),
-        None => store.names()?.iter().map(|name| store.load(name)).collect(),
+        Some(name) => Ok(vec![load(store, name)?]),
+        None => store.names()?.iter().map(|name| load(store, name)).collect(),
     }
 }
 

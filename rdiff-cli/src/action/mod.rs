@@ -2,9 +2,9 @@
 //!
 //! Times stay as typed until zone and clock are known; locations stay bytes.
 
-use crate::doctor::Doctor;
-use crate::job::JobAction;
-use crate::setup::Setup;
+pub mod jobs;
+
+use jobs::{Doctor, JobAction, Setup};
 use rdiff_core::tree::select::Sense;
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdiff_mount::runner::{Command, CommandRunner, Exit, Output};
 
-use super::error::{JobError, Result};
+use crate::job::error::{JobError, Result};
 
 /// Runs a hook, with `variables` in its environment. What it printed comes back.
 ///
