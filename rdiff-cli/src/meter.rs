@@ -149,15 +149,15 @@ impl Meter {
 
 /// What is shown at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct State {
-    pub(crate) paths: u64,
-    pub(crate) bytes: u64,
-    pub(crate) total: Option<Total>,
+struct State {
+    paths: u64,
+    bytes: u64,
+    total: Option<Total>,
     /// Bytes a second.
-    pub(crate) rate: f64,
+    rate: f64,
     /// From 0 to 1.
-    pub(crate) part: Option<f64>,
-    pub(crate) left: Option<Duration>,
+    part: Option<f64>,
+    left: Option<Duration>,
 }
 
 impl State {
@@ -186,6 +186,20 @@ impl State {
             human_size(self.bytes as f64),
             human_size(self.rate)
         )
+    }
+}
+
+impl From<&State> for Progress {
+    fn from(state: &State) -> Self {
+        Self {
+            files: state.paths,
+            bytes: state.bytes,
+            total_files: state.total.map(|t| t.paths),
+            total_bytes: state.total.and_then(|t| t.bytes),
+            bytes_per_second: state.rate as u64,
+            part: state.part.map(|part| (part * 1000.0).round() / 1000.0),
+            seconds_left: state.left.map(|left| left.as_secs()),
+        }
     }
 }
 

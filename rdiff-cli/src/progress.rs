@@ -1,6 +1,7 @@
 //! What a job tells on the way, as messages of the original.
 
-use crate::ui::{Level, Ui};
+use crate::level::Level;
+use crate::ui::Ui;
 use rdiff_core::monitor::{Counter, Event, Monitor, PathDone, Phase};
 use rdiff_core::path::RepoPath;
 use rdiff_core::time::SessionTime;

@@ -10,7 +10,7 @@ use crate::advice::told;
 use crate::exit::Exit;
 use crate::json::lines::{Message, Output, Start};
 use crate::json::{self, Json};
-use crate::ui::Level;
+use crate::level::Level;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 use std::error::Error;

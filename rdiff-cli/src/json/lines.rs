@@ -1,9 +1,7 @@
 //! The lines that every action can have. Those of one action are with the action.
 
-use super::SCHEMA;
 use crate::exit::Exit;
-use crate::meter::State;
-use crate::ui::Level;
+use crate::level::Level;
 use rdiff_core::entry::{Digest, Entry, Kind, Name};
 use rdiff_core::error::Problem;
 use rdiff_core::format::stats::SessionStatistics;
@@ -11,6 +9,9 @@ use rdiff_core::path::RepoPath;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The version of the schema.
+pub const SCHEMA: u32 = 1;
 
 /// `start`: the first line.
 #[derive(Debug, Serialize)]
@@ -186,27 +187,13 @@ pub(crate) struct Done<'a> {
 /// `progress`: how far the job is.
 #[derive(Debug, Serialize)]
 pub(crate) struct Progress {
-    files: u64,
-    bytes: u64,
-    total_files: Option<u64>,
-    total_bytes: Option<u64>,
-    bytes_per_second: u64,
-    part: Option<f64>,
-    seconds_left: Option<u64>,
-}
-
-impl From<&State> for Progress {
-    fn from(state: &State) -> Self {
-        Self {
-            files: state.paths,
-            bytes: state.bytes,
-            total_files: state.total.map(|t| t.paths),
-            total_bytes: state.total.and_then(|t| t.bytes),
-            bytes_per_second: state.rate as u64,
-            part: state.part.map(|part| (part * 1000.0).round() / 1000.0),
-            seconds_left: state.left.map(|left| left.as_secs()),
-        }
-    }
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) total_files: Option<u64>,
+    pub(crate) total_bytes: Option<u64>,
+    pub(crate) bytes_per_second: u64,
+    pub(crate) part: Option<f64>,
+    pub(crate) seconds_left: Option<u64>,
 }
 
 /// `problem`: a path could not be dealt with.

@@ -1,11 +1,26 @@
 //! Options that several actions share: what they mean, or that they mean nothing here.
 
-use super::{Context, Failure};
+use super::{Context, Failure, Step};
 use crate::action::{Action, Compression, Filesystem, MappingFile, Owners};
 use crate::ui::Api;
 use rdiff_core::tree::attrs::Mapping;
 
 impl Context<'_> {
+    /// Checks what no action needs a file for.
+    pub(crate) fn check_generic(&self, action: &Action) -> Result<(), Failure> {
+        self.generic_without_effect(action);
+        match &self.generic.tempdir {
+            Some(dir) if !dir.is_dir() => Err(self.refuse(
+                Step::PreCheck,
+                &format!(
+                    "Temporary directory '{}' doesn't exist; make it, or leave --tempdir out",
+                    dir.display()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Says at -v5 that options which were given change nothing.
     pub(super) fn without_effect(&self, why: &str, options: &[(bool, &str)]) {
         for (_, option) in options.iter().filter(|(is_given, _)| *is_given) {
@@ -14,7 +29,7 @@ impl Context<'_> {
     }
 
     /// Says which of the options for every action change nothing in this one.
-    pub(super) fn generic_without_effect(&self, action: &Action) {
+    fn generic_without_effect(&self, action: &Action) {
         use Action::{Backup, Compare, Job, ListIncrements, Regress, RemoveIncrements, Restore, Setup};
         let given = self.generic;
         let is = |some: &[bool]| some.contains(&true);

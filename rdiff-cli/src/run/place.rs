@@ -3,21 +3,14 @@
 use super::{Context, Failure, OrFail, Step};
 use crate::locate::{self, DATA, LocateError};
 use crate::ssh;
-use crate::ui::Ui;
 use rdiff_mount::location::Remote;
 use rdiff_mount::mountinfo::{MountInfo, SELF_MOUNTINFO};
 use rdiff_mount::preflight::{Finding, Preflight, Severity};
 use rdiff_mount::sftp::Resolved;
-use rdiff_mount::{
-    MountGuard, Mounted, Mounter, PlaceGuard, SftpBounds, SftpPaths, SshfsOptions, Unmounted, Watchdog,
-};
+use rdiff_mount::{MountGuard, Mounted, Mounter, PlaceGuard, SftpBounds, SftpPaths, SshfsOptions};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-/// How often a mount is asked whether its server lives.
-const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// How many entries sshfs keeps in mind for us: of more than 10,000 it would forget some before they are read.
 pub(crate) const CACHE_ENTRIES: u32 = 100_000;
@@ -28,11 +21,6 @@ pub(crate) struct Place {
     guard: MountGuard,
     is_private: bool,
 }
-
-/// What is held until the action is over: calls on a watched mount fail when its server hangs, and do not
-/// wait for ever.
-#[derive(Default)]
-pub(crate) struct Mounts(Mutex<Vec<(Watchdog, Option<Mounted>)>>);
 
 impl Place {
     /// Mounts a directory of another host, for this call alone.
@@ -48,7 +36,7 @@ impl Place {
         let guard = mounted.guard().or_fail(cx, Step::Setup)?;
         let path = mounted.path().into();
         cx.ui.call(mounted.path().as_std_path(), &remote.to_string());
-        cx.mounts.hold(&guard, Some(mounted), cx);
+        cx.hold(&guard, Some(mounted));
         Ok(Self { path, guard, is_private: true })
     }
 
@@ -80,7 +68,7 @@ impl Place {
             return Ok(None);
         };
         let guard = guard_of(&mount).or_fail(cx, Step::Check)?;
-        cx.mounts.hold(&guard, None, cx);
+        cx.hold(&guard, None);
         Ok(Some(Self { path: path.to_path_buf(), guard, is_private: false }))
     }
 
@@ -127,32 +115,6 @@ impl Place {
     }
 }
 
-impl Mounts {
-    fn hold(&self, guard: &MountGuard, mounted: Option<Mounted>, cx: &Context<'_>) {
-        let runner = cx.mounter().runner().clone();
-        let watchdog = Watchdog::start(guard, runner, ASK_EVERY, cx.silence());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((watchdog, mounted));
-    }
-
-    /// Takes down what was mounted for this call, and says so when that was not as it should be.
-    pub(crate) fn end(&self, ui: &Ui) {
-        let held = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (watchdog, mounted) in held.into_iter().rev() {
-            drop(watchdog);
-            let Some(mounted) = mounted else { continue };
-            // A log in it would keep it busy.
-            ui.end_log();
-            match mounted.unmount() {
-                Ok(Unmounted::Lazily { why }) => {
-                    ui.warning(&format!("a private mount was taken down while it was in use: {why}"));
-                }
-                Err(error) => ui.failure(&error),
-                Ok(_) => {}
-            }
-        }
-    }
-}
-
 /// Mounts the repository that a path of another host lies in.
 pub(crate) fn mount_repository(
     remote: &Remote,
@@ -180,6 +142,11 @@ impl Context<'_> {
     /// Makes mounts.
     pub(crate) fn mounter(&self) -> Mounter {
         Mounter::default().with_mount_limit(self.silence().max(Duration::from_secs(20)))
+    }
+
+    /// Keeps a mount until the action is over.
+    fn hold(&self, guard: &MountGuard, mounted: Option<Mounted>) {
+        self.mounts.hold(guard, mounted, self.mounter().runner().clone(), self.silence());
     }
 
     /// A login to ask about paths of another host.

@@ -8,14 +8,12 @@
 pub mod lines;
 
 use crate::exit::Exit;
+pub use lines::SCHEMA;
 use lines::{Start, Summary};
 use serde::Serialize;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-
-/// The version of the schema.
-pub const SCHEMA: u32 = 1;
 
 /// A line: its type, and then the fields of its body.
 #[derive(Serialize)]
