@@ -1,7 +1,7 @@
 //! Options that the original doesn't have. They stand under a heading of their own, can be given before and
 //! after the action, and never make an abbreviation ambiguous that somebody's script has used for years.
 
-use super::groups::{flag, option, pair, pair_of};
+use super::parts::{flag, option, pair, pair_of};
 use crate::action::Output;
 use clap::{Arg, ArgMatches, ValueHint, value_parser};
 

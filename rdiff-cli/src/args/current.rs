@@ -1,6 +1,7 @@
 //! The current command line: generic options, an action, its options, its locations.
 
-use super::groups::{self, flag, option, pair, pair_of, text};
+use super::groups;
+use super::parts::{flag, integer, option, os, pair, pair_of, text};
 use super::shared::{
     action, backup, backup_of, base_command, copying_args, location, place, places, regress_of, restore_of,
 };
@@ -78,10 +79,7 @@ fn compare() -> Command {
 
 fn complete() -> Command {
     action("complete", "Print what can stand at a place of a command line", "")
-        .arg(
-            option("cword", "INDEX", "Which word to complete; default: the last")
-                .value_parser(groups::integer),
-        )
+        .arg(option("cword", "INDEX", "Which word to complete; default: the last").value_parser(integer))
         .args(pair!("unique", default true, "Print options that are there already too"))
         .arg(Arg::new("WORDS").num_args(0..).value_parser(value_parser!(OsString)))
 }
@@ -185,7 +183,7 @@ fn read_action(name: &str, s: &ArgMatches) -> Result<Action, String> {
             method: method_of(s),
             at: time_of(s),
             selection: selection::selection(s),
-            explain: groups::os(s, "explain"),
+            explain: os(s, "explain"),
             compare_inode: true,
         }),
         ("complete", _) => Action::Complete(Complete {

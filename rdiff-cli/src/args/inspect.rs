@@ -1,6 +1,6 @@
 //! The actions that look at a repository and that the original doesn't have: `status`, `history`, `diff`.
 
-use super::groups::{flag, option, text};
+use super::parts::{flag, option, text};
 use super::shared::{action, location, place};
 use crate::action::{Action, Diff, History, Status};
 use clap::{ArgMatches, Command};

@@ -12,6 +12,7 @@ pub(crate) mod hint;
 mod inspect;
 pub(crate) mod jobs;
 pub mod older;
+mod parts;
 pub mod selection;
 mod shared;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The older command line, in which the action is an option: read into the same [`Action`], and silently.
 
-use super::groups::{self, flag, option, os, text};
+use super::groups;
+use super::parts::{flag, option, os, text};
 use super::shared::{backup_args, backup_of, base_command, places, regress_of, restore_of};
 use super::{current, help, selection};
 use crate::action::{
@@ -133,7 +134,7 @@ fn read_action(m: &ArgMatches) -> Result<Action, Bad> {
             method,
             at: time.clone(),
             selection: selection::selection(m),
-            explain: groups::os(m, "explain"),
+            explain: os(m, "explain"),
             compare_inode: groups::filesystem(m).compare_inode,
         }))
     };

@@ -3,7 +3,7 @@
 
 use crate::action::{Choice, FileType, ListFile};
 use crate::args::additions::added;
-use crate::args::groups::{integer, option};
+use crate::args::parts::{integer, option};
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 use rdiff_core::tree::select::Sense;
 use std::ffi::OsString;

@@ -1,6 +1,7 @@
 //! What both command lines have in common.
 
-use super::groups::{self, os, pair_of};
+use super::groups;
+use super::parts::{os, pair_of};
 use super::{abbreviate, selection};
 use crate::action::{Backup, Copying, Regress, Restore, VERSION};
 use clap::{Arg, ArgMatches, Command, value_parser};
@@ -104,7 +105,7 @@ pub(super) fn copying_of(m: &ArgMatches) -> Result<Copying, String> {
         create_full_path: m.get_flag("create-full-path"),
         compression: groups::compression(m),
         selection: selection::selection(m),
-        explain: groups::os(m, "explain"),
+        explain: os(m, "explain"),
         filesystem: groups::filesystem(m),
         owners: groups::owners(m)?,
     })
