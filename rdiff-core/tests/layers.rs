@@ -1,6 +1,6 @@
-//! The layers of the crate: a module uses modules of its own layer and of those below, never one above.
+//! The layers of the core and of the program: a module uses modules of its own layer and of those below, never one above.
 //!
-//! The table is the one in `docs/architecture.md`. Every file of `src` has to stand in it, and every
+//! The tables are those in `docs/architecture.md`. Every file of `src` has to stand in its crate's, and every
 //! `crate::` path in the code is an arrow that has to point down or sideways. Doc comments may name
 //! anything: a map mentions what lies above.
 #![allow(clippy::unwrap_used)]
@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the bottom up. A name is a file or a directory of `src`.
-const LAYERS: &[(&str, &[&str])] = &[
+/// The layers of a crate, from the bottom up. A name is a file or a directory of `src`.
+type Layers = &'static [(&'static str, &'static [&'static str])];
+
+const CORE: Layers = &[
     ("words", &["path", "time", "entry", "error", "monitor"]),
     ("format", &["format"]),
     ("stream", &["merge", "nest", "pool", "delta"]),
@@ -36,11 +38,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The map of the crate and what serves its tests: above all layers, so no module may use them.
-const OUTSIDE: &[&str] = &["lib", "testing"];
+const CLI: Layers = &[
+    ("words", &["exit", "level", "fold", "style", "yaml", "stop", "advice"]),
+    ("job files", &["job"]),
+    ("requests", &["action"]),
+    ("reading", &["args", "complete", "locate", "ssh"]),
+    ("output", &["json", "meter", "ui", "progress", "report"]),
+    ("actions", &["run", "companions"]),
+    ("nightly", &["tasks", "doctor", "setup"]),
+    ("choice", &["dispatch"]),
+];
 
-fn layer_of(module: &str) -> Option<usize> {
-    LAYERS.iter().position(|(_, modules)| modules.contains(&module))
+/// The maps of the crates, programs, and what serves tests: above all layers, so no module may use them.
+const OUTSIDE: &[&str] = &["lib", "main", "bin", "testing"];
+
+fn layer_of(module: &str, layers: Layers) -> Option<usize> {
+    layers.iter().position(|(_, modules)| modules.contains(&module))
 }
 
 /// Every Rust file below a directory.
@@ -111,7 +124,12 @@ fn first_name(path: &str) -> Option<String> {
 
 #[test]
 fn no_arrow_points_up() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let wrong = [wrong_arrows("rdiff-core", CORE), wrong_arrows("rdiff-cli", CLI)].concat();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn wrong_arrows(name: &str, layers: Layers) -> Vec<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(name).join("src");
     let mut files = Vec::new();
     rust_files(&src, &mut files);
     files.sort();
@@ -122,22 +140,24 @@ fn no_arrow_points_up() {
             continue;
         }
         let shown = file.strip_prefix(&src).unwrap().display();
-        let Some(layer) = layer_of(&module) else {
-            wrong.push(format!("{shown}: the module {module} stands in no layer"));
+        let Some(layer) = layer_of(&module, layers) else {
+            wrong.push(format!("{name}: {shown}: the module {module} stands in no layer"));
             continue;
         };
         for used in used_by(&fs::read_to_string(file).unwrap()) {
-            match layer_of(&used) {
+            match layer_of(&used, layers) {
                 Some(other) if other <= layer => {}
                 Some(other) => wrong.push(format!(
-                    "{shown}: {module} ({}) uses {used} ({}), which is above it",
-                    LAYERS[layer].0, LAYERS[other].0
+                    "{name}: {shown}: {module} ({}) uses {used} ({}), which is above it",
+                    layers[layer].0, layers[other].0
                 )),
-                None => wrong.push(format!("{shown}: {module} uses {used}, which stands in no layer")),
+                None => {
+                    wrong.push(format!("{name}: {shown}: {module} uses {used}, which stands in no layer"));
+                }
             }
         }
     }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    wrong
 }
 
 #[test]
