@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 const T0: i64 = 1_700_000_000;
@@ -255,6 +255,25 @@ fn what_a_purge_refuses(lab: &Lab) {
     let lock = fs::File::create(lab.path("w/rdiff-backup-data/lock.yml")).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
     refused("w/a", "is in use by");
+    // A signal ends the waiting, and is told.
+    let mut waiting = Command::new(ours("-delete"));
+    waiting.arg("w/a").current_dir(lab.dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let waiting = waiting.spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&waiting);
+    let takes = format!("/proc/{}/status", waiting.id());
+    let listens = || {
+        let status = fs::read_to_string(&takes).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+    };
+    while !listens() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let done = waiting.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("stopped by SIGTERM"), "{said}");
     drop(lock);
     let marker = lab.path("w/rdiff-backup-data/current_mirror.2023-11-17T22:13:20Z.data");
     fs::write(&marker, "PID 99999999\n").unwrap();

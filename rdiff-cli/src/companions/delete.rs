@@ -4,9 +4,10 @@ use super::{Companion, Stop, Voice, json_option};
 use crate::action::VERSION;
 use crate::json::lines::InTree;
 use crate::locate::DATA;
+use crate::stop;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use rdiff_core::error::Error;
-use rdiff_core::monitor::Silent;
+use rdiff_core::monitor::{Event, Monitor};
 use rdiff_core::path::RepoPathBuf;
 use rdiff_core::purge::{PurgePlan, PurgeReport, SidePlan};
 use rdiff_core::repo::Repository;
@@ -67,7 +68,8 @@ fn delete(m: &ArgMatches, voice: &Voice) -> Result<(), Stop> {
     // As names stand in the mirror: there they may be quoted.
     let path = repo.layout().quoting().unquote(inside.as_os_str().as_bytes()).into_owned();
     let path = RepoPathBuf::new(path)?;
-    let writer = if is_dry { None } else { Some(writer(&repo)?) };
+    let signals = Signals::default();
+    let writer = if is_dry { None } else { Some(writer(&repo, &signals)?) };
     let plan = PurgePlan::new(&repo, path.as_path())?;
     voice.say(&format!("start deleting path `{}` from repository {}", inside.display(), root.display()));
     if is_dry {
@@ -76,7 +78,10 @@ fn delete(m: &ArgMatches, voice: &Voice) -> Result<(), Stop> {
     announce(&plan, &repo, &inside, voice);
     list(&plan, &inside, voice);
     let report = match &writer {
-        Some(writer) => plan.carry_out(writer, &Silent)?,
+        Some(writer) => {
+            let purged = plan.carry_out(writer, &signals);
+            purged.map_err(|e| if let Error::Cancelled { .. } = e { signals.stopped() } else { e.into() })?
+        }
         None => plan.report(),
     };
     if plan.is_empty() {
@@ -93,11 +98,32 @@ fn delete(m: &ArgMatches, voice: &Voice) -> Result<(), Stop> {
 /// How long another process may have the repository. Programs that delete several paths call us for each, some at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Asks a purge to stop when a signal came. A second signal ends the process.
+#[derive(Default)]
+struct Signals(stop::Stop);
+
+impl Monitor for Signals {
+    fn event(&self, _: &Event<'_>) {}
+
+    fn cancelled(&self) -> bool {
+        self.0.signal().is_some()
+    }
+}
+
+impl Signals {
+    fn stopped(&self) -> Stop {
+        let signal = self.0.signal().unwrap_or("a signal");
+        Stop(format!("stopped by {signal}; what is left of the path goes when the same command is run again"))
+    }
+}
+
 /// The lock, when it is free.
-fn writer(repo: &Arc<Repository>) -> Result<Writer, Stop> {
+fn writer(repo: &Arc<Repository>, signals: &Signals) -> Result<Writer, Stop> {
+    signals.0.listen();
     let until = Instant::now() + PATIENCE;
     loop {
         match Writer::new(Arc::clone(repo), false) {
+            Err(Error::Locked { .. }) if signals.cancelled() => return Err(signals.stopped()),
             Err(Error::Locked { .. }) if Instant::now() < until => thread::sleep(PATIENCE / 100),
             Err(Error::Locked { repository, by }) => {
                 let text =
