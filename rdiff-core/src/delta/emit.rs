@@ -2,12 +2,27 @@
 
 use std::io::Write;
 
-use super::encode::EncodeStats;
 use super::window::View;
 use super::{
     DELTA_MAGIC, DeltaError, MAX_LITERAL, OP_COPY_1_1, OP_END, OP_LITERAL_1, OP_LITERAL_SHORT_LAST, ReadAt,
     write_all,
 };
+
+/// What an encoder wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct EncodeStats {
+    /// COPY commands.
+    pub copies: u64,
+    /// Bytes of the target that they make.
+    pub copied_bytes: u64,
+    /// LITERAL commands.
+    pub literals: u64,
+    /// Bytes of the target that they make.
+    pub literal_bytes: u64,
+    /// The length of the delta, in bytes.
+    pub delta_len: u64,
+}
 
 /// Commands collected before they are written, in bytes.
 const OUTPUT: usize = 64 * 1024;

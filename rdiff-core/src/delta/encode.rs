@@ -8,29 +8,13 @@ use std::io::Write;
 use std::ops::Range;
 
 use super::aligned::{common_prefix, common_suffix};
-use super::emit::Emitter;
+use super::emit::{Emitter, EncodeStats};
 use super::search::{Index, SPAN};
 use super::window::{View, WINDOW, Window};
 use super::{AlignedScan, DeltaError, ReadAt};
 
 /// Shorter than this, in bytes, no COPY is worth it: it takes up to 17 bytes and splits a literal.
 const MIN_COPY: u64 = 16;
-
-/// What an encoder wrote.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct EncodeStats {
-    /// COPY commands.
-    pub copies: u64,
-    /// Bytes of the target that they make.
-    pub copied_bytes: u64,
-    /// LITERAL commands.
-    pub literals: u64,
-    /// Bytes of the target that they make.
-    pub literal_bytes: u64,
-    /// The length of the delta, in bytes.
-    pub delta_len: u64,
-}
 
 /// Makes deltas, one after the other, in memory that it keeps. One for each worker.
 ///

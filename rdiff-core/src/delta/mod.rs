@@ -81,7 +81,8 @@ use std::sync::Arc;
 pub use aligned::AlignedScan;
 pub use compose::{ComposeLimits, Composer, Plan, PlanRange, PlanReader};
 pub use decode::{Command, Decoder, apply};
-pub use encode::{EncodeStats, Encoder, encode};
+pub use emit::EncodeStats;
+pub use encode::{Encoder, encode};
 
 /// The first four bytes of every delta: `rs`, 02, `6`.
 pub const DELTA_MAGIC: [u8; 4] = [0x72, 0x73, 0x02, 0x36];

@@ -4,8 +4,7 @@
 //! its own file says. A record whose directory is gone would break the whole session. So such diffs get the
 //! records of those directories first; that changes nothing of what they mean.
 
-use super::SidePlan;
-use super::filter::SideKind;
+use super::side::{SideKind, SidePlan};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::format::names::IncrementKind;

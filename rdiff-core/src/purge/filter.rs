@@ -1,6 +1,6 @@
 //! Side files without a path: read record by record, and written anew.
 
-use super::links::{Amendments, Group};
+use super::side::{Amendments, Group, SideKind};
 use crate::entry::LongName;
 use crate::error::{Doing, IoContext, Result};
 use crate::format::attrs::{self, RecordParser, write_record};
@@ -21,34 +21,6 @@ use crate::repo::{DataFile, Repository};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
-
-/// How a side file names its paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SideKind {
-    /// Records of `mirror_metadata`.
-    Metadata,
-    /// Records of extended attributes or access control lists.
-    Attributes,
-    /// Lines of `file_statistics`.
-    Statistics,
-    /// Our own index.
-    Index,
-}
-
-impl SideKind {
-    /// By what stands before the time in its name.
-    pub(super) fn of(base: &[u8]) -> Option<Self> {
-        Some(match base {
-            b"mirror_metadata" => SideKind::Metadata,
-            b"extended_attributes" | b"access_control_lists" | b"win_access_control_lists" => {
-                SideKind::Attributes
-            }
-            b"file_statistics" => SideKind::Statistics,
-            b"source_index" => SideKind::Index,
-            _ => return None,
-        })
-    }
-}
 
 /// How a side file is written anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,37 +5,13 @@
 //! newer session, it can be that the record of the next name stands in a newer file, or has to stay without a
 //! digest in an older one; then the file gets a record of its own.
 
-use super::SidePlan;
-use super::filter::SideKind;
+use super::side::{Amendments, Group, SideKind, SidePlan};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::format::names::IncrementKind;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::repo::Repository;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Records that a file of metadata is to have, instead of its own or besides.
-pub(super) type Amendments = BTreeMap<RepoPathBuf, Entry>;
-
-/// The inode, and the device it is on, that names of a file share in the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Group {
-    inode: u64,
-    device: u64,
-}
-
-impl Group {
-    fn of(entry: &Entry) -> Option<Self> {
-        let link = entry.file()?.link?;
-        Some(Self { inode: link.inode, device: link.device })
-    }
-
-    /// The group of a name that carries its digest.
-    pub(super) fn led_by(entry: &Entry) -> Option<Self> {
-        entry.file()?.digest?;
-        Self::of(entry)
-    }
-}
 
 /// Groups to look after.
 pub(super) struct Groups(BTreeSet<Group>);
