@@ -1,4 +1,4 @@
-//! Files: small ones whole and many at once, large ones with a window of reads ahead of the reader.
+//! Opening files, many at once: small ones come whole, large ones as a stream.
 //!
 //! A file is looked at by path before it is opened and by handle after, and must be a regular file of one
 //! owner in both views: where a link was put in its place meanwhile, the file behind the link is refused
@@ -14,9 +14,12 @@ use rdiff_core::path::RepoPath;
 use rdiff_core::tree::source::SourceFile;
 use rdiff_core::tree::{FileKind, Stat};
 
+use super::answers::{refused, same_error, stat_from};
+use super::handle::{Handle, Opening, Permit};
+use super::link::Link;
 use super::packet::{Code, Reply, Request};
 use super::session::Pending;
-use super::source::{Link, refused, same_error, stat_from};
+use super::stream::Stream;
 
 /// Files up to this size, in bytes, are read whole as soon as they are open.
 const WHOLE: u64 = 256 << 10;
@@ -24,90 +27,6 @@ const WHOLE: u64 = 256 << 10;
 const BATCH: usize = 64;
 /// How many bytes of small files are read ahead by one thread.
 const BATCH_BYTES: u64 = 1 << 20;
-/// The largest window of reads ahead in one file, in bytes: what ssh lets through in two round trips.
-const WINDOW: usize = 4 << 20;
-
-/// The right to open one handle.
-pub(super) struct Permit(Arc<Link>);
-
-impl Permit {
-    pub(super) fn one(link: &Arc<Link>) -> io::Result<Self> {
-        link.session.reserve_handles(1, 1)?;
-        Ok(Self(Arc::clone(link)))
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.session.release_handles(1);
-    }
-}
-
-/// A handle that was asked for.
-pub(super) struct Opening {
-    /// Both are there until the answer is.
-    asked: Option<(Permit, Pending)>,
-}
-
-impl Opening {
-    pub(super) fn new(permit: Permit, pending: Pending) -> Self {
-        Self { asked: Some((permit, pending)) }
-    }
-
-    /// Waits for the handle.
-    pub(super) fn handle(mut self) -> io::Result<Handle> {
-        self.take()
-    }
-
-    fn take(&mut self) -> io::Result<Handle> {
-        let Some((permit, pending)) = self.asked.take() else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        match pending.wait()? {
-            Reply::Handle(bytes) => Ok(Handle { permit, bytes, closed: false }),
-            other => Err(refused(other)),
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.asked.as_ref().is_none_or(|(_, pending)| pending.is_done())
-    }
-}
-
-impl Drop for Opening {
-    /// A handle that nobody wants must still be closed.
-    fn drop(&mut self) {
-        if self.asked.is_some() {
-            drop(self.take());
-        }
-    }
-}
-
-/// An open handle, closed when dropped.
-pub(super) struct Handle {
-    permit: Permit,
-    bytes: Vec<u8>,
-    closed: bool,
-}
-
-impl Handle {
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn link(&self) -> &Arc<Link> {
-        &self.permit.0
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        if !self.closed {
-            self.link().session.close(&self.bytes);
-        }
-    }
-}
-
 /// Opens one file.
 pub(super) fn open(link: &Arc<Link>, path: RepoPath<'_>) -> io::Result<Box<dyn SourceFile>> {
     let permit = Permit::one(link)?;
@@ -360,137 +279,5 @@ impl SourceFile for WholeFile {
     fn seek(&mut self, offset: u64) -> io::Result<()> {
         self.at = usize::try_from(offset).unwrap_or(usize::MAX).min(self.data.len());
         Ok(())
-    }
-}
-
-/// A large file, with reads under way.
-struct Stream {
-    handle: Handle,
-    before: Stat,
-    /// What is at hand, and how much of it was taken.
-    data: Vec<u8>,
-    taken: usize,
-    reads: VecDeque<PartRead>,
-    /// Where the next read begins.
-    next: u64,
-    ended: bool,
-    touched: bool,
-}
-
-struct PartRead {
-    offset: u64,
-    len: usize,
-    pending: Pending,
-}
-
-impl Stream {
-    fn new(handle: Handle, before: Stat) -> Self {
-        handle.link().streams.fetch_add(1, Ordering::Relaxed);
-        Self {
-            handle,
-            before,
-            data: Vec::new(),
-            taken: 0,
-            reads: VecDeque::new(),
-            next: 0,
-            ended: false,
-            touched: false,
-        }
-    }
-
-    /// Keeps the window full: up to the size that is known, one read behind it for the end, and from there
-    /// on one at a time.
-    fn read_ahead(&mut self) -> io::Result<()> {
-        let link = Arc::clone(self.handle.link());
-        let (read_len, share) = (link.read_len(), link.streams.load(Ordering::Relaxed).max(1));
-        let window = (link.session.bounds().read_ahead / share).clamp(2 * read_len, WINDOW.max(2 * read_len));
-        let mut ahead: usize = self.reads.iter().map(|read| read.len).sum();
-        let mut parts = Vec::new();
-        while (ahead < window && self.next <= self.before.size) || (self.reads.is_empty() && parts.is_empty())
-        {
-            parts.push((self.next, read_len));
-            self.next += read_len as u64;
-            ahead += read_len;
-        }
-        self.ask(&parts, false)
-    }
-
-    /// Asks for parts; `first` puts them before the others.
-    fn ask(&mut self, parts: &[(u64, usize)], first: bool) -> io::Result<()> {
-        let handle = &self.handle.bytes;
-        let request = |&(offset, len): &(u64, usize)| Request::Read { handle, offset, len: len as u32 };
-        let requests: Vec<_> = parts.iter().map(request).collect();
-        let pending = self.handle.link().session.ask(&requests)?;
-        for (&(offset, len), pending) in parts.iter().zip(pending) {
-            let read = PartRead { offset, len, pending };
-            if first { self.reads.push_front(read) } else { self.reads.push_back(read) }
-        }
-        Ok(())
-    }
-
-    /// Waits for the next part.
-    fn fill(&mut self) -> io::Result<()> {
-        self.read_ahead()?;
-        let Some(PartRead { offset, len, pending }) = self.reads.pop_front() else { return Ok(()) };
-        match pending.wait()? {
-            Reply::Data(data) if !data.is_empty() && data.len() <= len => {
-                let given = data.len();
-                (self.data, self.taken) = (data, 0);
-                if given < len {
-                    // The end, or a server that gives less than it is asked for: the next answer tells.
-                    let rest = (offset + given as u64, len - given);
-                    if rest.0 < self.before.size {
-                        self.handle.link().lower_read_len(given);
-                    }
-                    self.ask(&[rest], true)?;
-                }
-                Ok(())
-            }
-            Reply::Status(Code::Eof, _) => {
-                self.ended = true;
-                self.reads.clear();
-                Ok(())
-            }
-            other => Err(refused(other)),
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.touched = true;
-        while self.taken == self.data.len() && !self.ended {
-            self.fill()?;
-        }
-        let read = (&self.data[self.taken..]).read(buf)?;
-        self.taken += read;
-        Ok(read)
-    }
-}
-
-impl SourceFile for Stream {
-    fn stat(&self) -> io::Result<Stat> {
-        if self.touched {
-            stat_from(self.handle.link().session.ask_one(&Request::FStat(&self.handle.bytes))?)
-        } else {
-            Ok(self.before)
-        }
-    }
-
-    fn attributes(&self) -> io::Result<(Xattrs, Acl)> {
-        Ok(Default::default())
-    }
-
-    fn seek(&mut self, offset: u64) -> io::Result<()> {
-        self.reads.clear();
-        self.data.clear();
-        (self.taken, self.next, self.ended) = (0, offset, false);
-        Ok(())
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.handle.link().streams.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,14 +1,10 @@
 //! Is it still the tree that the backup began with?
 
-use std::io;
 use std::sync::Arc;
 
 use rdiff_core::tree::source::SourceGuard;
-use rdiff_core::tree::{FileKind, Stat};
 
-use super::packet::{self, Request};
-use super::session::{Pending, Session};
-use super::source::{Link, file_system, one_name, stat_from};
+use super::link::{Identity, Link};
 
 /// Tells whether an SFTP session lives and its root is the same directory on the same file system.
 ///
@@ -16,32 +12,6 @@ use super::source::{Link, file_system, one_name, stat_from};
 /// still is a directory, but an empty one on another file system: OpenSSH tells the number of that.
 pub struct SftpGuard {
     link: Arc<Link>,
-}
-
-/// What can be known of the root.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) kind: FileKind,
-    pub(super) path: Vec<u8>,
-    /// 0 where the server does not tell.
-    pub(super) file_system: u64,
-}
-
-impl Identity {
-    /// Looks at the root, in one flight.
-    pub(super) fn of(session: &Session, root: &[u8]) -> io::Result<(Self, Stat)> {
-        let mut requests = vec![Request::LStat(root), Request::RealPath(root), Request::StatVfs(root)];
-        if !session.greeting().offers(packet::STATVFS, b"2") {
-            requests.pop();
-        }
-        let asked = session.ask(&requests)?;
-        let mut answers = asked.into_iter().map(Pending::wait);
-        let mut next = || answers.next().unwrap_or_else(|| Err(io::ErrorKind::InvalidData.into()));
-        let stat = stat_from(next()?)?;
-        let path = one_name(next()?)?;
-        let file_system = if requests.len() == 3 { file_system(next()?)? } else { 0 };
-        Ok((Self { kind: stat.kind, path, file_system }, stat))
-    }
 }
 
 impl SftpGuard {

@@ -10,8 +10,11 @@
 //! | `server` | starting ssh, writing to it |
 //! | `incoming` | what the server writes, cut into packets |
 //! | `session` | one ssh: questions of many threads, one thread that hands out answers and keeps the time |
+//! | `answers` | what answers mean: names, attributes, errors |
+//! | `link` | what source, files and guard share: a login, and the root that was found |
+//! | `handle` | handles, no more than the server allows |
 //! | `source` | [`SftpSource`]: lists and looks, for a backup |
-//! | `file` | files: small ones whole in two flights, large ones with a window of reads ahead |
+//! | `file`, `stream` | files: small ones whole in two flights, large ones with a window of reads ahead |
 //! | `guard` | [`SftpGuard`]: is it still the same tree |
 //! | `owners` | names of owners, asked for before they are needed |
 //! | `paths` | [`SftpPaths`]: single questions, before a path is mounted |
@@ -48,15 +51,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answers;
 mod file;
 mod guard;
+mod handle;
 mod incoming;
+mod link;
 mod owners;
 mod packet;
 mod paths;
 mod server;
 mod session;
 mod source;
+mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -11,9 +11,10 @@ use std::path::{Component, Path, PathBuf};
 use rustix::io::Errno;
 
 use super::SftpBounds;
+use super::answers::{one_name, stat_from};
+use super::link::connect;
 use super::packet::Request;
 use super::session::{Pending, Session};
-use super::source::{connect, one_name, stat_from};
 use crate::error::{MountError, Result};
 use crate::location::Remote;
 use crate::sshfs::SshfsOptions;

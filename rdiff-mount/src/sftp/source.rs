@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rdiff_core::entry::{Acl, Name, Xattrs};
 use rdiff_core::path::{RepoPath, check_component};
@@ -14,10 +11,13 @@ use rdiff_core::tree::{FileKind, Stat};
 use rustix::io::Errno;
 
 use super::SftpBounds;
-use super::file::{self, Handle, Opening, Permit};
-use super::guard::{Identity, SftpGuard};
+use super::answers::{one_name, refused, same_error, stat_from, stat_of, unexpected};
+use super::file;
+use super::guard::SftpGuard;
+use super::handle::{Handle, Opening, Permit};
+use super::link::{Link, connect};
 use super::owners::Owners;
-use super::packet::{self, Attrs, Code, Named, Reply, Request, ServerLimits};
+use super::packet::{Code, Named, Reply, Request};
 use super::session::{Pending, Session};
 use crate::error::{MountError, Result};
 use crate::location::Remote;
@@ -28,10 +28,6 @@ use crate::sshfs::SshfsOptions;
 const READERS: usize = 256;
 /// How many files one of them opens in turn, with the next ones under way.
 const BATCH: usize = 128;
-/// How many bytes any server gives in one read; the protocol promises a packet of 34000.
-const SAFE_READ: usize = 32 << 10;
-/// How many open handles are safe where the server does not tell.
-const SAFE_HANDLES: usize = 100;
 /// How many READDIRs are sent at first, and at most; OpenSSH answers each with up to 100 names.
 const READDIRS: (usize, usize) = (4, 32);
 /// More entries than this in one directory, and the server is not to be trusted.
@@ -40,33 +36,6 @@ const MOST_ENTRIES: usize = 1 << 24;
 const MOST_TARGETS: usize = 1 << 16;
 /// OpenSSH's server looks at entries by their whole path, and drops those that its 4096 bytes cannot hold.
 const LONGEST_DIRECTORY: usize = 4096 - 2 - 255;
-
-/// What sftp(1) asks of ssh too: nothing but the login; and not to trip over a `Host *` with a command.
-const ONLY_LOGIN: [&str; 12] = [
-    "-o",
-    "ForwardX11=no",
-    "-o",
-    "ForwardAgent=no",
-    "-o",
-    "ClearAllForwardings=yes",
-    "-o",
-    "PermitLocalCommand=no",
-    "-o",
-    "RemoteCommand=none",
-    "-o",
-    "RequestTTY=no",
-];
-
-/// Logs in and greets the server.
-///
-/// # Errors
-/// As [`Session::start`].
-pub(super) fn connect(remote: &Remote, options: &SshfsOptions, bounds: &SftpBounds) -> Result<Session> {
-    let command = options.ssh(remote)?.args(ONLY_LOGIN).args(options.sftp_arguments(remote));
-    let command = if options.interactive { command.at_terminal() } else { command };
-    let limit = Duration::from_secs(options.connect_timeout.into()) + bounds.silence;
-    Session::start(&command, remote.ssh_destination(), limit, *bounds)
-}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -93,23 +62,6 @@ struct Directory {
     itself: Pending,
     inside: Pending,
     opening: Opening,
-}
-
-/// What source, files and guard share.
-pub(super) struct Link {
-    pub(super) session: Session,
-    /// As the user wrote it.
-    pub(super) remote: Remote,
-    /// The root, absolute and without links.
-    pub(super) root: Vec<u8>,
-    /// What it was when it was found.
-    pub(super) found: (Identity, Stat),
-    /// How many bytes to ask for in one read.
-    read_len: AtomicUsize,
-    /// How many large files are open.
-    pub(super) streams: AtomicUsize,
-    /// How many threads open files in turn.
-    pub(super) openers: AtomicUsize,
 }
 
 impl SftpSource {
@@ -238,74 +190,6 @@ impl Directory {
     }
 }
 
-impl Link {
-    /// Learns the server's limits, the true path of the root and what it is, all in one flight.
-    fn new(session: Session, remote: Remote) -> io::Result<Self> {
-        let path = match remote.path().as_os_str().as_bytes() {
-            b"" => b".".as_slice(),
-            path => path,
-        };
-        let inside = [path, b"/."].concat();
-        let offers = |extension, version: &[u8]| session.greeting().offers(extension, version);
-        let mut requests = vec![Request::RealPath(path), Request::LStat(&inside)];
-        let tells_file_system = offers(packet::STATVFS, b"2");
-        requests.extend(tells_file_system.then_some(Request::StatVfs(path)));
-        requests.extend(offers(packet::LIMITS, b"1").then_some(Request::Limits));
-        let mut asked = session.ask(&requests)?.into_iter();
-        let mut next = || asked.next().map(Pending::wait).unwrap_or_else(|| Err(unexpected()));
-        let root = one_name(next()?);
-        let stat = stat_from(next()?);
-        let file_system = if tells_file_system { file_system(next()?) } else { Ok(0) };
-        let limits = match next() {
-            Ok(Reply::Extended(body)) => packet::decode_limits(&body).unwrap_or_default(),
-            _ => ServerLimits::default(),
-        };
-        let told = |limit: u64| usize::try_from(limit).ok().filter(|limit| *limit > 0);
-        session.allow_handles(told(limits.handles).map_or(SAFE_HANDLES, |most| most / 4 * 3));
-        // Less than a packet by what else is in it.
-        let read_len = told(limits.read).map_or(SAFE_READ, |most| most.min(packet::LONGEST_PACKET - 1024));
-        let root = root?;
-        let found = match (stat, file_system) {
-            (Ok(stat), Ok(file_system)) if stat.is_dir() => {
-                (Identity { kind: stat.kind, path: root.clone(), file_system }, stat)
-            }
-            // Asked once more, to tell a file from a directory that may not be entered.
-            _ => Identity::of(&session, &root)?,
-        };
-        if !found.1.is_dir() {
-            return Err(Errno::NOTDIR.into());
-        }
-        Ok(Self {
-            session,
-            remote,
-            root,
-            found,
-            read_len: AtomicUsize::new(read_len),
-            streams: AtomicUsize::new(0),
-            openers: AtomicUsize::new(0),
-        })
-    }
-
-    /// The whole path of something in the tree.
-    pub(super) fn path(&self, path: RepoPath<'_>) -> Vec<u8> {
-        match (&self.root[..], path.as_bytes()) {
-            (root, b"") => root.to_vec(),
-            (b"/", path) => [b"/", path].concat(),
-            (root, path) => [root, b"/", path].concat(),
-        }
-    }
-
-    /// How many bytes to ask for in one read.
-    pub(super) fn read_len(&self) -> usize {
-        self.read_len.load(Ordering::Relaxed)
-    }
-
-    /// The server gave no more than so many bytes in the middle of a file: ask for no more at once.
-    pub(super) fn lower_read_len(&self, given: usize) {
-        self.read_len.fetch_min(given.max(4096), Ordering::Relaxed);
-    }
-}
-
 impl Source for SftpSource {
     fn name(&self) -> String {
         self.link.remote.to_string()
@@ -385,93 +269,5 @@ impl Source for SftpSource {
 
     fn group_name(&self, gid: u32) -> Option<Name> {
         lock(&self.owners).group(&self.link.session, gid)
-    }
-}
-
-/// The error that concerns many paths, for one more of them.
-pub(super) fn same_error(e: &io::Error) -> io::Error {
-    io::Error::new(e.kind(), e.to_string())
-}
-
-/// The one name in an answer to READLINK or REALPATH.
-pub(super) fn one_name(reply: Reply) -> io::Result<Vec<u8>> {
-    match reply {
-        Reply::Names(mut names) if names.len() == 1 => {
-            Ok(names.pop().map(|named| named.name.into_vec()).unwrap_or_default())
-        }
-        other => Err(refused(other)),
-    }
-}
-
-/// The attributes in an answer.
-pub(super) fn stat_from(reply: Reply) -> io::Result<Stat> {
-    match reply {
-        Reply::Attrs(attrs) => stat_of(&attrs),
-        other => Err(refused(other)),
-    }
-}
-
-/// The number of a file system in an answer; 0 where the server does not tell.
-pub(super) fn file_system(reply: Reply) -> io::Result<u64> {
-    match reply {
-        Reply::Extended(body) => Ok(packet::decode_file_system(&body).unwrap_or_default()),
-        Reply::Status(Code::Unsupported, _) => Ok(0),
-        other => Err(refused(other)),
-    }
-}
-
-/// Attributes as `stat` has them. There are no inodes in SFTP: their numbers are 0, each file has one name.
-fn stat_of(attrs: &Attrs) -> io::Result<Stat> {
-    let missing =
-        || io::Error::new(io::ErrorKind::InvalidData, "the server does not tell type, owner and time");
-    let mode = attrs.mode.ok_or_else(missing)?;
-    let (uid, gid) = attrs.owner.ok_or_else(missing)?;
-    let mtime = (i64::from(attrs.mtime.ok_or_else(missing)?), 0);
-    let kind = match mode & 0o170_000 {
-        0o100_000 => FileKind::Regular,
-        0o040_000 => FileKind::Directory,
-        0o120_000 => FileKind::Symlink,
-        0o010_000 => FileKind::Fifo,
-        0o140_000 => FileKind::Socket,
-        0o060_000 | 0o020_000 => return Err(unsupported("a device, whose number SFTP does not tell")),
-        _ => return Err(unsupported("an object of unknown type")),
-    };
-    let size = attrs.size.unwrap_or_default();
-    Ok(Stat {
-        kind,
-        mode: mode & 0o7777,
-        uid,
-        gid,
-        size,
-        allocated: size,
-        mtime,
-        ctime: mtime,
-        inode: 0,
-        device: 0,
-        links: 1,
-        rdev: (0, 0),
-    })
-}
-
-fn unsupported(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, what)
-}
-
-fn unexpected() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the server gave an answer of the wrong kind")
-}
-
-/// The error that an answer is, other than the one hoped for.
-pub(super) fn refused(reply: Reply) -> io::Error {
-    let Reply::Status(code, text) = reply else { return unexpected() };
-    match code {
-        Code::NoSuchFile => Errno::NOENT.into(),
-        Code::PermissionDenied => Errno::ACCESS.into(),
-        Code::Unsupported => unsupported("the server cannot do that"),
-        Code::Ok | Code::Eof => unexpected(),
-        Code::Other(number) => {
-            let text = String::from_utf8_lossy(&text).replace(char::is_control, " ");
-            io::Error::other(format!("the server says \"{}\" ({number})", text.trim()))
-        }
     }
 }
