@@ -26,15 +26,30 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::{MountError, Result};
-use crate::mount::described;
 use crate::mountinfo::{Device, MountInfo, MountTable};
-use crate::watchdog::Trouble;
+
+/// What a watchdog found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Stalled(Duration),
+    Disconnected(String),
+}
+
+impl Trouble {
+    pub(crate) fn into_error(self, mount_point: Utf8PathBuf) -> MountError {
+        match self {
+            Self::Stalled(waited) => MountError::Stalled { mount_point, waited },
+            Self::Disconnected(answer) => MountError::Disconnected { mount_point, answer },
+        }
+    }
+}
 
 /// Where the kernel lets FUSE connections be aborted, once `fusectl` is mounted there.
 const CONNECTIONS: &str = "/sys/fs/fuse/connections";
@@ -205,7 +220,7 @@ fn listed(info: &MountInfo, mountinfo: &Path) -> Result<()> {
     match table.at(&info.mount_point) {
         None => Err(MountError::Vanished { mount_point: place(info) }),
         Some(now) if (now.id, now.device) != (info.id, info.device) || now.fs_type != info.fs_type => {
-            Err(replaced(info, described(now)))
+            Err(replaced(info, now.described()))
         }
         Some(_) => Ok(()),
     }

@@ -421,7 +421,9 @@ impl Mounted {
         if !std::mem::take(&mut self.ours) {
             return Ok(Unmounted::LeftMounted);
         }
-        let done = Unmounter { mounter: &self.mounter, info: &self.info }.run()?;
+        let Mounter { runner, patience, .. } = &self.mounter;
+        let table = &|| self.mounter.table();
+        let done = Unmounter { runner: &**runner, table, patience: *patience, info: &self.info }.run()?;
         if let Some(keeper) = self.keeper.take() {
             keeper.dismiss();
         }
@@ -448,11 +450,7 @@ fn hides_ssh(error: &MountError) -> bool {
 }
 
 fn occupied(mount_point: &Utf8Path, found: &MountInfo) -> MountError {
-    MountError::Occupied { mount_point: mount_point.to_owned(), found: described(found) }
-}
-
-pub(crate) fn described(mount: &MountInfo) -> String {
-    format!("{} of {}", mount.fs_type, mount.source.to_string_lossy())
+    MountError::Occupied { mount_point: mount_point.to_owned(), found: found.described() }
 }
 
 fn io_error(doing: &'static str, path: &Path, source: io::Error) -> MountError {

@@ -59,6 +59,11 @@ pub struct MountInfo {
 }
 
 impl MountInfo {
+    /// What it is, for messages.
+    pub(crate) fn described(&self) -> String {
+        format!("{} of {}", self.fs_type, self.source.to_string_lossy())
+    }
+
     /// Tells if this is an sshfs mount.
     pub fn is_sshfs(&self) -> bool {
         matches!(self.fs_type.as_str(), "fuse.sshfs" | "fuse3.sshfs" | "sshfs")

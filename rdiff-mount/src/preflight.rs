@@ -33,7 +33,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::{MountError, Result};
 use crate::guard::MountGuard;
 use crate::location::Remote;
-use crate::mount::{Mounter, described};
+use crate::mount::Mounter;
 use crate::sshfs::SshfsOptions;
 use crate::watchdog::{Watchdog, probe};
 
@@ -178,7 +178,7 @@ impl Preflight {
             return Ok(vec![Finding::NotMounted(place.clone())]);
         };
         if !mount.is_sshfs() {
-            return Ok(vec![Finding::OtherType(place.clone(), described(&mount))]);
+            return Ok(vec![Finding::OtherType(place.clone(), mount.described())]);
         }
         if self.source.as_ref().is_some_and(|source| *source != mount.source) {
             let source = mount.source.to_string_lossy().into_owned();

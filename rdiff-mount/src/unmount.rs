@@ -18,9 +18,8 @@ use camino::Utf8PathBuf;
 
 use crate::error::{MountError, Result};
 use crate::guard;
-use crate::mount::Mounter;
-use crate::mountinfo::MountInfo;
-use crate::runner::{Command, Exit};
+use crate::mountinfo::{MountInfo, MountTable};
+use crate::runner::{Command, CommandRunner, Exit};
 
 /// How long one attempt may take; unmounting a place whose server hangs can hang itself.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -42,7 +41,11 @@ pub enum Unmounted {
 }
 
 pub(crate) struct Unmounter<'a> {
-    pub(crate) mounter: &'a Mounter,
+    pub(crate) runner: &'a dyn CommandRunner,
+    /// Reads the mount table.
+    pub(crate) table: &'a dyn Fn() -> Result<MountTable>,
+    /// How long a busy mount is waited for.
+    pub(crate) patience: Duration,
     pub(crate) info: &'a MountInfo,
 }
 
@@ -60,7 +63,7 @@ impl Unmounter<'_> {
 
     /// Tells if our mount is still in the table. One that lies over it must not be unmounted in its place.
     fn is_there(&self) -> Result<bool> {
-        let table = self.mounter.table()?;
+        let table = (self.table)()?;
         let is_ours = |mount: &&MountInfo| {
             mount.device == self.info.device && mount.mount_point == self.info.mount_point
         };
@@ -82,8 +85,8 @@ impl Unmounter<'_> {
                 return Ok(None);
             }
             match output {
-                Ok(said) if said.contains("busy") && started.elapsed() < self.mounter.patience => {
-                    thread::sleep(Duration::from_millis(200).min(self.mounter.patience));
+                Ok(said) if said.contains("busy") && started.elapsed() < self.patience => {
+                    thread::sleep(Duration::from_millis(200).min(self.patience));
                 }
                 Ok(said) if said.contains("busy") => return Ok(Some(said)),
                 Ok(said) => {
@@ -118,7 +121,7 @@ impl Unmounter<'_> {
     fn attempt(&self, program: &str, args: &[&str]) -> Result<std::result::Result<String, String>> {
         let place: &Path = &self.info.mount_point;
         let command = Command::new(program).args(args).arg(place).within(ATTEMPT);
-        Ok(match self.mounter.runner.run(&command) {
+        Ok(match self.runner.run(&command) {
             Ok(output) if output.exit == Exit::TimedOut => Err(format!("'{command}' hangs")),
             Ok(output) => Ok(output.stderr_text().replace('\n', "; ")),
             Err(error) => Ok(format!("cannot run '{program}': {error}")),

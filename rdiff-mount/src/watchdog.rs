@@ -23,30 +23,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::error::{MountError, Result};
-use crate::guard::{MountGuard, wake_callers};
+use crate::guard::{MountGuard, Trouble, wake_callers};
 use crate::runner::{Command, CommandRunner, Exit};
 
 /// Makes each probed name a new one, which no cache can know.
 static NEXT_PROBE: AtomicU64 = AtomicU64::new(0);
-
-/// What a watchdog found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    Stalled(Duration),
-    Disconnected(String),
-}
-
-impl Trouble {
-    pub(crate) fn into_error(self, mount_point: Utf8PathBuf) -> MountError {
-        match self {
-            Self::Stalled(waited) => MountError::Stalled { mount_point, waited },
-            Self::Disconnected(answer) => MountError::Disconnected { mount_point, answer },
-        }
-    }
-}
 
 /// Asks the server behind a mount for a name that does not exist, and returns how long that took.
 ///
