@@ -1,9 +1,9 @@
 //! The command line of rdiff-backup: arguments become requests, requests become reports.
 //!
-//! [`args`] reads the two command lines into one [`action::Invocation`]; [`run`] carries it
-//! out, with one function for each action; [`ssh`] knows how
-//! other hosts are reached; [`ui`] has the messages and [`advice`] the ways out, [`report`] the results for people and
-//! scripts, [`json`] those for programs. [`job`], [`doctor`] and [`setup`] make backups that run by themselves of it.
+//! [`args`] reads the two command lines into one [`action::Invocation`]; [`dispatch`] carries it out, with one function for
+//! each action. [`ssh`] knows how other hosts are reached; [`ui`] has the messages and [`advice`] the ways out, [`report`] the
+//! results for people and scripts, [`json`] those for programs. [`job`] is what makes backups run by themselves, which
+//! [`doctor`] and [`setup`] look after.
 #![forbid(unsafe_code)]
 
 pub mod action;
