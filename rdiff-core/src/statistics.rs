@@ -186,7 +186,7 @@ fn collect(node: &Node, path: &[u8], index: usize, least: f64, found: &mut Vec<(
         let path = if path.is_empty() { child.name.clone() } else { [path, b"/", &child.name].concat() };
         collect(child, &path, index, least, found)
     };
-    let listed: u64 = node.children.iter().map(|child| below(child, found)).sum();
+    let listed: u64 = node.children.iter().map(|child| below(child, found)).fold(0, u64::saturating_add);
     let own = value.saturating_sub(listed);
     if (own as f64) < least {
         return listed;

@@ -3,6 +3,8 @@
 #[path = "hostile/deep.rs"]
 mod deep;
 mod ours;
+#[path = "hostile/sizes.rs"]
+mod sizes;
 mod support;
 
 use std::fs;

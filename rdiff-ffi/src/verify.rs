@@ -70,8 +70,7 @@ pub struct rdiff_verify_options {
     /// Handed to `bad` and `progress`.
     pub user: *mut c_void,
     /// Since version 2: files up to this size, in bytes, are verified in memory when all sessions are, and what is read of them
-    /// is then read once for all. Twice as much is held by all threads together, or twice the largest such file. 0 for the
-    /// usual, 128 MiB.
+    /// is then read once for all. All threads together hold twice as much. 0 for the usual, 128 MiB.
     pub memory: u64,
 }
 

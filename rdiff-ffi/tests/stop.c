@@ -185,6 +185,9 @@ int main(int argc, char **argv)
     verify.memory = 1;
     CHECK(rdiff_verify(repository, &verify, &verified) == RDIFF_OK);
     CHECK(verified.bad_files == 0 && verified.damaged_sessions == 0);
+    verify.at = RDIFF_ALL_SESSIONS;
+    verify.memory = UINT64_MAX;
+    CHECK(rdiff_verify(repository, &verify, NULL) == RDIFF_OK);
     CHECK(rdiff_remove_older_than(repository, 4000, NULL, NULL) == RDIFF_OK);
     CHECK(state_of(repository).sessions == 1);
     rdiff_repository_free(repository);

@@ -66,8 +66,8 @@ impl Planned {
     /// How much work it is, in bytes.
     pub(super) fn weight(&self) -> u64 {
         match (&self.action, &self.old) {
-            (Action::Examine(e), _) => 8192 + e.stat.size,
-            (Action::Remove, Some(old)) => 8192 + old.entry.size(),
+            (Action::Examine(e), _) => e.stat.size.saturating_add(8192),
+            (Action::Remove, Some(old)) => old.entry.size().saturating_add(8192),
             _ => 64,
         }
     }

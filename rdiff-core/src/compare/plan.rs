@@ -74,7 +74,7 @@ pub(super) struct Known {
 impl Job {
     pub(super) fn weight(&self, method: Method) -> u64 {
         match self {
-            Job::Both(both) if method != Method::Metadata => 16_384 + both.stat.size,
+            Job::Both(both) if method != Method::Metadata => both.stat.size.saturating_add(16_384),
             _ => 16_384,
         }
     }

@@ -37,7 +37,7 @@ impl<'u> Batch<'u> {
         self.restored += 1;
         self.monitor.event(&Event::Path { path: touched.entry.path.as_path(), what: PathDone::Restored });
         if matches!(fix, Fix::Put(_)) {
-            self.bytes += touched.entry.size();
+            self.bytes = self.bytes.saturating_add(touched.entry.size());
         }
         self.fixes.push((touched, fix));
         let most = BATCH.min(self.undo.disk.most_waiting());

@@ -302,7 +302,8 @@ impl Undo {
             let looked = self.go_on().and(pair).and_then(|pair| finder_cell.borrow_mut().look_at(pair));
             looked.transpose()
         });
-        let chunks = Chunks::new(found, 32, 4 << 20, |touched: &Touched| 4096 + touched.entry.size());
+        let chunks =
+            Chunks::new(found, 32, 4 << 20, |touched: &Touched| touched.entry.size().saturating_add(4096));
         let undo = Arc::clone(self);
         let results = pool.map_ordered(
             chunks,

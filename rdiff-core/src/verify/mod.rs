@@ -121,7 +121,7 @@ fn verify_until(
             repo: Arc::clone(repo),
             interrupted,
             in_memory: request.in_memory,
-            budget: Budget::new(2 * request.in_memory),
+            budget: Budget::new(request.in_memory.saturating_mul(2)),
             stop: stop.clone(),
         }),
         pool: Arc::new(Pool::new(workers)),

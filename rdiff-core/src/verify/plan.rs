@@ -43,7 +43,7 @@ impl Job {
             How::Stepwise(_, increments) => 1 + increments.len() as u64,
             How::Composed(chains) => chains.iter().flatten().count() as u64,
         };
-        (16_384 + size).saturating_mul(times)
+        size.saturating_add(16_384).saturating_mul(times)
     }
 
     /// Every version rebuilt for itself, unless no increment lies between it and the one before.

@@ -136,12 +136,15 @@ impl Worker {
         let Some((newest, older)) = versions.split_first() else { return };
         // A version, and the one that is made from it.
         let largest = versions.iter().map(|v| v.entry.size()).max().unwrap_or(0);
-        let _loan = self.budget.take(2 * largest);
+        let _loan = self.budget.take(largest.saturating_mul(2));
         // Nothing that says it is small may unpack to much more.
         let limit = largest.max(SMALL).min(self.in_memory);
         let mut now = self.of_candidates(newest, chain, |content| {
             let mut bytes = Vec::new();
-            self.stop.over(newest.entry.path.as_path(), content).take(limit + 1).read_to_end(&mut bytes)?;
+            self.stop
+                .over(newest.entry.path.as_path(), content)
+                .take(limit.saturating_add(1))
+                .read_to_end(&mut bytes)?;
             let (digest, length) = (digest_of(&bytes), bytes.len() as u64);
             Ok((bytes, (digest, length)))
         });
@@ -186,7 +189,7 @@ impl Worker {
                 let mut bytes = Vec::new();
                 self.stop
                     .over(path, content)
-                    .take(limit + 1)
+                    .take(limit.saturating_add(1))
                     .read_to_end(&mut bytes)
                     .map_err(|e| format!("{}: {e}", shown()))?;
                 Ok(bytes)
