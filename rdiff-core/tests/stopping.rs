@@ -154,6 +154,21 @@ fn a_purge_stops_within_the_files_that_it_reads_and_is_done_again() {
 }
 
 #[test]
+fn a_backup_that_is_stopped_before_it_begins_leaves_nothing_to_undo() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (source, repo) = (dir.path().join("source"), dir.path().join("repo"));
+    fs::create_dir(&source).expect("a directory");
+    fs::write(source.join("file"), "content").expect("a file");
+    ours::back_up(&source, &repo, 1000);
+    fs::write(source.join("file"), "more content").expect("a file");
+    let (tree, request) = (Arc::new(ours::local(&source)), ours::request(2000));
+    let stopped = backup(tree, &NoGuard, &repo, &request, Everything, &Never);
+    assert_eq!(words(stopped), "stopped on request");
+    let state = Repository::open(&repo).and_then(|r| r.state()).expect("a state");
+    assert_eq!(state, MirrorState::Clean(SessionTime(1000)));
+}
+
+#[test]
 fn opening_an_old_version_stops_while_what_it_needs_is_unpacked() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (source, repo) = (dir.path().join("source"), dir.path().join("repo"));

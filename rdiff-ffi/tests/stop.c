@@ -157,6 +157,8 @@ int main(int argc, char **argv)
     regress.time_zone = "Asia/Kathmandu";
     stopped(rdiff_regress(repository, &regress, NULL), &ticks);
     CHECK(state_of(repository).kind == RDIFF_STATE_INTERRUPTED && state_of(repository).good == 1000);
+    /* The marker that it begins with is named in the zone that was asked for. */
+    CHECK(exists(argv[2], "rdiff-backup-data/current_mirror.1970-01-01T05:46:40+05:30.data"));
     CHECK(rdiff_regress(repository, NULL, &regressed) == RDIFF_OK && regressed.undone == 3000);
     CHECK(state_of(repository).sessions == 1);
 

@@ -167,6 +167,10 @@ fn run(
         None => Box::new(std::iter::empty()),
     };
     let (found, old) = refuse_empty_source(found, old, &*source, request)?;
+    // Once it has begun there is something to take back.
+    if stop.ask(monitor) {
+        return Err(Error::Cancelled { at: None });
+    }
     let session = Session::begin(writer, Arc::clone(repo), time, previous)?;
     monitor.event(&Event::SessionStarted { time, previous });
     let shared = Arc::new(Shared {

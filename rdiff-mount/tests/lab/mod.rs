@@ -163,7 +163,7 @@ impl Lab {
     }
 
     fn wait_for_sshd(&self) {
-        within(Duration::from_secs(10), "sshd listens", || {
+        within(Duration::from_secs(60), "sshd listens", || {
             TcpStream::connect(("127.0.0.1", self.port)).is_ok()
         });
     }
