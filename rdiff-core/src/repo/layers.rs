@@ -3,6 +3,7 @@
 
 use super::gz::Content;
 use super::metadata::{Recorded, in_file, until_error};
+use crate::entry::Entry;
 use crate::error::{Error, FormatError, Result};
 use crate::format::attrs::{RecordParser, content_of, read_path};
 use crate::format::record::{METADATA_MARKER, RecordError, RecordReader};
@@ -111,7 +112,17 @@ impl Layers {
 
     /// The records that count, in path order.
     pub(super) fn records(mut self) -> impl Iterator<Item = Result<Recorded>> {
-        until_error(std::iter::from_fn(move || self.read().transpose()))
+        until_error(std::iter::from_fn(move || self.read(Self::recorded).transpose()))
+    }
+
+    /// The same, without the text of the records.
+    pub(super) fn entries(mut self) -> impl Iterator<Item = Result<Entry>> {
+        until_error(std::iter::from_fn(move || self.read(|_, _, entry| entry).transpose()))
+    }
+
+    fn recorded(&self, at: usize, entry: Entry) -> Recorded {
+        let same_until = self.same_until.then(|| self.same_until(at)).flatten();
+        Recorded { entry, raw: self.layers[at].record().to_vec(), same_until }
     }
 
     /// The oldest layer with the first of all paths.
@@ -127,8 +138,8 @@ impl Layers {
         first.map(|(_, i)| i)
     }
 
-    /// The next record that counts. Nothing more is to be asked for after an error.
-    fn read(&mut self) -> Result<Option<Recorded>> {
+    /// What is wanted of the next record that counts. Nothing more is to be asked for after an error.
+    fn read<T>(&mut self, wanted: impl Fn(&Self, usize, Entry) -> T) -> Result<Option<T>> {
         loop {
             if let Some(e) = self.error.take() {
                 return Err(e);
@@ -136,17 +147,14 @@ impl Layers {
             let Some(first) = self.first() else { return Ok(None) };
             let layer = &self.layers[first];
             let entry = layer.checked(self.parser.entry(layer.path.clone(), layer.record()))?;
-            let recorded = entry.map(|entry| {
-                let same_until = self.same_until.then(|| self.same_until(first)).flatten();
-                Recorded { entry, raw: layer.record().to_vec(), same_until }
-            });
+            let read = entry.map(|entry| wanted(self, first, entry));
             let (older, newer) = self.layers.split_at_mut(first + 1);
             let layer = &mut older[first];
             let others = newer.iter_mut().filter(|o| o.state == State::Here && o.path == layer.path);
             let moved = others.map(|o| o.advance().map(drop)).collect::<Result<Vec<()>>>();
             self.error = moved.and_then(|_| layer.advance().map(drop)).err();
-            if recorded.is_some() {
-                return Ok(recorded);
+            if read.is_some() {
+                return Ok(read);
             }
         }
     }

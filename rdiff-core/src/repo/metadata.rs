@@ -74,14 +74,7 @@ impl Repository {
         subtree: RepoPath<'_>,
         detail: Detail,
     ) -> Result<Stream<Recorded>> {
-        // A session that ends just now replaces a snapshot by a diff.
-        for _ in 0..MOST_WAYS {
-            match self.metadata_now(time, subtree, detail, None) {
-                Err(Error::Io { source, .. }) if crate::tree::is_absent(&source) => {}
-                opened => return opened,
-            }
-        }
-        self.metadata_now(time, subtree, detail, None)
+        self.unless_replaced(|| self.metadata_now(time, subtree, detail, None))
     }
 
     /// All that was there at a session, while the pieces of its records are kept for who writes the next ones.
@@ -96,6 +89,27 @@ impl Repository {
         self.metadata_now(time, RepoPath::ROOT, Detail::All, Some(kept))
     }
 
+    /// As [`Repository::metadata_at`] without side files, for who needs no record word for word.
+    ///
+    /// # Errors
+    /// As [`Repository::metadata_at`].
+    pub(crate) fn entries_at(&self, time: SessionTime, subtree: RepoPath<'_>) -> Result<Stream<Entry>> {
+        let open = || self.layers_now(&self.data_files()?, time, subtree, None, false);
+        let layers = self.unless_replaced(open)?;
+        Ok(Box::new(within(subtree, layers.entries())))
+    }
+
+    /// Opens metadata. A session that ends just now replaces a snapshot by a diff.
+    fn unless_replaced<T>(&self, open: impl Fn() -> Result<T>) -> Result<T> {
+        for _ in 0..MOST_WAYS {
+            match open() {
+                Err(Error::Io { source, .. }) if crate::tree::is_absent(&source) => {}
+                opened => return opened,
+            }
+        }
+        open()
+    }
+
     fn metadata_now(
         &self,
         time: SessionTime,
@@ -104,25 +118,8 @@ impl Repository {
         kept: Option<&Arc<KeptPieces>>,
     ) -> Result<Stream<Recorded>> {
         let files = self.data_files()?;
-        let chain = chain(&files, b"mirror_metadata", time).ok_or_else(|| Error::NoSuchSession {
-            repository: self.path().to_path_buf(),
-            asked: Some(format!("{time} (no mirror_metadata for it is left)")),
-        })?;
-        let layers = match (kept, &chain[..]) {
-            (Some(kept), [snapshot]) => {
-                let content = self.open_side_file_keeping(&snapshot.place, kept)?;
-                vec![Layer::new(time, content, self.path_of(&snapshot.place), false)]
-            }
-            _ => chain.iter().map(|f| self.layer(f, subtree)).collect::<Result<Vec<_>>>()?,
-        };
-        let records = Layers::new(layers, detail == Detail::All)?.records();
-        let below = subtree.to_owned();
-        let records = records
-            .skip_while({
-                let below = below.clone();
-                move |r| r.as_ref().is_ok_and(|r| r.path() < below.as_path())
-            })
-            .take_while(move |r| r.as_ref().map_or(true, |r| r.path().starts_with(below.as_path())));
+        let layers = self.layers_now(&files, time, subtree, kept, detail == Detail::All)?;
+        let records = within(subtree, layers.records());
         if detail == Detail::Records {
             return Ok(Box::new(records));
         }
@@ -133,6 +130,28 @@ impl Repository {
             index: self.index_at(&files, time, subtree)?.peekable(),
         };
         Ok(Box::new(joined))
+    }
+
+    fn layers_now(
+        &self,
+        files: &[DataFile],
+        time: SessionTime,
+        subtree: RepoPath<'_>,
+        kept: Option<&Arc<KeptPieces>>,
+        same_until: bool,
+    ) -> Result<Layers> {
+        let chain = chain(files, b"mirror_metadata", time).ok_or_else(|| Error::NoSuchSession {
+            repository: self.path().to_path_buf(),
+            asked: Some(format!("{time} (no mirror_metadata for it is left)")),
+        })?;
+        let layers = match (kept, &chain[..]) {
+            (Some(kept), [snapshot]) => {
+                let content = self.open_side_file_keeping(&snapshot.place, kept)?;
+                vec![Layer::new(time, content, self.path_of(&snapshot.place), false)]
+            }
+            _ => chain.iter().map(|f| self.layer(f, subtree)).collect::<Result<Vec<_>>>()?,
+        };
+        Layers::new(layers, same_until)
     }
 
     pub(crate) fn records(&self, file: &DataFile) -> Result<Stream<Versioned>> {
@@ -229,6 +248,17 @@ impl Repository {
         let merged = Oldest { streams };
         Ok(Box::new(merged.filter_map(|item| item.map(|e| Some((e.path, *e.now?))).transpose())))
     }
+}
+
+/// What a sorted stream has at a path and below.
+fn within<T: AtPath, I: Iterator<Item = Result<T>>>(
+    subtree: RepoPath<'_>,
+    stream: I,
+) -> impl Iterator<Item = Result<T>> + use<T, I> {
+    let (before, below) = (subtree.to_owned(), subtree.to_owned());
+    stream
+        .skip_while(move |item| item.as_ref().is_ok_and(|item| item.path() < before.as_path()))
+        .take_while(move |item| item.as_ref().map_or(true, |item| item.path().starts_with(below.as_path())))
 }
 
 /// Reads a record of a side file.

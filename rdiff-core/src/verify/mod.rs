@@ -4,11 +4,14 @@
 //! once for its batch. Of a file that fits in memory each delta is applied to what the one before it gave, so
 //! mirror file and deltas are read once; larger files are composed anew for each version.
 //!
+//! Of the newest session no increment is needed: `newest` reads the mirror.
+//!
 //! `report` is what is found, `plan` says what is read for a path and how, `work` reads it and compares; `groups` knows the
 //! digests of files with several names, `budget` how much all threads hold in memory.
 
 mod budget;
 mod groups;
+mod newest;
 mod plan;
 mod report;
 mod work;
@@ -35,6 +38,10 @@ use work::{Tally, Worker};
 
 /// Files up to this size, in bytes, count as small.
 const SMALL: u64 = 8 << 20;
+
+/// So many paths, or so much to read of them, in bytes, are one task.
+const CHUNK: usize = 64;
+const HEAVY: u64 = 4 << 20;
 
 /// Checks the content of every regular file at a session, or at all of them. Nothing is written.
 ///
@@ -129,7 +136,7 @@ fn verify_until(
         report,
     };
     match request.at {
-        Some(at) => run.one(repo.session_at(at)?, &request.subtree),
+        Some(at) => run.one(repo.session_at(at)?, sessions.last().copied(), &request.subtree),
         None => run.all(&sessions, &request.subtree, request.batch.max(1)),
     }
 }
@@ -143,8 +150,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn one(&mut self, at: SessionTime, subtree: &RepoPathBuf) -> Result<()> {
+    fn one(&mut self, at: SessionTime, newest: Option<SessionTime>, subtree: &RepoPathBuf) -> Result<()> {
         self.report.sessions = 1;
+        if newest == Some(at) && self.worker.interrupted.is_none() {
+            let records = self.repo.entries_at(at, subtree.as_path())?;
+            let worker = Arc::clone(&self.worker);
+            let chunks = newest::chunks(&self.worker, records, CHUNK, HEAVY);
+            return self.work_on(chunks, move |files, buf| worker.check_newest(files, at, buf));
+        }
         let records = self.repo.metadata_at(at, subtree.as_path(), Detail::Records)?;
         let mut increments = Increments::new(self.repo);
         let mut groups = Groups::default();
@@ -207,18 +220,26 @@ impl Run<'_> {
     }
 
     fn work(&mut self, jobs: impl Iterator<Item = Result<Job>>) -> Result<()> {
-        let chunks = Chunks::new(jobs, 64, 4 << 20, Job::weight);
         let worker = Arc::clone(&self.worker);
+        self.work_on(Chunks::new(jobs, CHUNK, HEAVY, Job::weight), move |jobs, buf| {
+            (jobs.iter().filter_map(|job| worker.run(job, buf)).collect(), None)
+        })
+    }
+
+    /// Has chunks worked on by the pool, and takes what is found.
+    fn work_on<T: Send + 'static>(
+        &mut self,
+        chunks: impl Iterator<Item = (Vec<T>, Option<Error>)>,
+        check: impl Fn(Vec<T>, &mut [u8]) -> (Vec<Tally>, Option<Error>) + Send + Sync + 'static,
+    ) -> Result<()> {
         let window = 2 * self.pool.workers();
-        let results =
-            self.pool.map_ordered(chunks, window, move |(jobs, error): (Vec<Job>, Option<Error>)| {
-                let mut buf = vec![0; BUFFER];
-                (jobs.into_iter().map(|job| worker.run(&job, &mut buf)).collect::<Vec<_>>(), error)
-            });
+        let results = self.pool.map_ordered(chunks, window, move |(items, error)| {
+            let (tallies, failed) = check(items, &mut vec![0; BUFFER]);
+            (tallies, failed.or(error))
+        });
         for (tallies, error) in results {
-            let mut at = None;
-            for tally in tallies.into_iter().flatten() {
-                at = Some(tally.path.clone());
+            let at = tallies.last().map(|tally| tally.path.clone());
+            for tally in tallies {
                 self.report.take(tally, self.monitor);
             }
             self.worker.go_on()?;
