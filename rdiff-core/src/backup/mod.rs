@@ -11,6 +11,7 @@
 //! | `target` | the repository is opened, repaired or made |
 //! | `left_out`, `doubt`, `forecast` | what of the source is not taken, not believed, and doesn't fit |
 //! | `plan` | what is to be done with each path |
+//! | `namesakes` | directories with names of increments |
 //! | `shared` | what all workers share |
 //! | `stage` | the work on one path: its content, and its increment |
 //! | `record` | the files of the session: metadata, links, statistics |
@@ -22,6 +23,7 @@ mod directory;
 mod doubt;
 mod forecast;
 mod left_out;
+mod namesakes;
 mod plan;
 mod preview;
 mod record;
@@ -46,6 +48,7 @@ pub use directory::{backup_directory, refuse_own_source, select};
 use doubt::refuse_empty_source;
 use forecast::Forecast;
 use left_out::NotTheRepository;
+use namesakes::Namesakes;
 use plan::{Planned, Planner};
 pub use preview::{Preview, preview};
 use record::Recorder;
@@ -182,6 +185,7 @@ fn run(
         options: options.clone(),
         helpers: pool.helpers(),
         stop: stop.clone(),
+        namesakes: Namesakes::default(),
     });
     let mut planner = Planner::new(
         source,
@@ -198,7 +202,14 @@ fn run(
     let planned = Forecast::new(planned, &shared, last_size(repo, previous), request, monitor)?;
     // Directories of a first session are made as they are planned, for the workers to fill.
     let planned = planned.map(|p| p.and_then(|p| shared.make_directory_now(&p).map(|()| p)));
-    let chunks = Chunks::new(planned, traits.batch, 4 << 20, Planned::weight);
+    let mut chunks = Chunks::new(planned, traits.batch, 4 << 20, Planned::weight);
+    let chunks = std::iter::from_fn(|| {
+        let chunk = chunks.next();
+        if let Some(previous) = previous {
+            shared.namesakes.note(chunk.as_ref().map(|(planned, _)| &planned[..]), previous);
+        }
+        chunk
+    });
     let worker = Arc::clone(&shared);
     let results = pool.map_ordered(
         chunks,

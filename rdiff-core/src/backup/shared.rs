@@ -1,5 +1,6 @@
 //! What all workers share, and the small things that they all do with it.
 
+use super::namesakes::Namesakes;
 use super::plan::{Action, Planned};
 use super::{BackupRequest, NOT_COMPRESSED};
 use crate::entry::Entry;
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) helpers: Helpers,
     pub(super) stop: Stop,
+    pub(super) namesakes: Namesakes,
 }
 
 impl Options {

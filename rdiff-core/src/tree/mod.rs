@@ -83,6 +83,12 @@ impl Stat {
         self.kind == FileKind::Directory
     }
 
+    /// Is it the same object as before, and nothing was done to it since? What it takes on the disk may be settled later.
+    pub(crate) fn is_still(&self, before: &Stat) -> bool {
+        let allocated = before.allocated;
+        Stat { allocated, ..*self } == *before
+    }
+
     /// Is it of this kind? A link's target and a file's size are not asked for; a device's number is.
     pub fn is_a(&self, kind: &Kind) -> bool {
         match kind {

@@ -265,12 +265,11 @@ impl Root {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => self.open_closed(path, flags)?,
             other => other?,
         };
-        let file = std::fs::File::from(fd);
-        let meta = file.metadata()?;
-        if !meta.is_file() {
+        let stat = rustix::fs::fstat(&fd)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        Ok((file, meta.len()))
+        Ok((std::fs::File::from(fd), u64::try_from(stat.st_size).unwrap_or(0)))
     }
 
     /// Opens something with modes changed for a moment, one at a time.

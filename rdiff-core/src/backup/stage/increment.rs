@@ -8,6 +8,7 @@ use crate::delta::{DeltaError, write_identity};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, FormatError, Result};
 use crate::format::names::IncrementKind;
+use crate::path::RepoPath;
 use crate::repo::disk::DiskFile;
 use crate::repo::layout::{INCREMENTS, StoredPath};
 use crate::repo::metadata::Recorded;
@@ -111,7 +112,10 @@ impl Shared {
     /// The same, as far as the mirror tells.
     fn is_dir_in_mirror(&self, place: &StoredPath) -> bool {
         let below = place.as_bytes().strip_prefix(INCREMENTS.as_bytes());
-        below.and_then(|path| path.strip_prefix(b"/")).is_some_and(|path| self.disk.root().has_dir(path))
+        let Some(place) = below.and_then(|path| path.strip_prefix(b"/")) else { return false };
+        let unquoted = self.session.repo().layout().quoting().unquote(place);
+        let known = RepoPath::new(&unquoted).ok().and_then(|path| self.namesakes.has(path));
+        known.unwrap_or_else(|| self.disk.root().has_dir(place))
     }
 
     /// Makes an increment file. Nothing if the place belongs to a directory: what has no content needs no increment, for

@@ -230,10 +230,13 @@ impl Shared {
             })));
         }
         let mut stat = stat;
-        for _ in 0..TRIES {
+        // What is read in any case, and in no time, may be compared with the walk's stat when that is done.
+        let by_walk = !self.is_first() && (doubt_content || !looks_same) && stat.size <= SMALL;
+        for attempt in 0..TRIES + usize::from(by_walk) {
             let file = opened.take().unwrap_or_else(|| self.source.open(new.path.as_path()));
             let mut file = file.map_err(listing)?;
-            let now = if self.is_first() { stat } else { file.stat().map_err(listing)? };
+            let by_walk = by_walk && attempt == 0;
+            let now = if self.is_first() || by_walk { stat } else { file.stat().map_err(listing)? };
             if now.kind != FileKind::Regular {
                 break;
             }
@@ -251,7 +254,8 @@ impl Shared {
             let read = self.read_content(&mut *file, &new, &now, old, tools)?;
             let after = file.stat().map_err(listing)?;
             let steady = (after.size, after.mtime, after.ctime) == (now.size, now.mtime, now.ctime)
-                && read.size == now.size;
+                && read.size == now.size
+                && (!by_walk || after.is_still(&now));
             if steady {
                 return self.settle(new, role, looks_same, read, old, tools);
             }
