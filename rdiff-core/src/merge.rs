@@ -36,6 +36,12 @@ impl AtPath for crate::entry::Entry {
     }
 }
 
+impl<T: AtPath> AtPath for Box<T> {
+    fn path(&self) -> RepoPath<'_> {
+        (**self).path()
+    }
+}
+
 impl<T> AtPath for (RepoPathBuf, T) {
     fn path(&self) -> RepoPath<'_> {
         self.0.as_path()

@@ -34,17 +34,17 @@ pub(super) fn too_many_gone(
     })
 }
 
-pub(super) type Streams<F> = (std::iter::Chain<std::vec::IntoIter<Found>, Walk<F>>, Stream<Recorded>);
+pub(super) type Streams<F> = (std::iter::Chain<std::vec::IntoIter<Found>, Walk<F>>, Stream<Box<Recorded>>);
 
 /// Looks at the first entries of both sides: an empty source over a mirror that isn't can't be meant.
 pub(super) fn refuse_empty_source<F: Filter>(
     mut found: Walk<F>,
-    mut old: Stream<Recorded>,
+    mut old: Stream<Box<Recorded>>,
     source: &dyn Source,
     request: &BackupRequest,
 ) -> Result<Streams<F>> {
     let first: Vec<Found> = found.by_ref().take(2).collect();
-    let first_old: Vec<Result<Recorded>> = old.by_ref().take(2).collect();
+    let first_old: Vec<Result<Box<Recorded>>> = old.by_ref().take(2).collect();
     let only_root = first.iter().filter(|f| matches!(f.what, What::Here(_))).count() <= 1
         && first.iter().all(|f| f.path.is_root());
     let readable = first.iter().all(|f| matches!(f.what, What::Here(_)));

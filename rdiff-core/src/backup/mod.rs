@@ -165,8 +165,8 @@ fn run(
     // Source and records are read ahead from here on, while the disk is busy with the marker.
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
     let kept = Arc::default();
-    let old: Stream<Recorded> = match previous {
-        Some(t) => Box::new(ahead(repo.metadata_keeping(t, &kept)?, 256, 4)),
+    let old: Stream<Box<Recorded>> = match previous {
+        Some(t) => Box::new(ahead(repo.metadata_keeping(t, &kept)?.map(|r| r.map(Box::new)), 256, 4)),
         None => Box::new(std::iter::empty()),
     };
     let (found, old) = refuse_empty_source(found, old, &*source, request)?;

@@ -111,11 +111,11 @@ impl Planner {
         self.next_long_name
     }
 
-    pub(super) fn plan(&mut self, pair: Pair<Recorded, Found>) -> Result<Option<Planned>> {
+    pub(super) fn plan(&mut self, pair: Pair<Box<Recorded>, Found>) -> Result<Option<Planned>> {
         let (old, found) = match pair {
-            Pair::Left(old) => (Some(Box::new(old)), None),
+            Pair::Left(old) => (Some(old), None),
             Pair::Right(found) => (None, Some(found)),
-            Pair::Both(old, found) => (Some(Box::new(old)), Some(found)),
+            Pair::Both(old, found) => (Some(old), Some(found)),
         };
         if let Some(path) = self.lacks_a_place(found.as_ref())? {
             let why = "its name is that of an increment of another path, where its own would have to stand; what is in \
@@ -140,7 +140,7 @@ impl Planner {
                 Some(_) => Action::Hold(None),
                 None => return Ok(None),
             },
-            (Some(Found { path, what: What::Here(stat) }), old) => {
+            (Some(Found { path, what: What::Here(stat) }), _) => {
                 let new = entry_of(
                     path,
                     &stat,
@@ -148,14 +148,11 @@ impl Planner {
                     self.source.group_name(stat.gid),
                     self.options.hard_links && self.source.traits().hard_links,
                 );
-                self.decide(new, stat, old.as_deref())
+                let (path, action) = self.decide(new, stat, old.as_deref());
+                return Ok(Some(Planned { path, old, action }));
             }
         };
-        let path = match (&action, &old) {
-            (Action::Examine(e), _) => e.new.path.clone(),
-            (_, Some(old)) => old.entry.path.clone(),
-            _ => return Ok(None),
-        };
+        let Some(path) = old.as_ref().map(|old| old.entry.path.clone()) else { return Ok(None) };
         Ok(Some(Planned { path, old, action }))
     }
 
@@ -182,7 +179,7 @@ impl Planner {
         self.held.as_ref().is_some_and(|held| path.starts_with(held.as_path()))
     }
 
-    fn decide(&mut self, mut new: Entry, stat: Stat, old: Option<&Recorded>) -> Action {
+    fn decide(&mut self, mut new: Entry, stat: Stat, old: Option<&Recorded>) -> (RepoPathBuf, Action) {
         let (role, old_group_agrees) = self.role(&new, old);
         new.long_name = self.long_name(&new, old);
         let mark = ChangeMark { ctime: stat.ctime, inode: stat.inode };
@@ -199,7 +196,7 @@ impl Planner {
         let old_precise = old.and_then(|o| o.entry.precise.as_ref());
         let old_mark = old_precise.and_then(|p| p.unchanged_while);
         if looks_same && old_mark == Some(mark) && old_precise.is_some_and(|p| p.mtime == stat.mtime) {
-            return Action::Keep;
+            return (new.path, Action::Keep);
         }
         let is_file = matches!(new.kind, Kind::File(_));
         let racy = self.previous.is_some_and(|t| stat.mtime.0 >= t.0);
@@ -217,9 +214,11 @@ impl Planner {
             && !self.source.traits().xattrs
             && !self.source.traits().change_marks;
         if looks_same && nothing_more_to_see {
-            return Action::Keep;
+            return (new.path, Action::Keep);
         }
-        Action::Examine(Box::new(Examine { new, stat, role, looks_same, doubt_content, opened: None }))
+        let path = new.path.clone();
+        let examine = Examine { new, stat, role, looks_same, doubt_content, opened: None };
+        (path, Action::Examine(Box::new(examine)))
     }
 
     /// The part of a file in its group, and whether its record was in the same group as the first's.

@@ -108,8 +108,11 @@ fn preview_until(
     let pool = Arc::new(Pool::new(readers));
     let (filter, _) = NotTheRepository::of(filter, base.id);
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
-    let old: Stream<Recorded> = match (&base.repo, base.previous) {
-        (Some(repo), Some(t)) => Box::new(ahead(repo.metadata_at(t, RepoPath::ROOT, Detail::All)?, 256, 4)),
+    let old: Stream<Box<Recorded>> = match (&base.repo, base.previous) {
+        (Some(repo), Some(t)) => {
+            let records = repo.metadata_at(t, RepoPath::ROOT, Detail::All)?;
+            Box::new(ahead(records.map(|r| r.map(Box::new)), 256, 4))
+        }
         _ => Box::new(std::iter::empty()),
     };
     let (found, old) = refuse_empty_source(found, old, &*source, request)?;

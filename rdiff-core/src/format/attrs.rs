@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::digits::Digits;
 use super::quote::{quote_record, unquote_record};
 use super::record::lines;
 use crate::entry::{Acl, Attrs, Device, Digest, Entry, File, Kind, Link, LongName, Name, Xattrs};
@@ -335,24 +336,6 @@ fn name_or_colon(name: Option<&Name>) -> &[u8] {
     match name {
         Some(name) if name.iter().all(u8::is_ascii_graphic) && !name.is_empty() => name,
         _ => b":",
-    }
-}
-
-/// Decimal digits without an allocation.
-#[derive(Default)]
-struct Digits([u8; 20]);
-
-impl Digits {
-    fn of(&mut self, mut n: u64) -> &[u8] {
-        let mut at = self.0.len();
-        loop {
-            at -= 1;
-            self.0[at] = b'0' + (n % 10) as u8;
-            n /= 10;
-            if n == 0 {
-                return &self.0[at..];
-            }
-        }
     }
 }
 

@@ -20,6 +20,7 @@
 
 pub mod acls;
 pub mod attrs;
+mod digits;
 pub mod index;
 pub mod names;
 pub mod quote;

@@ -25,6 +25,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+use super::digits::Digits;
 use super::quote::quote_record;
 use crate::error::{Problem, chain};
 use crate::path::RepoPath;
@@ -240,11 +241,13 @@ pub fn file_statistics_line(path: RepoPath<'_>, stats: &FileStatistics, separato
         quote_record(path.as_bytes(), out);
     }
     out.extend_from_slice(if stats.changed { b" 1" } else { b" 0" });
+    let mut digits = Digits::default();
     for size in [stats.source, stats.mirror, stats.increment] {
         match size {
-            // The usual ones without going through a formatter.
-            Some(n @ 0..=9) => out.extend_from_slice(&[b' ', b'0' + n as u8]),
-            Some(n) => out.extend_from_slice(format!(" {n}").as_bytes()),
+            Some(n) => {
+                out.push(b' ');
+                out.extend_from_slice(digits.of(n));
+            }
             None => out.extend_from_slice(b" NA"),
         }
     }

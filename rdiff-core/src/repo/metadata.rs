@@ -233,6 +233,10 @@ impl Repository {
             let Some(mut reader) = opened else { return Ok(Box::new(std::iter::empty())) };
             let base = reader.base();
             reader.pass_over_before(from);
+            if base.is_none() && streams.is_empty() {
+                let entries = std::iter::from_fn(move || reader.next_entry().ok()?);
+                return Ok(Box::new(entries.filter_map(|(path, precise)| Some(Ok((path, precise?))))));
+            }
             let entries = std::iter::from_fn(move || {
                 let (path, precise) = reader.next_entry().ok()??;
                 let now = precise.map(Box::new);

@@ -13,6 +13,7 @@ pub mod pieces;
 pub mod put;
 pub mod rebuild;
 pub mod session;
+pub mod whole;
 
 use crate::error::{Doing, Error, FormatError, IoContext, Refusal, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};

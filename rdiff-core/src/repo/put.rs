@@ -112,30 +112,6 @@ pub(crate) fn hash(content: &mut (impl Read + ?Sized), buf: &mut [u8]) -> io::Re
     }
 }
 
-/// The same for an open file that has `size` bytes. That it ends there needs no read of its own: the last one asked for more.
-///
-/// # Errors
-/// Those of the reader.
-pub(crate) fn hash_file(
-    file: &mut (impl Read + ?Sized),
-    size: u64,
-    buf: &mut [u8],
-) -> io::Result<(Digest, u64)> {
-    let mut hasher = Hasher::default();
-    let mut length = 0;
-    loop {
-        let n = match file.read(buf) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        hasher.update(&buf[..n]);
-        length += n as u64;
-        if n == 0 || (length == size && n < buf.len()) {
-            return Ok((hasher.finish(), length));
-        }
-    }
-}
-
 /// Which side of a copy failed.
 #[derive(Debug)]
 pub enum CopyError {
@@ -248,30 +224,5 @@ pub fn make_special(disk: &dyn Disk, place: &StoredPath, kind: &Kind) -> io::Res
             Ok(false)
         }
         Err(e) => Err(e),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Gives few bytes at a time.
-    struct Drip<'a>(&'a [u8], usize);
-    impl Read for Drip<'_> {
-        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.min(buf.len());
-            self.0.read(&mut buf[..n])
-        }
-    }
-
-    #[test]
-    fn a_file_that_grew_or_shrank_is_read_to_its_end() {
-        let content = [7; 1000];
-        for (drip, buf) in [(1000, 64), (1000, 1000), (1000, 4096), (100, 250)] {
-            for size in [0, 1, 250, 999, 1000, 1001, 5000] {
-                let found = hash_file(&mut Drip(&content, drip), size, &mut vec![0; buf]).unwrap();
-                assert_eq!(found, (digest_of(&content), 1000), "{drip} {buf} {size}");
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@
 use super::Repository;
 use super::gz::Content;
 use super::increments::{Base, Chain, Increment, is_surely_empty};
+use super::whole::WholeFile;
 use crate::delta::{ComposeLimits, Composer, DeltaError, Plan, PlanReader, ReadAt};
 use crate::entry::Entry;
 use crate::error::{Doing, Error, IoContext, Result};
@@ -77,7 +78,7 @@ impl Repository {
             source,
         };
         if chain.deltas.is_empty() {
-            return Ok(FileContent::Whole(self.open_base(&chain.base)?));
+            return self.open_base(&chain.base);
         }
         let limits = ComposeLimits { memory: IN_MEMORY as usize, ranges: MOST_RANGES };
         let mut composer = Composer::new(limits, tempfile::tempfile);
@@ -143,14 +144,14 @@ impl Repository {
         Ok(Content::by_name(file, increment.gzipped))
     }
 
-    fn open_base(&self, base: &Base) -> Result<Content> {
+    fn open_base(&self, base: &Base) -> Result<FileContent> {
         match base {
             Base::Mirror(place) => {
-                let path = self.path_of(place);
-                let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, path)?;
-                Ok(Content::by_name(file, false))
+                let opened = self.root().open_file_sized(place.as_bytes());
+                let (file, size) = opened.while_doing(Doing::Open, self.path_of(place))?;
+                Ok(FileContent::Mirror(WholeFile::new(file, size)))
             }
-            Base::Snapshot(increment) => self.open_increment(increment),
+            Base::Snapshot(increment) => self.open_increment(increment).map(FileContent::Whole),
         }
     }
 
@@ -224,7 +225,9 @@ impl ReadAt for BaseFile {
 pub enum FileContent {
     /// There is none to be read.
     Empty,
-    /// It stands somewhere as it is.
+    /// It stands in the mirror as it is,
+    Mirror(WholeFile),
+    /// or in an increment.
     Whole(Content),
     /// It is put together from a base and deltas.
     Composed(Box<PlanReader<Plan, BaseFile>>),
@@ -234,6 +237,7 @@ impl Read for FileContent {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             FileContent::Empty => Ok(0),
+            FileContent::Mirror(file) => file.read(buf),
             FileContent::Whole(content) => content.read(buf),
             FileContent::Composed(composed) => composed.read(buf),
         }

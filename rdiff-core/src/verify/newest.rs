@@ -8,7 +8,8 @@ use crate::pool::{Ahead, Chunks, ahead};
 use crate::repo::groups::Groups;
 use crate::repo::increments::Increments;
 use crate::repo::metadata::Stream;
-use crate::repo::put::hash_file;
+use crate::repo::put::hash;
+use crate::repo::whole::WholeFile;
 use crate::time::SessionTime;
 use std::sync::Arc;
 
@@ -66,7 +67,8 @@ impl Worker {
     fn good_in_mirror(&self, file: &Recorded, buf: &mut [u8]) -> Option<u64> {
         let place = self.repo.layout().mirror(file.entry.path.as_path(), file.entry.long_name.as_ref());
         let (content, size) = self.repo.root().open_file_sized(place.as_bytes()).ok()?;
-        let (digest, length) = hash_file(&mut self.stop.over(content), size, buf).ok()?;
+        let mut content = self.stop.over(file.entry.path.as_path(), WholeFile::new(content, size));
+        let (digest, length) = hash(&mut content, buf).ok()?;
         (length == file.entry.size() && file.digest.is_none_or(|d| d == digest)).then_some(length)
     }
 
