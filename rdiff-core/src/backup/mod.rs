@@ -10,7 +10,7 @@
 //! | `directory` | a local directory, in one call |
 //! | `target` | the repository is opened, repaired or made |
 //! | `left_out`, `doubt`, `forecast` | what of the source is not taken, not believed, and doesn't fit |
-//! | `plan` | what is to be done with each path |
+//! | `plan`, `early` | what is to be done with each path; from when on that is found out |
 //! | `namesakes` | directories with names of increments |
 //! | `shared` | what all workers share |
 //! | `stage` | the work on one path: its content, and its increment |
@@ -21,6 +21,7 @@
 mod apply;
 mod directory;
 mod doubt;
+mod early;
 mod forecast;
 mod left_out;
 mod namesakes;
@@ -54,9 +55,8 @@ pub use preview::{Preview, preview};
 use record::Recorder;
 pub use request::{BackupReport, BackupRequest, NOT_COMPRESSED};
 use shared::{Options, Shared};
-use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use target::{Opened, last_size, next_long_name, open_repository, open_target, probe, take_back};
 
@@ -68,7 +68,7 @@ use target::{Opened, last_size, next_long_name, open_repository, open_target, pr
 /// # use rdiff_core::tree::attrs::Names;
 /// # use rdiff_core::tree::local::{LocalGuard, LocalSource};
 /// # use rdiff_core::tree::walk::Everything;
-/// # use std::sync::Arc;
+/// # use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// # let dir = tempfile::tempdir()?;
 /// # let (tree, target) = (dir.path().join("tree"), dir.path().join("backup"));
 /// # std::fs::create_dir(&tree)?;
@@ -162,7 +162,7 @@ fn run(
     let readers = request.readers(&traits);
     let pool = Arc::new(Pool::new(readers));
     let (filter, left_out) = NotTheRepository::of(filter, repo_id);
-    // Source and records are read ahead from here on, while the disk is busy with the marker.
+    // Source and records are read ahead from here on.
     let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
     let kept = Arc::default();
     let old: Stream<Box<Recorded>> = match previous {
@@ -170,35 +170,36 @@ fn run(
         None => Box::new(std::iter::empty()),
     };
     let (found, old) = refuse_empty_source(found, old, &*source, request)?;
+    let mut planner = Planner::new(
+        Arc::clone(&source),
+        Some(Arc::clone(repo)),
+        previous,
+        repo.layout().clone(),
+        options.clone(),
+        next_long_name,
+    );
+    let planner = Mutex::new(&mut planner);
+    let planned = merge_join(old, found.map(Ok))
+        .filter_map(|pair| pair.and_then(|pair| lock(&planner).plan(pair)).transpose());
     // Once it has begun there is something to take back.
     if stop.ask(monitor) {
         return Err(Error::Cancelled { at: None });
     }
-    let session = Session::begin(writer, Arc::clone(repo), time, previous)?;
+    let begin = || Session::begin(writer, Arc::clone(repo), time, previous);
+    let (session, planned) = early::begin(begin, planned)?;
     monitor.event(&Event::SessionStarted { time, previous });
     let shared = Arc::new(Shared {
-        source: Arc::clone(&source),
+        source,
         session,
         disk,
         ownership,
         caps,
-        options: options.clone(),
+        options,
         helpers: pool.helpers(),
         stop: stop.clone(),
         namesakes: Namesakes::default(),
     });
-    let mut planner = Planner::new(
-        source,
-        Some(Arc::clone(repo)),
-        previous,
-        repo.layout().clone(),
-        options,
-        next_long_name,
-    );
-    let shared_planner = RefCell::new(&mut planner);
     let mut recorder = Recorder::new(Arc::clone(&shared), Arc::clone(&pool), request, kept, monitor)?;
-    let planned = merge_join(old, found.map(Ok))
-        .filter_map(|pair| pair.and_then(|pair| shared_planner.borrow_mut().plan(pair)).transpose());
     let planned = Forecast::new(planned, &shared, last_size(repo, previous), request, monitor)?;
     // Directories of a first session are made as they are planned, for the workers to fill.
     let planned = planned.map(|p| p.and_then(|p| shared.make_directory_now(&p).map(|()| p)));
@@ -234,7 +235,7 @@ fn run(
     }
     recorder.check_source(guard, request)?;
     left_out.tell(monitor);
-    let next_long_name = shared_planner.borrow().next_long_name();
+    let next_long_name = lock(&planner).next_long_name();
     let finished = recorder.finish(request, started, next_long_name)?;
     let Ok(shared) = Arc::try_unwrap(shared).map_err(|_| ()) else {
         // A worker that still holds it has nothing left to do.
@@ -259,4 +260,8 @@ fn session_time(request: &BackupRequest, started: SystemTime) -> Result<SessionT
     let separator = if request.compatible_times { TimeSeparator::Dash } else { TimeSeparator::Colon };
     refuse_unwritable(time, &TimeStyle { zone: request.zone.clone(), separator })?;
     Ok(time)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
