@@ -88,10 +88,9 @@ pub fn local(location: &OsStr) -> Result<PathBuf, LocateError> {
 /// Without doubled and trailing slashes and without `.` components. `..` stays.
 fn tidy(path: &Path) -> PathBuf {
     let tidy: PathBuf = path.components().collect();
-    if tidy.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        tidy.strip_prefix("./").map_or(tidy.clone(), Path::to_path_buf)
+    match tidy.strip_prefix(".").unwrap_or(&tidy) {
+        here if here.as_os_str().is_empty() => PathBuf::from("."),
+        below => below.to_path_buf(),
     }
 }
 
@@ -144,10 +143,10 @@ pub fn within_repository(location: &OsStr) -> Result<Place, LocateError> {
 }
 
 /// The parent of the topmost data directory on the way to the path; else the nearest directory, the path itself
-/// or above it, that has one.
+/// or above it, that has one. What only bears the name, or bore it once, is a path in the tree like others.
 fn above(path: &Path) -> Option<Place> {
-    let of_data = path.ancestors().filter(|p| p.ends_with(DATA)).last().and_then(Path::parent);
-    let nearest = || path.ancestors().find(|dir| dir.join(DATA).symlink_metadata().is_ok());
+    let of_data = path.ancestors().filter(|p| p.ends_with(DATA) && p.is_dir()).last().and_then(Path::parent);
+    let nearest = || path.ancestors().find(|dir| dir.join(DATA).is_dir());
     let repository = of_data.or_else(nearest)?;
     let inside = path.strip_prefix(repository).ok()?.to_path_buf();
     let repository = if repository.as_os_str().is_empty() { Path::new(".") } else { repository };
@@ -186,12 +185,27 @@ mod tests {
     }
 
     #[test]
+    fn a_path_may_have_borne_the_name_of_a_data_directory() {
+        let dir = repository_with("r/n");
+        let root = dir.path().join("r");
+        let of = |inside: &str| within_repository(root.join(inside).as_os_str()).unwrap();
+        let gone = "n/rdiff-backup-data/f";
+        assert_eq!(of(gone), Place { repository: root.clone(), inside: gone.into() });
+        std::fs::write(root.join("n/rdiff-backup-data"), "a file").unwrap();
+        assert_eq!(of("n/rdiff-backup-data").repository, root);
+    }
+
+    #[test]
     fn what_is_elsewhere_is_refused_in_one_line() {
         let text = local(OsStr::new("bob@host::/x")).unwrap_err().to_string();
         assert!(text.starts_with("bob@host::/x is on another host.") && !text.contains('\n'), "{text}");
         assert!(local(OsStr::new("a::b::c")).is_err());
         assert_eq!(local(OsStr::new("")).unwrap(), Path::new("."));
         assert_eq!(local(OsStr::new("./a//b/")).unwrap(), Path::new("a/b"));
+        for here in [".", "./", "./.", ".//."] {
+            assert_eq!(local(OsStr::new(here)).unwrap(), Path::new("."), "{here}");
+        }
+        assert_eq!(local(OsStr::new("./..")).unwrap(), Path::new(".."));
         assert_eq!(local(OsStr::new("strange\\::file")).unwrap(), Path::new("strange::file"));
     }
 

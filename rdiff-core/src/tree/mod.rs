@@ -162,6 +162,12 @@ pub fn is_absent(e: &io::Error) -> bool {
     matches!(e.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::NOENT | Errno::NOTDIR))
 }
 
+/// Does the error mean that a symbolic link stands on the way? For operations that don't look at what their path names itself:
+/// there is nothing below a link, for none is followed.
+pub(crate) fn is_below_link(e: &io::Error) -> bool {
+    e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
 /// Does the error mean that the whole source is out of reach, and not just one path of it?
 ///
 /// The kind is asked, so that a source of our own can give its reason in words and still be understood.

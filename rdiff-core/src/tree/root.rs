@@ -1,7 +1,7 @@
 //! An open directory, and what lies below it.
 
 use super::attrs::handle_path;
-use super::{FileKind, Stat, is_absent, stat_fd, stat_in};
+use super::{FileKind, Stat, is_absent, is_below_link, stat_fd, stat_in};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use std::ffi::OsStr;
 use std::io;
@@ -223,11 +223,11 @@ impl Root {
     /// Like [`Root::stat`], with nothing for a path that isn't there.
     ///
     /// # Errors
-    /// Those of `stat`, but for `ENOENT` and `ENOTDIR`.
+    /// Those of `stat`, but for `ENOENT` and `ENOTDIR`. Below a symbolic link there is nothing.
     pub fn find(&self, path: &[u8]) -> io::Result<Option<Stat>> {
         match self.stat(path) {
             Ok(stat) => Ok(Some(stat)),
-            Err(e) if is_absent(&e) => Ok(None),
+            Err(e) if is_absent(&e) || is_below_link(&e) => Ok(None),
             Err(e) => Err(e),
         }
     }

@@ -205,11 +205,15 @@ impl Shared {
         } else {
             self.encode(entry, content, &mut sink, tools)?
         };
-        encoded.map_err(|e| Error::Corrupt {
-            file: self.session.repo().path_of(&self.mirror(entry)),
-            line: None,
-            source: FormatError::Other(format!("no delta can be made of it: {e}")),
-        })?;
+        match encoded {
+            // That the increment can't be written is not the mirror's fault: a disk may be full.
+            Err(DeltaError::Write(e)) => self.session.io(Doing::Write, &place, Err(e))?,
+            other => other.map_err(|e| Error::Corrupt {
+                file: self.session.repo().path_of(&self.mirror(entry)),
+                line: None,
+                source: FormatError::Other(format!("no delta can be made of it: {e}")),
+            })?,
+        }
         self.session.io(Doing::Write, &place, sink.finish(&self.for_increment(entry)))
     }
 

@@ -31,7 +31,7 @@ pub use real::RealDisk;
 use super::layout::StoredPath;
 use crate::entry::Device;
 use crate::tree::attrs::Applied;
-use crate::tree::{Root, is_absent};
+use crate::tree::{Root, is_absent, is_below_link};
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -220,7 +220,7 @@ pub fn make_dirs(disk: &dyn Disk, path: &StoredPath) -> io::Result<()> {
 /// A removal of what isn't there has succeeded.
 pub(crate) fn ignore_absent(result: io::Result<()>) -> io::Result<()> {
     match result {
-        Err(e) if is_absent(&e) => Ok(()),
+        Err(e) if is_absent(&e) || is_below_link(&e) => Ok(()),
         other => other,
     }
 }
