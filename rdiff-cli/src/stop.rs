@@ -1,6 +1,6 @@
-//! SIGINT and SIGTERM: a job that writes, or takes long, is asked to stop.
+//! SIGINT and SIGTERM: a job that writes, or takes long, is asked to stop. SIGXFSZ: a write fails.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -42,6 +42,12 @@ impl Stop {
             _ => None,
         }
     }
+}
+
+/// A file that reaches the limit of its size is to be a write that fails, which can be told and undone, and no end of the process.
+pub fn let_writes_fail() {
+    // Where that can't be done, it ends the process.
+    drop(signal_hook::flag::register(SIGXFSZ, Arc::default()));
 }
 
 /// The signals that this process was started to ignore, as bits.

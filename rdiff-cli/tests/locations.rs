@@ -1,4 +1,4 @@
-//! Names with `::` in them, which in a location mean another host, but behind a slash never do.
+//! Locations as people write them: names with `::` in them, which behind a slash never mean another host; `.`; links.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
@@ -79,4 +79,64 @@ fn every_action_takes_such_a_path() {
     // Without a slash it is a host, as ever; and said to be.
     let text = says(at, &["list", "files", "x::y"], 1);
     assert!(text.contains("ssh"), "{text}");
+}
+
+/// Runs it in a directory of the lab.
+#[track_caller]
+fn says_in(at: &Path, dir: &str, words: &[&str], code: i32) -> String {
+    fs::create_dir_all(at.join(dir)).unwrap();
+    says(&at.join(dir), words, code)
+}
+
+#[test]
+fn a_dot_is_this_directory() {
+    let dir = repository();
+    let at = dir.path();
+    says_in(at, "s", &["--current-time", "1700172800", "backup", ".", "../r"], 0);
+    says_in(at, "s", &["--current-time", "1700259200", "--exclude", "./d", "./", "../r"], 0);
+    says_in(at, "s", &["--current-time", "1700345600", ".", "../r"], 0);
+    says_in(at, "s", &["compare", "--method", "full", ".", "../r"], 0);
+    says_in(at, "out", &["-r", "now", "../r", "."], 0);
+    assert_eq!(fs::read_to_string(at.join("out/d/a::b")).unwrap(), "second, longer\n");
+    says_in(at, "new", &["backup", "../s", "./."], 0);
+    for words in
+        [&["regress", "."][..], &["verify", "."], &["list", "increments", "./"], &["backup", "../s", "."]]
+    {
+        says_in(at, "r", words, 0);
+    }
+    says_in(at, "r", &["--force", "remove", "increments", "--older-than", "0B", "."], 0);
+    assert!(says_in(at, "r", &["list", "increments", "."], 0).starts_with("Found 0 increments:"));
+}
+
+/// Where a link leads to was not named, and is not emptied.
+#[test]
+fn a_link_to_a_directory_is_no_directory_to_write_to() {
+    let dir = repository();
+    let at = dir.path();
+    let link_to = |to: &str| {
+        drop(fs::remove_file(at.join("link")).or_else(|_| fs::remove_dir_all(at.join("link"))));
+        std::os::unix::fs::symlink(to, at.join("link")).unwrap();
+    };
+    fs::create_dir(at.join("precious")).unwrap();
+    fs::write(at.join("precious/keep"), "kept").unwrap();
+    for (words, why) in [
+        (["restore", "r", "link"], "symbolic link"),
+        (["backup", "s", "link"], "does not look like a rdiff-backup repository"),
+    ] {
+        link_to("precious");
+        let said = says(at, &words, 1);
+        assert!(said.contains(why), "{said}");
+        assert!(at.join("link").is_symlink());
+        says(at, &[&["--force"], &words[..]].concat(), 0);
+        assert!(!at.join("link").is_symlink() && at.join("link/d/a::b").exists());
+        assert_eq!(fs::read_to_string(at.join("precious/keep")).unwrap(), "kept");
+        assert_eq!(fs::read_dir(at.join("precious")).unwrap().count(), 1);
+    }
+    // One that leads to a repository is that.
+    link_to("r");
+    says(at, &["--force", "--current-time", "1700172800", "backup", "s", "link"], 0);
+    assert!(
+        at.join("link").is_symlink()
+            && says(at, &["list", "increments", "r"], 0).contains("mirror: Thu Nov 16")
+    );
 }

@@ -139,13 +139,19 @@ fn check(args: &Restore, place: &Opened, cx: &Context<'_>) -> Result<(), Failure
 
 /// A target with something in it is for those who say so.
 fn check_target(target: &Path, cx: &Context<'_>) -> Outcome {
-    let is_other = target.symlink_metadata().is_ok() && !target.is_dir();
-    let is_full = std::fs::read_dir(target).is_ok_and(|mut dir| dir.next().is_some());
+    let kind = target.symlink_metadata().map(|m| m.file_type()).ok();
+    // Where a link leads to was not named.
+    let is_other = kind.is_some_and(|kind| !kind.is_dir());
+    let is_full = !is_other && std::fs::read_dir(target).is_ok_and(|mut dir| dir.next().is_some());
     let is_in_the_way = is_full || (is_other && !cx.generic.force);
     if !is_in_the_way {
         return Ok(Exit::OK);
     }
-    let what = if is_full { "exists and isn't empty" } else { "exists and is not a directory" };
+    let what = match kind {
+        _ if is_full => "exists and isn't empty",
+        Some(kind) if kind.is_symlink() => "exists and is not a directory, but a symbolic link",
+        _ => "exists and is not a directory",
+    };
     let target = format!("Target path {} {what}", target.display());
     if !cx.generic.force {
         return Err(cx.refuse(Step::Check, &format!("{target}, call with '--force' to overwrite")));

@@ -1,7 +1,8 @@
 //! Repositories whose disk is full, read-only or broken.
 
-use crate::scene::{Scene, call, may_mount, noise};
+use crate::scene::{Scene, call, may_mount, noise, run};
 use std::fs;
+use std::process::Command;
 
 #[test]
 fn one_file_that_is_too_big_is_refused_before_it_is_written() {
@@ -26,6 +27,41 @@ fn one_file_that_is_too_big_is_refused_before_it_is_written() {
     scene.backup().ends(&[0], &[]);
     scene.restores(first, "first");
     scene.verifies();
+}
+
+/// 24 MiB: the first content fits, and the second, and not the difference as well.
+#[test]
+fn a_delta_that_does_not_fit_is_no_damage() {
+    if !may_mount() {
+        return;
+    }
+    let mut scene = Scene::on_small_disk(24);
+    scene.write("source/a", &noise(1, 5_000_000));
+    scene.backup().ends(&[0], &[]);
+    let (first, free) = (scene.time, scene.free());
+    scene.copy_source("first");
+    scene.write("source/a", &noise(2, 5_000_000));
+    scene.write("source/c", &noise(3, 11_000_000));
+    scene.backup().ends(&[1], &["No space left on device", "make room", "is as it was"]);
+    assert!(scene.free() + 65_536 > free, "{} of {free} are still free", scene.free());
+    scene.restores(first, "first");
+    scene.verifies();
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_told_and_undone() {
+    let mut scene = Scene::new();
+    scene.write("source/a", &noise(1, 300_000));
+    scene.backup().ends(&[0], &[]);
+    let first = scene.time;
+    scene.copy_source("first");
+    scene.write("source/a", &noise(2, 3_000_000));
+    // In units of 1024 bytes, as bash counts.
+    let line = "ulimit -f 1000; exec \"$0\" backup source disk/repo";
+    let mut limited = Command::new("bash");
+    limited.args(["-c", line, env!("CARGO_BIN_EXE_rdiff-backup")]).current_dir(scene.at(""));
+    run(limited).ends(&[1], &["File too large", "is as it was"]);
+    scene.restores(first, "first");
 }
 
 #[test]

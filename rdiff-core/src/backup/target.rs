@@ -30,6 +30,10 @@ pub(super) fn open_target(target: &Path, request: &BackupRequest) -> Result<Arc<
             }
         }
     };
+    // What a link leads to may be a repository. It is not emptied to become one: that was not named.
+    let is_link = target.symlink_metadata().is_ok_and(|m| m.is_symlink());
+    let is_other = || std::fs::read_dir(target).is_ok_and(|mut dir| dir.next().is_some());
+    let is_dir = is_dir && !(is_link && request.force && !target.join(DATA).is_dir() && is_other());
     if !is_dir && !request.force {
         return Err(not_a_directory(target));
     }

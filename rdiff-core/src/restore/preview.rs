@@ -88,8 +88,8 @@ struct There {
 
 impl There {
     fn look(target: &Path, first: &Entry, request: &RestoreRequest) -> Result<Self> {
-        let exists = target.symlink_metadata().is_ok();
-        let is_dir = target.is_dir();
+        let stat = target.symlink_metadata().ok();
+        let (exists, is_dir) = (stat.is_some(), stat.is_some_and(|m| m.is_dir()));
         if !exists && !request.create_parents {
             let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             std::fs::metadata(parent).while_doing(Doing::Create, target)?;

@@ -65,7 +65,8 @@ impl Target {
             let name = path.file_name().ok_or_else(in_the_way)?;
             return Ok(Self { root: open(parent)?, prefix: name.as_bytes().to_vec(), is_empty: true });
         }
-        let is_dir = std::fs::metadata(path).is_ok_and(|m| m.is_dir());
+        // A link to a directory is none: what it leads to was not named, and is not to be emptied.
+        let is_dir = stat.as_ref().is_some_and(|m| m.is_dir());
         if stat.is_some() && !is_dir {
             if !request.overwrite {
                 return Err(is_not_a_directory(path));

@@ -50,6 +50,8 @@ impl Story {
         self.symlink("d-link-then-dir", "nowhere");
         self.dir("e-dir-then-link");
         self.file("e-dir-then-link/x", "xx");
+        self.dir("e-dir-then-link/sub");
+        self.file("e-dir-then-link/sub/y", "two steps behind the link");
         self.fifo("f-fifo-then-file");
         self.dir("g-dir-then-fifo");
         self.dir("h-goes");
@@ -87,6 +89,8 @@ impl Story {
         self.file("c-link-then-file", "now a file");
         self.dir("d-link-then-dir");
         self.file("d-link-then-dir/q", "in it");
+        self.dir("d-link-then-dir/sub");
+        self.file("d-link-then-dir/sub/r", "two steps behind the link");
         self.symlink("e-dir-then-link", "/etc");
         self.file("f-fifo-then-file", "now a file");
         self.fifo("g-dir-then-fifo");
