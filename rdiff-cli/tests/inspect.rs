@@ -254,3 +254,22 @@ fn nothing_is_taken_without_a_word() {
     assert_eq!(home.all("list files r", &[("RDIFF_BACKUP_API_VERSION", "{default: 300}")]).2, 1);
     assert_eq!(home.all("list files r", &[("RDIFF_BACKUP_API_VERSION", "300")]).2, 2);
 }
+
+/// It isn't a first session that did not finish, and nobody is to be told to begin anew.
+#[test]
+fn a_lost_marker_is_no_unfinished_first_session() {
+    let home = Home::with_three_sessions();
+    let data = home.path("r/rdiff-backup-data");
+    for entry in fs::read_dir(data).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with("current_mirror") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    for line in ["status r", "regress r", "backup s r"] {
+        let (out, err, code) = home.all(line, &[]);
+        assert!(code == 1 && err.contains("current_mirror"), "{line}: {code}, {err}");
+        let said = out + &err;
+        assert!(!["anew", "starts over", "doesn't need"].iter().any(|wrong| said.contains(wrong)), "{said}");
+    }
+}

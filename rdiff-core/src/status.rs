@@ -49,9 +49,12 @@ impl Status {
 /// ```
 ///
 /// # Errors
-/// [`crate::error::Error::Io`]; [`crate::error::Refusal::TooManyMarkers`].
+/// [`crate::error::Error::Io`]; [`crate::error::Refusal::TooManyMarkers`]; as [`Repository::refuse_lost_marker`].
 pub fn status(repo: &Repository) -> Result<Status> {
     let state = repo.state()?;
+    if state == MirrorState::Unfinished {
+        repo.refuse_lost_marker()?;
+    }
     let sessions = repo.sessions()?;
     let mut status =
         Status { state, in_use_by: repo.in_use_by()?, sessions, last: None, increments_size: Some(0) };

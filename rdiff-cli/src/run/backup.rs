@@ -102,7 +102,8 @@ pub(crate) fn run(args: &Backup, cx: &Context<'_>) -> Result<BackupReport, Failu
 
 /// In what state a backup that failed has left the repository.
 fn say_what_is_left(target: &Path, was_no_room: bool, cx: &Context<'_>) {
-    let Ok(state) = Repository::open(target).and_then(|repo| repo.state()) else { return };
+    let Ok(repo) = Repository::open(target) else { return };
+    let Ok(state) = repo.state() else { return };
     let (zone, shown) = (&cx.ui.zone, target.display());
     match state {
         MirrorState::Interrupted { good, failed } => cx.ui.warning(&format!(
@@ -111,6 +112,8 @@ fn say_what_is_left(target: &Path, was_no_room: bool, cx: &Context<'_>) {
             failed.asctime(zone),
             good.asctime(zone)
         )),
+        // What is wrong was said, and a next backup would say it again.
+        MirrorState::Unfinished if repo.refuse_lost_marker().is_err() => {}
         MirrorState::Unfinished => {
             cx.ui.warning(&format!("the first session of {shown} is left unfinished; the next backup begins anew"));
         }

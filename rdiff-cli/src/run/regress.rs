@@ -22,7 +22,11 @@ pub(crate) fn regress(args: &Regress, cx: &Context<'_>) -> Outcome {
     }
     let writer = cx.writer(&args.repository, "regress")?;
     let terminal = Terminal::new(cx.ui, Job::Other);
-    let is_failed = matches!(writer.repo().state().or_fail(cx, Step::Run)?, MirrorState::Interrupted { .. });
+    let state = writer.repo().state().or_fail(cx, Step::Run)?;
+    if state == MirrorState::Unfinished {
+        writer.repo().refuse_lost_marker().or_fail(cx, Step::Run)?;
+    }
+    let is_failed = matches!(state, MirrorState::Interrupted { .. });
     let done = if is_failed {
         cx.ui.warning("Previous backup seems to have failed, regressing destination now");
         run::regress(&writer, &terminal)

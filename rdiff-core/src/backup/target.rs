@@ -111,13 +111,7 @@ pub(super) fn open_repository(
             (Some(good), Some(failed))
         }
         MirrorState::Unfinished => {
-            if let Some(marker) = unreadable_marker(&repo)? {
-                return Err(Refusal::UnreadableMarker { marker: repo.path_of(&marker) }.into());
-            }
-            let sessions = files.iter().filter(|f| f.base == b"mirror_metadata").count();
-            if sessions > 1 || files.iter().any(|f| f.base == b"increments") {
-                return Err(Refusal::NoMarker { repository: shown.to_path_buf(), sessions }.into());
-            }
+            repo.refuse_lost_marker()?;
             clean_away(&**disk, has_data, request)?;
             (None, None)
         }
@@ -131,13 +125,6 @@ pub(super) fn open_repository(
         refuse_other_quoting(&repo, request, limits)?;
     }
     Ok(Opened { repo, writer, previous, regressed })
-}
-
-/// A marker that a file system, or somebody, gave another name. Nothing may be cleaned away because of it.
-fn unreadable_marker(repo: &Repository) -> Result<Option<StoredPath>> {
-    let dir = StoredPath::fixed(DATA);
-    let names = repo.root().list(dir.as_bytes()).while_doing(Doing::List, repo.path_of(&dir))?;
-    Ok(names.iter().find(|n| n.to_ascii_lowercase().starts_with(b"current_mirror")).map(|n| dir.listed(n)))
 }
 
 /// Removes what an unfinished first session, or with force something else, left in the target.

@@ -79,7 +79,8 @@ pub struct RegressReport {
 pub fn regress(writer: &Writer, monitor: &dyn Monitor) -> Result<Option<RegressReport>> {
     match writer.repo().state()? {
         MirrorState::Interrupted { .. } => undo_failed(writer, monitor).map(Some),
-        _ => Ok(None),
+        MirrorState::Clean(_) => Ok(None),
+        MirrorState::Unfinished => writer.repo().refuse_lost_marker().map(|()| None),
     }
 }
 

@@ -318,6 +318,29 @@ impl Repository {
         Ok(Some((path, parsed.time)))
     }
 
+    /// Refuses a repository that has sessions and no marker that can be read: it is not one whose first session did not
+    /// finish, and nothing may be cleaned away as if it were.
+    ///
+    /// # Errors
+    /// [`Refusal::UnreadableMarker`], if a file system, or somebody, gave a marker another name; [`Refusal::NoMarker`].
+    pub fn refuse_lost_marker(&self) -> Result<()> {
+        let files = self.data_files()?;
+        if !markers(&files).is_empty() {
+            return Ok(());
+        }
+        let dir = StoredPath::fixed(DATA);
+        let names = self.root.list(dir.as_bytes()).while_doing(Doing::List, self.path_of(&dir))?;
+        let is_marker = |n: &[u8]| n.to_ascii_lowercase().starts_with(b"current_mirror");
+        if let Some(name) = names.iter().find(|n| is_marker(n)) {
+            return Err(Refusal::UnreadableMarker { marker: self.path_of(&dir.listed(name)) }.into());
+        }
+        let sessions = files.iter().filter(|f| f.base == b"mirror_metadata").count();
+        if sessions > 1 || files.iter().any(|f| f.base == b"increments") {
+            return Err(Refusal::NoMarker { repository: self.path().to_path_buf(), sessions }.into());
+        }
+        Ok(())
+    }
+
     /// Has the directory `increments` anything in it?
     pub(crate) fn has_increments(&self) -> bool {
         self.root.list(INCREMENTS.as_bytes()).is_ok_and(|names| !names.is_empty())
