@@ -33,6 +33,10 @@ pub enum LocateError {
 /// What may be meant by a path in no repository.
 fn no_repository(path: &Path) -> String {
     let is_here = matches!(Location::parse(path.as_os_str()), Ok(Location::Local(_)));
+    let is_closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::PermissionDenied;
+    if is_here && path.join(DATA).try_exists().is_err_and(|e| is_closed(&e)) {
+        return "this user may not look into it: call as its owner".to_owned();
+    }
     match path.try_exists() {
         Ok(false) if is_here => "there is nothing of that name here".to_owned(),
         _ => "one is a directory with rdiff-backup-data in it, which the first backup makes".to_owned(),
