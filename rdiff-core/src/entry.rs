@@ -281,6 +281,24 @@ impl Acl {
     pub fn is_empty(&self) -> bool {
         self.access.is_empty() && self.default.is_empty()
     }
+
+    /// Without an access list that says no more than a mode can, so that there is one way only to say that.
+    pub(crate) fn canonical(mut self) -> Self {
+        if self.access.iter().all(|e| matches!(e.tag, AclTag::UserObj | AclTag::GroupObj | AclTag::Other)) {
+            self.access.clear();
+        }
+        self
+    }
+
+    /// As records have it: an access list is never left out. Where there is none, it is what the mode says.
+    pub(crate) fn spelled_out(&self, mode: u32) -> std::borrow::Cow<'_, Self> {
+        if !self.access.is_empty() {
+            return std::borrow::Cow::Borrowed(self);
+        }
+        let line = |tag, shift: u32| AclEntry { tag, perms: ((mode >> shift) & 7) as u8 };
+        let access = vec![line(AclTag::UserObj, 6), line(AclTag::GroupObj, 3), line(AclTag::Other, 0)];
+        std::borrow::Cow::Owned(Self { access, default: self.default.clone() })
+    }
 }
 
 /// One line of an access control list.

@@ -205,6 +205,48 @@ fn each_undoes_a_session_of_the_other() {
     }
 }
 
+/// A default list alone needs an access list beside it, or the real program can't read the record.
+#[test]
+fn a_default_list_alone_is_the_same_to_both() {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let source = place.path().join("source");
+    std::fs::create_dir_all(source.join("d")).expect("a directory");
+    let line = |(tag, bits, id): (u16, u16, u32)| {
+        [&tag.to_le_bytes()[..], &bits.to_le_bytes(), &id.to_le_bytes()].concat()
+    };
+    let list = [(1, 7, u32::MAX), (2, 7, 1), (4, 5, u32::MAX), (16, 7, u32::MAX), (32, 5, u32::MAX)];
+    let list = [2u32.to_le_bytes().to_vec(), list.map(line).concat()].concat();
+    xattr::set(source.join("d"), "system.posix_acl_default", &list).expect("an ACL");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o751);
+    std::fs::set_permissions(source.join("d"), mode).expect("a mode");
+    let (ours, theirs) = (place.path().join("ours"), place.path().join("theirs"));
+    ours::back_up(&source, &ours, 1_700_000_000);
+    let real = Real::find();
+    real.backup(&source, &theirs, 1_700_000_000, &[]).expect_success();
+    let file = "rdiff-backup-data/access_control_lists.2023-11-14T22:13:20Z.snapshot.gz";
+    let text = |repo: &Path| {
+        let mut text = String::new();
+        let packed = std::fs::File::open(repo.join(file)).expect("a file of lists");
+        let mut reader = flate2::read::MultiGzDecoder::new(packed);
+        std::io::Read::read_to_string(&mut reader, &mut text).expect("text");
+        text
+    };
+    assert_eq!(text(&ours), text(&theirs));
+    let words = |action: &'static str| {
+        [action, source.to_str().unwrap_or_default(), ours.to_str().unwrap_or_default()]
+    };
+    real.run(words("compare")).expect_success();
+    real.run(["list", "files", "--changed-since", "now", words("")[2]]).expect_success();
+    assert_eq!(ours::back_up(&source, &theirs, 1_700_000_100).statistics.changed_files, 0.0);
+    // As this program wrote it at first.
+    let alone: String =
+        text(&ours).lines().filter(|l| l.starts_with(['#', 'd'])).map(|l| format!("{l}\n")).collect();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, alone.as_bytes()).expect("packed");
+    std::fs::write(ours.join(file), packed.finish().expect("packed")).expect("written");
+    assert_eq!(ours::back_up(&source, &ours, 1_700_000_100).statistics.changed_files, 0.0);
+}
+
 /// Puts the marker of a session back beside that of the one after it, as if that had not finished.
 fn mark(repo: &Path, good: i64, failed: i64) {
     let data = repo.join("rdiff-backup-data");

@@ -188,7 +188,8 @@ impl Repository {
         files: &[DataFile],
         time: SessionTime,
     ) -> Result<Stream<(RepoPathBuf, Acl)>> {
-        self.side_records(files, b"access_control_lists", time, acls::parse)
+        let parse = |record: &[u8]| acls::parse(record).map(|(path, acl)| (path, acl.canonical()));
+        self.side_records(files, b"access_control_lists", time, parse)
     }
 
     /// A file of attributes, always a snapshot of its own session; nothing where it isn't there.

@@ -145,7 +145,8 @@ impl SideFiles {
             xattrs::write(&entry.path, &entry.xattrs, file.text());
         }
         if let Some(file) = self.acls.as_mut().filter(|_| !entry.acl.is_empty()) {
-            acls::write(&entry.path, &entry.acl, file.text());
+            // The original can't read a default list alone.
+            acls::write(&entry.path, &entry.acl.spelled_out(entry.attrs.mode), file.text());
         }
         if let Some(precise) = precise {
             self.index_entries.entry(entry.path.as_path(), Some(precise), self.index.text());

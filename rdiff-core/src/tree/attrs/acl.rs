@@ -66,11 +66,6 @@ pub(super) fn acl_to_bytes(list: &[AclEntry], owner: &Ownership) -> (Vec<u8>, Ve
     (bytes, unknown)
 }
 
-/// Does the list say no more than a mode can?
-pub(super) fn is_minimal(list: &[AclEntry]) -> bool {
-    list.iter().all(|e| matches!(e.tag, AclTag::UserObj | AclTag::GroupObj | AclTag::Other))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

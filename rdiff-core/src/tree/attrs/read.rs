@@ -1,7 +1,7 @@
 //! Reading extended attributes and access control lists.
 
 use super::Names;
-use super::acl::{acl_from_bytes, is_minimal};
+use super::acl::acl_from_bytes;
 use crate::entry::{Acl, Xattrs};
 use rustix::io::Errno;
 use std::ffi::CString;
@@ -57,10 +57,7 @@ fn read_with(
             _ => xattrs.0.push((name.to_vec(), value)),
         }
     }
-    if is_minimal(&acl.access) {
-        acl.access.clear();
-    }
-    Ok((xattrs, acl))
+    Ok((xattrs, acl.canonical()))
 }
 
 /// Calls with a small buffer, and with larger ones while that doesn't do. Nothing if there is nothing.
