@@ -142,6 +142,13 @@ fn the_exit_code_of_status_is_for_monitors() {
     let text = fs::read_to_string(&stats).unwrap();
     fs::write(&stats, text.replace("Errors 0", "Errors 3")).unwrap();
     assert!(status("r", 4).contains("3 errors") && status("--max-age 30m r", 6).contains("3 errors"));
+    // One that nothing can be restored from.
+    let newest = data.join("mirror_metadata.2023-11-16T22:13:20Z.snapshot.gz");
+    fs::write(&newest, "").unwrap();
+    let text = status("r", 6);
+    assert!(text.starts_with("WARNING: the metadata of the last session can't be read: r/rdiff"), "{text}");
+    let (_, err, code) = home.all("verify --all r", &[]);
+    assert!(code == 2 && err.contains("mirror_metadata.2023-11-16T22:13:20Z.snapshot.gz"), "{err}");
     home.types("status s", 1);
     home.types("status --max-age 3B r", 1);
     fs::create_dir_all(home.path("unfinished/rdiff-backup-data")).unwrap();

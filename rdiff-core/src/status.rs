@@ -1,7 +1,9 @@
 //! Is the repository well? What its markers, locks and statistics say, without looking at any tree.
 
-use crate::error::{Doing, IoContext, Result};
+use crate::error::{Doing, IoContext, Result, chain};
 use crate::format::stats::SessionStatistics;
+use crate::path::RepoPath;
+use crate::repo::metadata::Detail;
 use crate::repo::{DataFile, MirrorState, Repository};
 use crate::time::SessionTime;
 use std::io::Read;
@@ -18,6 +20,8 @@ pub struct Status {
     pub sessions: Vec<SessionTime>,
     /// The totals of the last good session, if they were written.
     pub last: Option<SessionStatistics>,
+    /// Why the metadata of the last good session can't be read, if that shows at their beginning.
+    pub damaged: Option<String>,
     /// Bytes of all increments, as the sessions counted them when they wrote them. Nothing if one of them did not.
     pub increments_size: Option<u64>,
 }
@@ -56,8 +60,11 @@ pub fn status(repo: &Repository) -> Result<Status> {
         repo.refuse_lost_marker()?;
     }
     let sessions = repo.sessions()?;
-    let mut status =
-        Status { state, in_use_by: repo.in_use_by()?, sessions, last: None, increments_size: Some(0) };
+    let in_use_by = repo.in_use_by()?;
+    // Who works on it may be about to replace them.
+    let newest = sessions.last().filter(|_| in_use_by.is_none());
+    let damaged = newest.and_then(|t| begins_well(repo, *t).err()).map(|e| chain(&e));
+    let mut status = Status { state, in_use_by, sessions, last: None, damaged, increments_size: Some(0) };
     for file in repo.data_files()? {
         if file.base != b"session_statistics" || status.sessions.binary_search(&file.time).is_err() {
             continue;
@@ -70,6 +77,11 @@ pub fn status(repo: &Repository) -> Result<Status> {
         }
     }
     Ok(status)
+}
+
+/// Opens the metadata of a session, and reads the first record.
+fn begins_well(repo: &Repository, at: SessionTime) -> Result<()> {
+    repo.metadata_at(at, RepoPath::ROOT, Detail::Records)?.next().transpose().map(drop)
 }
 
 /// The totals of a session, if they were written and can be read.

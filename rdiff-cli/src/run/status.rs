@@ -56,6 +56,10 @@ fn trouble(found: &Status, oldest: Option<SessionTime>, cx: &Context<'_>) -> Vec
         )),
         _ => {}
     }
+    if let Some(why) = &found.damaged {
+        let text = format!("the metadata of the last session can't be read: {why}");
+        trouble.push((Exit::WARNING, text));
+    }
     if let (Some(newest), Some(oldest)) = (found.newest(), oldest)
         && newest < oldest
     {

@@ -19,13 +19,14 @@
 use super::metadata::{Stream, Versioned, chain};
 use super::{DataFile, Repository};
 use crate::entry::Entry;
-use crate::error::{Error, Result, chain as in_words};
+use crate::error::{Doing, Error, FormatError, IoContext, Result, chain as in_words};
 use crate::format::names::IncrementKind;
 use crate::merge::AtPath;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::time::SessionTime;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::io::Read;
 use std::sync::Arc;
 
 /// One path at each of some sessions.
@@ -86,8 +87,12 @@ impl Repository {
         };
         for file in layers {
             let below = subtree.to_owned();
-            let records = self.records_from(file, subtree)?;
-            let records = records
+            let mut records = self.records_from(file, subtree)?.peekable();
+            let blank = if records.peek().is_none() { self.blank(file)? } else { None };
+            let records = blank
+                .map(Err)
+                .into_iter()
+                .chain(records)
                 .skip_while({
                     let below = below.clone();
                     move |r| r.as_ref().is_ok_and(|r| r.path() < below.as_path())
@@ -110,6 +115,26 @@ impl Repository {
             timeline.advance(i);
         }
         Ok(timeline)
+    }
+
+    /// What is wrong with a file of metadata in which no record was found, if one must be there.
+    fn blank(&self, file: &DataFile) -> Result<Option<Error>> {
+        if self.records_from(file, RepoPath::ROOT)?.next().is_some() {
+            return Ok(None);
+        }
+        let path = self.path_of(&file.place);
+        let mut first = Vec::new();
+        let opened = self.root().open_file(file.place.as_bytes());
+        let read = opened.and_then(|file| file.take(2).read_to_end(&mut first));
+        read.while_doing(Doing::Read, &path)?;
+        let is_gzip_by_name = file.place.as_bytes().ends_with(b".gz");
+        // A session that changed nothing leaves a plain file of no bytes, or nothing in a gzip file.
+        let says_nothing = if is_gzip_by_name { first == [0x1f, 0x8b] } else { first.is_empty() };
+        if file.kind == IncrementKind::Diff && says_nothing {
+            return Ok(None);
+        }
+        let source = FormatError::Other("it holds no record".to_owned());
+        Ok(Some(Error::Corrupt { file: path, line: None, source }))
     }
 
     /// One path at all sessions, oldest first, with its attributes. Sessions without metadata are left out.

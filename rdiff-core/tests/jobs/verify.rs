@@ -7,6 +7,7 @@ use super::support::real::Real;
 use super::{files_below, open, write_at};
 use rdiff_core::error::Error;
 use rdiff_core::monitor::{Recorder, Silent};
+use rdiff_core::status::status;
 use rdiff_core::time::SessionTime;
 use rdiff_core::verify::{VerifyReport, VerifyRequest, Why, verify};
 use std::collections::BTreeSet;
@@ -158,6 +159,37 @@ fn damaged_metadata_end_only_the_sessions_that_need_them() {
         let is_damaged = report.damaged.iter().any(|d| d.session.0 == at);
         assert_eq!(one.is_err(), is_damaged, "{at}");
     }
+}
+
+#[test]
+fn metadata_without_a_record_are_damaged() {
+    if !is_root("jobs") {
+        return;
+    }
+    let golden = Golden::unpack("chain-of-14");
+    let repo = golden.repo();
+    let data = repo.join("rdiff-backup-data");
+    let names = sorted_names(&data).into_iter().map(|n| String::from_utf8(n).unwrap());
+    let mut names: Vec<_> =
+        names.filter(|n| n.starts_with("mirror_metadata") && n.ends_with(".gz")).collect();
+    names.sort();
+    let noise: Vec<u8> = (0..1000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    assert_eq!(status(&open(&repo)).unwrap().damaged, None);
+    for (name, is_newest) in [(names.last().unwrap(), true), (&names[3], false)] {
+        let whole = std::fs::read(data.join(name)).unwrap();
+        for wrong in [&b""[..], &noise] {
+            std::fs::write(data.join(name), wrong).unwrap();
+            let report = our_verify(&repo, &VerifyRequest::new(None));
+            assert!(report.bad.is_empty() && !report.is_good(), "{report:?}");
+            assert!(report.damaged.iter().all(|d| d.why.contains(name)), "{report:?}");
+            let damaged = status(&open(&repo)).unwrap().damaged;
+            assert_eq!(damaged.is_some_and(|why| why.contains(name)), is_newest, "{name}");
+        }
+        std::fs::write(data.join(name), whole).unwrap();
+    }
+    assert!(our_verify(&repo, &VerifyRequest::new(None)).is_good());
+    std::fs::remove_file(data.join(names.last().unwrap())).unwrap();
+    assert!(status(&open(&repo)).unwrap().damaged.is_some());
 }
 
 #[test]
