@@ -310,6 +310,12 @@ const COMPARING: &str = "
     compare --include later/d --exclude '**' later r
     compare --exclude '**.txt' --at 3B now r
     compare --exclude-symbolic-links now r
+    compare --method full --exclude-symbolic-links now r
+    compare --method full --exclude-fifos now r
+    compare --method full --exclude-special-files later r
+    compare --method hash --exclude-special-files later r
+    compare r r
+    compare --method full r one
     compare --exclude-fifos --max-file-size 10 now r
     compare s2 quoted
     compare --method full s2 quoted

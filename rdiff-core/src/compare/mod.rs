@@ -12,14 +12,17 @@ mod work;
 use crate::error::{Error, Result};
 use crate::merge::merge_join;
 use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
+use crate::path::RepoPath;
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::Repository;
 use crate::repo::groups::Groups;
 use crate::repo::increments::Increments;
+use crate::repo::layout::DATA;
 use crate::repo::metadata::Detail;
 use crate::time::SessionTime;
+use crate::tree::Stat;
 use crate::tree::source::Source;
-use crate::tree::walk::{Filter, Walk};
+use crate::tree::walk::{Filter, Holds, Walk, Wanted};
 use plan::{Job, Placed, Planner};
 pub use report::{CompareReport, CompareRequest, Difference, Method, Reason};
 use std::cell::RefCell;
@@ -27,7 +30,8 @@ use std::sync::Arc;
 use work::{Buffers, Done, Verdict, Worker};
 
 /// Compares a source with a session. `filter` leaves out paths of the source; what the session has there
-/// counts as deleted, as a backup with that filter would delete it.
+/// counts as deleted, as a backup with that filter would delete it. By content ([`Method::Full`]) it only leaves
+/// out what is new: all that the session has is compared with what is there.
 ///
 /// ```
 /// # use rdiff_core::monitor::Silent;
@@ -86,7 +90,7 @@ fn compare_until(
     let entries = ahead(repo.metadata_at(at, request.subtree.as_path(), Detail::All)?, 256, 4);
     let subtree = request.subtree.clone();
     let entries = entries.map(|recorded| recorded.map(|r| Placed::new(r, subtree.as_path())));
-    let found = Walk::new(Arc::clone(source), Arc::clone(&pool), filter).map(Ok);
+    let found = Walk::new(Arc::clone(source), Arc::clone(&pool), WithoutData(filter)).map(Ok);
     let mut planner = Planner {
         source: Arc::clone(source),
         increments: (request.method == Method::Full).then(|| Increments::new(repo)),
@@ -147,6 +151,15 @@ impl CompareReport {
         }
         self.compared += 1;
         monitor.count(Counter::Paths, 1);
+    }
+}
+
+/// Leaves out the data directory of a source that is a repository, as a backup of it does.
+struct WithoutData<F>(F);
+
+impl<F: Filter> Filter for WithoutData<F> {
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
+        if path.as_bytes() == DATA.as_bytes() { Wanted::No } else { self.0.wants(path, stat, holds) }
     }
 }
 

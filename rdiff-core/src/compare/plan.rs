@@ -12,7 +12,8 @@ use crate::time::SessionTime;
 use crate::tree::attrs::entry_of;
 use crate::tree::source::Source;
 use crate::tree::walk::{Found, What};
-use crate::tree::{FileKind, Stat, means_source_gone};
+use crate::tree::{FileKind, Stat, is_absent, means_source_gone};
+use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
 
@@ -119,7 +120,14 @@ impl Planner<'_> {
             }
             (None, None) => return Ok(None),
             (Some(old), None) if self.is_held(old.path()) => return Ok(None),
-            (Some(old), None) => Job::Deleted(old.path),
+            (Some(old), None) => match self.left_out(&old.path) {
+                Ok(Some(stat)) => self.both(old.path, stat, old.entry, digest)?,
+                Ok(None) => Job::Deleted(old.path),
+                Err(source) if means_source_gone(&source) => {
+                    return Err(gone(&*self.source, &old.path, &source));
+                }
+                Err(source) => Job::Problem(Problem { kind: ProblemKind::List, path: old.path, source }),
+            },
             (None, Some(Found { path, .. })) => Job::New(path),
             (Some(old), Some(Found { path, what: What::Here(stat) })) => {
                 self.both(path, stat, old.entry, digest)?
@@ -130,6 +138,19 @@ impl Planner<'_> {
 
     fn is_held(&self, path: RepoPath<'_>) -> bool {
         self.held.as_ref().is_some_and(|held| path.starts_with(held.as_path()))
+    }
+
+    /// What is at a path that the walk didn't show, if the content of that is compared too.
+    fn left_out(&self, path: &RepoPathBuf) -> io::Result<Option<Stat>> {
+        let path = path.as_path();
+        let Some((parent, name)) = path.parent().zip(path.name()).filter(|_| self.method == Method::Full)
+        else {
+            return Ok(None);
+        };
+        match self.source.stat_in(parent, &[name.into()]).pop() {
+            Some(Err(e)) if is_absent(&e) || e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
+            found => found.transpose(),
+        }
     }
 
     fn both(&mut self, path: RepoPathBuf, stat: Stat, old: Box<Entry>, digest: Option<Known>) -> Result<Job> {
