@@ -176,13 +176,7 @@ fn request(args: &Backup, cx: &Context<'_>) -> Result<BackupRequest, Failure> {
         force: cx.generic.force,
         create_parents: args.copy.create_full_path,
         compression: args.copy.compression.enabled,
-        // It must match from the start of the path.
-        not_compressed: args
-            .copy
-            .compression
-            .except
-            .as_ref()
-            .map(|re| format!("^(?:{})", re.to_string_lossy())),
+        not_compressed: args.copy.compression.except.as_ref().map(|re| re.to_string_lossy().into_owned()),
         hard_links: args.copy.filesystem.hard_links,
         compare_inodes: args.copy.filesystem.compare_inode,
         never_drop_acls: args.copy.filesystem.never_drop_acls,

@@ -13,6 +13,11 @@ pub(crate) const BACKUP: &str = "
     --current-time 1600000000 backup later r
     --current-time 1800000000 backup --not-compressed-regexp txt$ later r
     --current-time 1800000000 backup --no-compression-regexp '.*' later r
+    --current-time 1800000000 backup --not-compressed-regexp n.txt later r
+    --current-time 1800000000 backup --not-compressed-regexp .*/n.txt later r
+    --current-time 1800000000 backup --not-compressed-regexp r/n later ./r/
+    --current-time 1800000000 backup --not-compressed-regexp '(?i)R/D' later r
+    --current-time 1800000000 backup --not-compressed-regexp 'r/(?!d)' later r
     backup --not-compressed-regexp '(' later r
     --current-time 1800000000 backup --no-file-statistics later r
     --current-time 1800000000 backup --print-statistics now new

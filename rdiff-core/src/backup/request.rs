@@ -29,7 +29,8 @@ pub struct BackupRequest {
     pub create_parents: bool,
     /// Gzip increments.
     pub compression: bool,
-    /// Increments of paths that this matches are not gzipped; nothing for the usual list of endings.
+    /// Increments of paths that this matches are not gzipped; nothing for the usual list of endings. A regular
+    /// expression as Python reads it, for the path of the mirror as the repository was named, from its beginning on.
     pub not_compressed: Option<String>,
     /// Record which files are one.
     pub hard_links: bool,
@@ -143,4 +144,4 @@ pub struct BackupReport {
 }
 
 /// The endings of files that gain nothing by being gzipped.
-pub const NOT_COMPRESSED: &str = r"(?i)\.(7z|aac|arj|asc|avi|bik|bz|bz2|deb|docx|flac|flv|gif|gpg|gz|jp2|jpeg|jpg|jsonlz4|lharc|lz4|lzh|lzma|lzo|m4a|m4v|mdf|mkv|mov|mozlz4|mp3|mp4|mpeg|mpg|oga|ogg|ogm|ogv|opus|pgp|pk3|png|rar|rm|rpm|rz|shn|tgz|tzst|vob|webm|webp|wma|wmv|xlsx|xz|z|zip|zoo|zst)$";
+pub const NOT_COMPRESSED: &str = r"(?i).*\.(7z|aac|arj|asc|avi|bik|bz|bz2|deb|docx|flac|flv|gif|gpg|gz|jp2|jpeg|jpg|jsonlz4|lharc|lz4|lzh|lzma|lzo|m4a|m4v|mdf|mkv|mov|mozlz4|mp3|mp4|mpeg|mpg|oga|ogg|ogm|ogv|opus|pgp|pk3|png|rar|rm|rpm|rz|shn|tgz|tzst|vob|webm|webp|wma|wmv|xlsx|xz|z|zip|zoo|zst)$";

@@ -6,7 +6,6 @@ use super::{BackupRequest, NOT_COMPRESSED};
 use crate::entry::Entry;
 use crate::error::{Doing, Refusal, Result};
 use crate::monitor::Stop;
-use crate::path::RepoPath;
 use crate::pool::Helpers;
 use crate::repo::disk::{Disk, make_dirs, remove_all};
 use crate::repo::layout::StoredPath;
@@ -14,9 +13,10 @@ use crate::repo::session::Session;
 use crate::tree::attrs::{Applied, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::is_absent;
+use crate::tree::select::PyRegex;
 use crate::tree::source::Source;
-use regex::bytes::Regex;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,7 +26,7 @@ pub(super) struct Options {
     pub(super) hard_links: bool,
     pub(super) compare_inodes: bool,
     compression: bool,
-    not_compressed: Option<Regex>,
+    not_compressed: PyRegex,
     /// A change time after this could be shared by a later edit.
     pub(super) settled_before: (i64, u32),
 }
@@ -51,7 +51,7 @@ impl Options {
     /// [`Refusal::BadPattern`].
     pub(super) fn of(request: &BackupRequest, started: SystemTime) -> Result<Self> {
         let pattern = request.not_compressed.as_deref().unwrap_or(NOT_COMPRESSED);
-        let not_compressed = Regex::new(pattern)
+        let not_compressed = PyRegex::at_start(pattern.as_bytes())
             .map_err(|e| Refusal::BadPattern { pattern: pattern.to_owned(), source: e.into() })?;
         // The clock of change times advances in ticks of up to 10 ms; leave it some of them.
         let settled = started - Duration::from_millis(50);
@@ -60,14 +60,9 @@ impl Options {
             hard_links: request.hard_links,
             compare_inodes: request.compare_inodes,
             compression: request.compression,
-            not_compressed: Some(not_compressed),
+            not_compressed,
             settled_before: (settled.as_secs() as i64, settled.subsec_nanos()),
         })
-    }
-
-    /// Is the increment of this path gzipped?
-    pub(super) fn compresses(&self, path: RepoPath<'_>) -> bool {
-        self.compression && !self.not_compressed.as_ref().is_some_and(|re| re.is_match(path.as_bytes()))
     }
 }
 
@@ -80,6 +75,16 @@ impl Shared {
     /// Where the mirror of an entry is.
     pub(super) fn mirror(&self, entry: &Entry) -> StoredPath {
         self.session.repo().layout().mirror(entry.path.as_path(), entry.long_name.as_ref())
+    }
+
+    /// Is the increment of this entry gzipped? The pattern is for the path of its mirror, as the repository was named.
+    pub(super) fn compresses(&self, entry: &Entry) -> bool {
+        let options = &self.options;
+        let excepted = || {
+            let path = self.session.repo().path_of(&self.mirror(entry));
+            options.not_compressed.search(path.as_os_str().as_bytes()).unwrap_or(false)
+        };
+        options.compression && !excepted()
     }
 
     /// The attributes of an entry as the mirror has them: times end at the second.

@@ -62,7 +62,7 @@ impl Shared {
         match &entry.kind {
             Kind::Dir => self.write_dir_increment(entry),
             Kind::File(file) => {
-                let gzipped = self.options.compresses(entry.path.as_path());
+                let gzipped = self.compresses(entry);
                 match new {
                     Some((new, content, digest)) if new.file().is_some() => {
                         let same = digest.is_some() && digest == file.digest;
@@ -91,7 +91,7 @@ impl Shared {
     pub(in crate::backup) fn drop_increment(&self, entry: &Entry) -> Result<()> {
         let (kind, gzipped) = match &entry.kind {
             Kind::Dir => (IncrementKind::Dir, false),
-            Kind::File(_) => (IncrementKind::Snapshot, self.options.compresses(entry.path.as_path())),
+            Kind::File(_) => (IncrementKind::Snapshot, self.compresses(entry)),
             _ => (IncrementKind::Snapshot, false),
         };
         for gzipped in [gzipped, !gzipped] {

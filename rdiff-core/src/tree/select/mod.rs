@@ -68,6 +68,7 @@ use step::{FullPath, Step};
 
 pub use error::{SelectError, Warning};
 pub use filter::Selected;
+pub(crate) use pyregex::PyRegex;
 pub use rule::{List, Rule, Sense, Separator};
 
 /// The directory of a repository. At the root of a source it is never selected.

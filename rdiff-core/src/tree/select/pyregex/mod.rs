@@ -23,14 +23,14 @@ const MAX_STEPS: usize = 5_000_000;
 /// Why a regular expression cannot be used, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at position {at}")]
-pub(super) struct PatternError {
+pub(crate) struct PatternError {
     what: String,
     at: usize,
 }
 
 /// A compiled regular expression.
 #[derive(Debug, Clone)]
-pub(super) struct PyRegex(Engine);
+pub(crate) struct PyRegex(Engine);
 
 #[derive(Debug, Clone)]
 enum Engine {
@@ -40,20 +40,28 @@ enum Engine {
 
 /// The backtracking engine used up its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct GaveUp;
+pub(crate) struct GaveUp;
 
 impl PyRegex {
     /// Compiles a pattern.
     pub(super) fn new(pattern: &[u8]) -> Result<Self, PatternError> {
-        let node = parse::parse(pattern)?;
+        Self::of(&parse::parse(pattern)?)
+    }
+
+    /// Compiles a pattern that matches from the first byte on or not at all.
+    pub(crate) fn at_start(pattern: &[u8]) -> Result<Self, PatternError> {
+        Self::of(&Node::Concat(vec![Node::Place(Place::Start), parse::parse(pattern)?]))
+    }
+
+    fn of(node: &Node) -> Result<Self, PatternError> {
         let refused = |e: &dyn std::error::Error| PatternError { what: e.to_string(), at: 0 };
-        let engine = match write::linear(&node) {
+        let engine = match write::linear(node) {
             Some(text) => {
                 let built = regex::bytes::RegexBuilder::new(&text).unicode(false).nest_limit(1000).build();
                 Engine::Linear(built.map_err(|e| refused(&e))?)
             }
             None => {
-                let built = fancy_regex::RegexBuilder::new(&write::backtracking(&node))
+                let built = fancy_regex::RegexBuilder::new(&write::backtracking(node))
                     .bytes_mode(fancy_regex::BytesMode::Ascii)
                     .optimize(false)
                     .backtrack_limit(MAX_STEPS)
@@ -66,7 +74,7 @@ impl PyRegex {
     }
 
     /// Does it match anywhere in the path?
-    pub(super) fn search(&self, path: &[u8]) -> Result<bool, GaveUp> {
+    pub(crate) fn search(&self, path: &[u8]) -> Result<bool, GaveUp> {
         match &self.0 {
             Engine::Linear(regex) => Ok(regex.is_match(path)),
             Engine::Backtracking(regex) => regex.is_match(path).map_err(|_| GaveUp),
