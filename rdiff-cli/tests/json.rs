@@ -83,6 +83,19 @@ fn a_backup_tells_what_it_did() {
 }
 
 #[test]
+fn the_target_of_a_link_is_told_byte_by_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("s")).unwrap();
+    std::os::unix::fs::symlink("a", dir.path().join("s/good")).unwrap();
+    std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(b"d/\xff"), dir.path().join("s/odd")).unwrap();
+    run(dir.path(), "--json backup s r", 0);
+    let listed = run(dir.path(), "--json list files r", 0);
+    let [_, good, odd] = &listed.of("file")[..] else { panic!("three paths") };
+    assert_eq!((&good["target"], good.get("target_hex")), (&"a".into(), None));
+    assert_eq!((&odd["target"], &odd["target_hex"]), (&"d/\u{fffd}".into(), &"642fff".into()));
+}
+
+#[test]
 fn every_action_speaks_json_and_every_field_is_documented() {
     let (dir, mut all) = two_sessions();
     fs::create_dir(dir.path().join("jobs")).unwrap();

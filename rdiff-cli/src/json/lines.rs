@@ -114,10 +114,14 @@ impl<'a> InTree<'a> {
     /// A path that need not be one of the tree: a file of the repository's own, for one.
     pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
         let text = if bytes.is_empty() { ".".into() } else { String::from_utf8_lossy(bytes) };
-        let is_exact = std::str::from_utf8(bytes).is_ok();
-        let hex = || bytes.iter().map(|b| format!("{b:02x}")).collect();
-        Self { path: text, path_hex: (!is_exact).then(hex) }
+        Self { path: text, path_hex: hex(bytes) }
     }
+}
+
+/// Bytes that text doesn't show, in hexadecimal digits; nothing for those that it does.
+fn hex(bytes: &[u8]) -> Option<String> {
+    let is_exact = std::str::from_utf8(bytes).is_ok();
+    (!is_exact).then(|| bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
 /// `file`: what was there at a session.
@@ -137,6 +141,8 @@ pub(crate) struct Listed<'a> {
     sha1: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_hex: Option<String>,
 }
 
 impl<'a> From<&'a Entry> for Listed<'a> {
@@ -144,7 +150,7 @@ impl<'a> From<&'a Entry> for Listed<'a> {
         let (attrs, file) = (&entry.attrs, entry.file());
         let name = |name: &'a Option<Name>| name.as_deref().map(String::from_utf8_lossy);
         let target = match &entry.kind {
-            Kind::Symlink(target) => Some(String::from_utf8_lossy(target)),
+            Kind::Symlink(target) => Some(target.as_slice()),
             _ => None,
         };
         Self {
@@ -158,7 +164,8 @@ impl<'a> From<&'a Entry> for Listed<'a> {
             user: name(&attrs.uname),
             group: name(&attrs.gname),
             sha1: file.and_then(|f| f.digest).map(Digest::to_hex),
-            target,
+            target: target.map(String::from_utf8_lossy),
+            target_hex: target.and_then(hex),
         }
     }
 }
