@@ -535,7 +535,8 @@ typedef struct rdiff_backup_options {
   const struct rdiff_rule *rules;
   // How many rules there are.
   size_t rule_count;
-  // Increments of paths that this regular expression matches are not gzipped; NULL for the usual endings.
+  // Increments of paths that this regular expression matches are not gzipped; NULL for the usual endings. It is for
+  // the path of the mirror as the repository was named, from its beginning on.
   const char *not_compressed;
   // Users to be replaced in the mirror, in lines "old:new", or NULL.
   const char *user_map;

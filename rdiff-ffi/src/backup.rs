@@ -66,7 +66,8 @@ pub struct rdiff_backup_options {
     pub rules: *const rdiff_rule,
     /// How many rules there are.
     pub rule_count: usize,
-    /// Increments of paths that this regular expression matches are not gzipped; NULL for the usual endings.
+    /// Increments of paths that this regular expression matches are not gzipped; NULL for the usual endings. It is for
+    /// the path of the mirror as the repository was named, from its beginning on.
     pub not_compressed: *const c_char,
     /// Users to be replaced in the mirror, in lines "old:new", or NULL.
     pub user_map: *const c_char,
