@@ -145,6 +145,7 @@ fn undo_until(stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<Reg
         stop: stop.clone(),
         wrong: Mutex::default(),
         lost: Mutex::default(),
+        kept: Mutex::default(),
     };
     let undo = Arc::new(undo);
     undo.claim(&files)?;
@@ -170,6 +171,8 @@ struct Undo {
     wrong: Mutex<Vec<RepoPathBuf>>,
     /// Files that can't be put back.
     lost: Mutex<Vec<Lost>>,
+    /// Inodes with more than one name that a group of names keeps.
+    kept: Mutex<HashSet<(u64, u64)>>,
 }
 
 /// A file whose old state can't be rebuilt.

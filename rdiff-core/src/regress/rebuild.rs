@@ -9,9 +9,9 @@ use crate::format::names::IncrementKind;
 use crate::repo::increments::{Base, Chain};
 use crate::repo::layout::StoredPath;
 use crate::repo::put::{CopyError, copy_sparse, hash, make_special};
-use crate::tree::FileKind;
 use crate::tree::attrs::{Applied, Ownership};
 use crate::tree::caps::Capabilities;
+use crate::tree::{FileKind, Stat};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -77,7 +77,7 @@ impl Undo {
             };
             // A file that other names share must not be changed under them.
             let names = entry.file().and_then(|f| f.link).map_or(1, |link| link.count);
-            if same && stat.links <= names {
+            if same && stat.links <= names && self.is_first_to_keep(&stat) {
                 return Ok(Fix::Attributes);
             }
             if same {
@@ -97,6 +97,13 @@ impl Undo {
             }
             put => put,
         }
+    }
+
+    /// Is this the first group of names to keep an inode? Of one content, two groups that became one file may each have as many
+    /// names as that has left: only one of them can have it, and the attributes that it gets.
+    fn is_first_to_keep(&self, stat: &Stat) -> bool {
+        let inode = (stat.device, stat.inode);
+        stat.links == 1 || self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(inode)
     }
 
     /// What can't be rebuilt must not keep all else from being put back.
