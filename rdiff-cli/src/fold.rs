@@ -61,6 +61,12 @@ fn expand_tabs(text: &str) -> String {
     expanded
 }
 
+/// The lines of a text in which something stands, as one.
+pub(crate) fn joined(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("; ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -255,7 +255,7 @@ fn login(
         MountError::Command { stderr, .. } => stderr.clone(),
         other => other.to_string(),
     };
-    let said_line = super::one_line(&said);
+    let said_line = crate::fold::joined(&said);
     let known = diagnosis::of(&said);
     let last = said_line.rsplit("; ").next().unwrap_or(&said_line);
     let meaning = known.map_or_else(|| said_line.clone(), |known| format!("{} ({last})", known.meaning));

@@ -141,9 +141,3 @@ fn show(what: &str, found: &Findings, cx: &Context<'_>) -> Result<(), Failure> {
     };
     cx.print(text)
 }
-
-/// The end of a text as one line.
-fn one_line(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines.join("; ")
-}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdiff_mount::runner::{Command, CommandRunner, Exit, Output};
 
+use crate::fold::joined;
 use crate::job::error::{JobError, Result};
 
 /// Runs a hook, with `variables` in its environment. What it printed comes back.
@@ -44,8 +45,7 @@ fn said(output: &Output) -> String {
 /// The end of a text as one line, not longer than a screen line or three.
 pub(super) fn one_line(text: &str) -> String {
     const MOST: usize = 300;
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let line = lines.join("; ").replace(char::is_control, " ");
+    let line = joined(text).replace(char::is_control, " ");
     match line.char_indices().rev().nth(MOST) {
         Some((at, _)) => format!("…{}", &line[at..]),
         None => line,
