@@ -12,17 +12,15 @@ mod work;
 use crate::error::{Error, Result};
 use crate::merge::merge_join;
 use crate::monitor::{Counter, Event, Monitor, PathDone, Stop};
-use crate::path::RepoPath;
 use crate::pool::{Chunks, Pool, ahead};
 use crate::repo::Repository;
 use crate::repo::groups::Groups;
 use crate::repo::increments::Increments;
-use crate::repo::layout::DATA;
+use crate::repo::layout::WithoutData;
 use crate::repo::metadata::Detail;
 use crate::time::SessionTime;
-use crate::tree::Stat;
 use crate::tree::source::Source;
-use crate::tree::walk::{Filter, Holds, Walk, Wanted};
+use crate::tree::walk::{Filter, Walk};
 use plan::{Job, Placed, Planner};
 pub use report::{CompareReport, CompareRequest, Difference, Method, Reason};
 use std::cell::RefCell;
@@ -151,15 +149,6 @@ impl CompareReport {
         }
         self.compared += 1;
         monitor.count(Counter::Paths, 1);
-    }
-}
-
-/// Leaves out the data directory of a source that is a repository, as a backup of it does.
-struct WithoutData<F>(F);
-
-impl<F: Filter> Filter for WithoutData<F> {
-    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
-        if path.as_bytes() == DATA.as_bytes() { Wanted::No } else { self.0.wants(path, stat, holds) }
     }
 }
 

@@ -12,8 +12,7 @@ use crate::time::SessionTime;
 use crate::tree::attrs::entry_of;
 use crate::tree::source::Source;
 use crate::tree::walk::{Found, What};
-use crate::tree::{FileKind, Stat, is_absent, means_source_gone};
-use rustix::io::Errno;
+use crate::tree::{FileKind, Stat, is_absent, is_below_link, means_source_gone};
 use std::io;
 use std::sync::Arc;
 
@@ -148,7 +147,7 @@ impl Planner<'_> {
             return Ok(None);
         };
         match self.source.stat_in(parent, &[name.into()]).pop() {
-            Some(Err(e)) if is_absent(&e) || e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
+            Some(Err(e)) if is_absent(&e) || is_below_link(&e) => Ok(None),
             found => found.transpose(),
         }
     }

@@ -7,12 +7,12 @@ use crate::path::RepoPath;
 use crate::pool::Pool;
 use crate::repo::Repository;
 use crate::repo::increments::Increments;
-use crate::repo::layout::{DATA, StoredPath};
+use crate::repo::layout::{StoredPath, WithoutData};
 use crate::time::SessionTime;
 use crate::tree::Stat;
 use crate::tree::attrs::Names;
 use crate::tree::local::LocalSource;
-use crate::tree::walk::{Everything, Filter, Holds, Walk, Wanted, What};
+use crate::tree::walk::{Everything, Filter, Walk, What};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,9 +66,12 @@ pub fn sizes(repo: &Repository, subtree: RepoPath<'_>) -> Result<Vec<SizedSessio
     })?;
     let mut mirror_size = 0;
     let place = repo.layout().mirror(subtree, None);
-    for_each_below(repo, &place, WithoutData { is_root: subtree.is_root() }, |_, stat| {
-        mirror_size += stat.size;
-    })?;
+    let add = |_: RepoPath<'_>, stat: &Stat| mirror_size += stat.size;
+    if subtree.is_root() {
+        for_each_below(repo, &place, WithoutData(Everything), add)?;
+    } else {
+        for_each_below(repo, &place, Everything, add)?;
+    }
     let mut cumulative = mirror_size;
     let mut sized = vec![SizedSession { time: mirror, size: mirror_size, cumulative }];
     for (&time, &size) in by_time.iter().rev().filter(|(time, _)| **time != mirror) {
@@ -77,17 +80,6 @@ pub fn sizes(repo: &Repository, subtree: RepoPath<'_>) -> Result<Vec<SizedSessio
     }
     sized.sort_by_key(|s| s.time);
     Ok(sized)
-}
-
-/// Leaves out the data directory.
-struct WithoutData {
-    is_root: bool,
-}
-
-impl Filter for WithoutData {
-    fn wants(&mut self, path: RepoPath<'_>, _: &Stat, _: &Holds<'_>) -> Wanted {
-        if self.is_root && path.as_bytes() == DATA.as_bytes() { Wanted::No } else { Wanted::Yes }
-    }
 }
 
 /// Looks at a place and all that is below it; nothing if it isn't there.

@@ -24,6 +24,8 @@ use crate::format::names::{IncrementKind, TimeStyle};
 use crate::format::quote::Quoting;
 use crate::path::RepoPath;
 use crate::time::SessionTime;
+use crate::tree::Stat;
+use crate::tree::walk::{Filter, Holds, Wanted};
 use std::fmt;
 
 /// The directory with everything but the mirror.
@@ -190,6 +192,15 @@ impl Layout {
     pub fn data(&self, base: &str, time: SessionTime, kind: IncrementKind, gzipped: bool) -> StoredPath {
         let name = self.times.name(base.as_bytes(), time, kind, gzipped);
         StoredPath::fixed(DATA).listed(&self.quoting.quote(&name))
+    }
+}
+
+/// Leaves out the data directory at the root of a tree that is a repository.
+pub(crate) struct WithoutData<F>(pub(crate) F);
+
+impl<F: Filter> Filter for WithoutData<F> {
+    fn wants(&mut self, path: RepoPath<'_>, stat: &Stat, holds: &Holds<'_>) -> Wanted {
+        if path.as_bytes() == DATA.as_bytes() { Wanted::No } else { self.0.wants(path, stat, holds) }
     }
 }
 
