@@ -68,6 +68,9 @@ impl<'a> Terminal<'a> {
     }
 
     fn path(&self, path: RepoPath<'_>, what: PathDone) {
+        if !self.ui.hears(Level::Info) {
+            return;
+        }
         let is_first = self.is_first.load(Ordering::Relaxed);
         let message = match what {
             PathDone::Kept => return,
@@ -114,7 +117,8 @@ impl Monitor for Terminal<'_> {
             Event::Warning(text) => self.ui.warning(text),
             Event::Note(text) => self.ui.note(text),
             Event::Phase(Phase::Regressing) => self.is_regressing.store(true, Ordering::Relaxed),
-            other => self.ui.say(Level::Debug, &format!("{other:?}")),
+            other if self.ui.hears(Level::Debug) => self.ui.say(Level::Debug, &format!("{other:?}")),
+            _ => {}
         }
     }
 

@@ -244,6 +244,12 @@ impl Ui {
         self.tell(Level::Warning, line);
     }
 
+    /// Does anybody want messages of this level, on the terminal or in a log? What is said of each path isn't even put
+    /// into words otherwise.
+    pub fn hears(&self, level: Level) -> bool {
+        level as u8 <= self.file.max(self.terminal)
+    }
+
     /// Something was done with a path.
     pub fn path(&self, path: RepoPath<'_>, what: &'static str, message: &str) {
         if let Some(json) = self.json.as_ref().filter(|_| self.terminal >= Level::Info as u8) {

@@ -157,7 +157,8 @@ pub(crate) fn on_words(words: &[OsString]) -> Option<String> {
 
 /// What to say of a word that is no file, if it looks like an action: `did you mean 'rdiff-backup list increments'?`
 pub(crate) fn on_action(word: &OsStr) -> Option<String> {
-    let word = word.to_str()?;
+    // No action has a slash in it; nearly every directory that somebody names has.
+    let word = word.to_str().filter(|word| !word.contains('/'))?;
     if ["help", "version"].contains(&word) {
         return Some(format!("did you mean 'rdiff-backup --{word}'?"));
     }

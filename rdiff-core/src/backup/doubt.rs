@@ -44,7 +44,11 @@ pub(super) fn refuse_empty_source<F: Filter>(
     request: &BackupRequest,
 ) -> Result<Streams<F>> {
     let first: Vec<Found> = found.by_ref().take(2).collect();
-    let first_old: Vec<Result<Box<Recorded>>> = old.by_ref().take(2).collect();
+    let mut first_old: Vec<Result<Box<Recorded>>> = old.by_ref().take(2).collect();
+    // Before anything is begun.
+    if let Some(failed) = first_old.iter().position(Result::is_err) {
+        first_old.swap_remove(failed)?;
+    }
     let only_root = first.iter().filter(|f| matches!(f.what, What::Here(_))).count() <= 1
         && first.iter().all(|f| f.path.is_root());
     let readable = first.iter().all(|f| matches!(f.what, What::Here(_)));

@@ -140,11 +140,24 @@ fn run(
     monitor: &dyn Monitor,
     started: SystemTime,
 ) -> Result<BackupReport> {
-    let Opened { repo, writer, previous, regressed } = opened;
+    let Opened { repo, writer, files, previous, regressed } = opened;
     let previous = *previous;
     let root = Arc::clone(disk.root());
     let time = session_time(request, started)?;
     let repo_id = root.find(b"").while_doing(Doing::Stat, root.path())?.map(|s| (s.device, s.inode));
+    let traits = source.traits();
+    let readers = request.readers(&traits);
+    let pool = Arc::new(Pool::new(readers));
+    let (filter, left_out) = NotTheRepository::of(filter, repo_id);
+    // Source and records are read ahead from here on.
+    let mut found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
+    found.begin();
+    let kept = Arc::default();
+    let old: Stream<Box<Recorded>> = match previous {
+        Some(t) => Box::new(ahead(repo.records_keeping(Arc::clone(files), t, &kept), 256, 4)),
+        None => Box::new(std::iter::empty()),
+    };
+    opened.refuse_other_quoting(request)?;
     let caps = probe(&root, request)?;
     if request.never_drop_acls && !(caps.acls && source.traits().acls) {
         let (from, target) = (Some(source.name()), root.path().to_path_buf());
@@ -158,17 +171,6 @@ fn run(
         &request.group_map,
     );
     let next_long_name = next_long_name(repo)?;
-    let traits = source.traits();
-    let readers = request.readers(&traits);
-    let pool = Arc::new(Pool::new(readers));
-    let (filter, left_out) = NotTheRepository::of(filter, repo_id);
-    // Source and records are read ahead from here on.
-    let found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
-    let kept = Arc::default();
-    let old: Stream<Box<Recorded>> = match previous {
-        Some(t) => Box::new(ahead(repo.metadata_keeping(t, &kept)?.map(|r| r.map(Box::new)), 256, 4)),
-        None => Box::new(std::iter::empty()),
-    };
     let (found, old) = refuse_empty_source(found, old, &*source, request)?;
     let mut planner = Planner::new(
         Arc::clone(&source),
@@ -199,8 +201,8 @@ fn run(
         stop: stop.clone(),
         namesakes: Namesakes::default(),
     });
-    let mut recorder = Recorder::new(Arc::clone(&shared), Arc::clone(&pool), request, kept, monitor)?;
-    let planned = Forecast::new(planned, &shared, last_size(repo, previous), request, monitor)?;
+    let mut recorder = Recorder::new(Arc::clone(&shared), Arc::clone(&pool), request, files, kept, monitor)?;
+    let planned = Forecast::new(planned, &shared, last_size(repo, files, previous), request, monitor)?;
     // Directories of a first session are made as they are planned, for the workers to fill.
     let planned = planned.map(|p| p.and_then(|p| shared.make_directory_now(&p).map(|()| p)));
     let mut chunks = Chunks::new(planned, traits.batch, 4 << 20, Planned::weight);

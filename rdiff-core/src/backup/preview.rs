@@ -111,7 +111,7 @@ fn preview_until(
     let old: Stream<Box<Recorded>> = match (&base.repo, base.previous) {
         (Some(repo), Some(t)) => {
             let records = repo.metadata_at(t, RepoPath::ROOT, Detail::All)?;
-            Box::new(ahead(records.map(|r| r.map(Box::new)), 256, 4))
+            Box::new(ahead(records, 256, 4))
         }
         _ => Box::new(std::iter::empty()),
     };

@@ -17,8 +17,11 @@ use crate::tree::select::PyRegex;
 use crate::tree::source::Source;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// [`NOT_COMPRESSED`], made when an increment first asks for it: that takes as long as to plan hundreds of paths.
+static USUAL: LazyLock<Option<PyRegex>> = LazyLock::new(|| PyRegex::at_start(NOT_COMPRESSED.as_bytes()).ok());
 
 /// The settings that plan and stage look at.
 #[derive(Clone)]
@@ -26,7 +29,8 @@ pub(super) struct Options {
     pub(super) hard_links: bool,
     pub(super) compare_inodes: bool,
     compression: bool,
-    not_compressed: PyRegex,
+    /// If a request has one; else the usual pattern.
+    not_compressed: Option<PyRegex>,
     /// A change time after this could be shared by a later edit.
     pub(super) settled_before: (i64, u32),
 }
@@ -50,9 +54,11 @@ impl Options {
     /// # Errors
     /// [`Refusal::BadPattern`].
     pub(super) fn of(request: &BackupRequest, started: SystemTime) -> Result<Self> {
-        let pattern = request.not_compressed.as_deref().unwrap_or(NOT_COMPRESSED);
-        let not_compressed = PyRegex::at_start(pattern.as_bytes())
-            .map_err(|e| Refusal::BadPattern { pattern: pattern.to_owned(), source: e.into() })?;
+        let pattern = |pattern: &String| {
+            PyRegex::at_start(pattern.as_bytes())
+                .map_err(|e| Refusal::BadPattern { pattern: pattern.clone(), source: e.into() })
+        };
+        let not_compressed = request.not_compressed.as_ref().map(pattern).transpose()?;
         // The clock of change times advances in ticks of up to 10 ms; leave it some of them.
         let settled = started - Duration::from_millis(50);
         let settled = settled.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -82,7 +88,8 @@ impl Shared {
         let options = &self.options;
         let excepted = || {
             let path = self.session.repo().path_of(&self.mirror(entry));
-            options.not_compressed.search(path.as_os_str().as_bytes()).unwrap_or(false)
+            let pattern = options.not_compressed.as_ref().or(USUAL.as_ref());
+            pattern.is_some_and(|p| p.search(path.as_os_str().as_bytes()).unwrap_or(false))
         };
         options.compression && !excepted()
     }
@@ -139,5 +146,18 @@ impl Shared {
             &place,
             self.disk.set_attributes(&place, &self.for_mirror(entry)),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_pattern_is_one() {
+        let usual = USUAL.as_ref().unwrap();
+        for (path, is_met) in [("a/b.JPG", true), ("a.gz", true), ("a.gzip", false), ("gz", false)] {
+            assert_eq!(usual.search(path.as_bytes()).unwrap(), is_met, "{path}");
+        }
     }
 }

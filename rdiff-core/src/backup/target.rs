@@ -7,7 +7,7 @@ use crate::monitor::{Event, Monitor};
 use crate::repo::disk::{Disk, remove_all};
 use crate::repo::layout::{DATA, LONG_NAMES, StoredPath};
 use crate::repo::lock::Writer;
-use crate::repo::{MirrorState, Repository, read_small, state_of};
+use crate::repo::{DataFile, MirrorState, Repository, read_small, state_of};
 use crate::time::{SessionTime, TimeSeparator};
 use crate::tree::Root;
 use crate::tree::caps::{Capabilities, NameLimits};
@@ -57,6 +57,8 @@ pub(super) fn not_a_repository(target: &Path) -> Error {
 pub(super) struct Opened {
     pub(super) repo: Arc<Repository>,
     pub(super) writer: Writer,
+    /// The files of its data directory, but for markers: nobody else changes them while we have the lock.
+    pub(super) files: Arc<[DataFile]>,
     /// Its last session.
     pub(super) previous: Option<SessionTime>,
     /// One that had failed, and was undone.
@@ -95,7 +97,7 @@ pub(super) fn open_repository(
     let has_sessions = repo.state()? != MirrorState::Unfinished;
     let writer = Writer::with_disk(Arc::clone(&repo), Arc::clone(disk), has_sessions, request.force)?;
     // Only now: who had the lock may have ended a session just before.
-    let files = repo.data_files()?;
+    let mut files = repo.data_files()?;
     let state = state_of(&files, shown)?;
     if !has_sessions && state != MirrorState::Unfinished {
         // It wrote how names are quoted, and `lock.yml` can be locked now.
@@ -108,6 +110,7 @@ pub(super) fn open_repository(
             monitor
                 .event(&Event::Warning("Previous backup seems to have failed, regressing destination now"));
             crate::regress::undo_failed(&writer, monitor)?;
+            files = repo.data_files()?;
             (Some(good), Some(failed))
         }
         MirrorState::Unfinished => {
@@ -116,15 +119,26 @@ pub(super) fn open_repository(
             (None, None)
         }
     };
-    let limits =
-        NameLimits::probe(root, DATA.as_bytes()).while_doing(Doing::Create, root.path_of(DATA.as_bytes()))?;
     if previous.is_none() {
-        write_quoting(&**disk, request, limits)?;
+        write_quoting(&**disk, request, name_limits(root)?)?;
         repo = open()?;
-    } else {
-        refuse_other_quoting(&repo, request, limits)?;
+        files.clear();
     }
-    Ok(Opened { repo, writer, previous, regressed })
+    Ok(Opened { repo, writer, files: files.into(), previous, regressed })
+}
+
+fn name_limits(root: &Root) -> Result<NameLimits> {
+    NameLimits::probe(root, DATA.as_bytes()).while_doing(Doing::Create, root.path_of(DATA.as_bytes()))
+}
+
+impl Opened {
+    /// Refuses an older repository whose names the file system does not take any more, or which was to quote others.
+    pub(super) fn refuse_other_quoting(&self, request: &BackupRequest) -> Result<()> {
+        match self.previous {
+            Some(_) => refuse_other_quoting(&self.repo, request, name_limits(self.repo.root())?),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Removes what an unfinished first session, or with force something else, left in the target.
@@ -188,8 +202,7 @@ pub(super) fn probe(root: &Root, request: &BackupRequest) -> Result<Capabilities
 }
 
 /// The size of all files in the last session, if it tells.
-pub(super) fn last_size(repo: &Repository, last: Option<SessionTime>) -> Option<u64> {
-    let files = repo.data_files().ok()?;
+pub(super) fn last_size(repo: &Repository, files: &[DataFile], last: Option<SessionTime>) -> Option<u64> {
     let of_last = files.iter().find(|f| f.base == b"session_statistics" && Some(f.time) == last)?;
     let text = read_small(repo.root(), &of_last.place).ok()??;
     let statistics = SessionStatistics::parse(&String::from_utf8_lossy(&text)).ok()?;

@@ -24,7 +24,7 @@ pub(super) struct Placed {
 
 impl Placed {
     /// What was recorded, below `subtree`.
-    pub(super) fn new(recorded: Recorded, subtree: RepoPath<'_>) -> Self {
+    pub(super) fn new(recorded: Box<Recorded>, subtree: RepoPath<'_>) -> Self {
         let whole = recorded.entry.path.as_path();
         let path = whole.below(subtree).unwrap_or(whole).to_owned();
         Self { path, entry: Box::new(recorded.entry) }

@@ -163,7 +163,8 @@ impl RecordParser {
         f: &mut Fields<'a>,
     ) -> Result<(), FormatError> {
         let text = line.trim_ascii_start();
-        let Some(blank) = memchr::memchr(b' ', text) else { return Ok(()) };
+        // Names are too short for a search in blocks to gain anything.
+        let Some(blank) = text.iter().position(|&b| b == b' ') else { return Ok(()) };
         let (name, value) = (&text[..blank], &text[blank + 1..]);
         if value.is_empty() {
             return Ok(());

@@ -28,6 +28,7 @@
 use crate::entry::{ChangeMark, Name, OwnerNames, Precise};
 use crate::error::FormatError;
 use crate::path::{RepoPath, RepoPathBuf};
+use std::cmp::Ordering;
 use std::io::{self, Read};
 
 use super::record::RecordError;
@@ -171,6 +172,31 @@ impl<R: Read> IndexReader<R> {
         }
     }
 
+    /// What there is at a path. Paths must ascend; entries before it are passed over, and from an error on there is
+    /// nothing.
+    pub(crate) fn take_at(&mut self, path: RepoPath<'_>) -> Option<Precise> {
+        loop {
+            let ahead = match self.ahead.take() {
+                Some(ahead) => ahead,
+                None => self.read_entry().transpose()?,
+            };
+            // The order by components, of bytes that were not checked; what equals a path is one.
+            let order = if ahead.is_ok() {
+                crate::path::compare(&self.path, path.as_bytes())
+            } else {
+                Ordering::Greater
+            };
+            match order {
+                Ordering::Less => {}
+                Ordering::Equal => return ahead.ok().flatten(),
+                Ordering::Greater => {
+                    self.ahead = Some(ahead);
+                    return None;
+                }
+            }
+        }
+    }
+
     /// Reads an entry, its path to `self.path`.
     fn read_entry(&mut self) -> Result<Option<Option<Precise>>, RecordError> {
         use io::BufRead;
@@ -283,6 +309,30 @@ mod tests {
                 read.push(entry);
             }
             prop_assert_eq!(read, entries);
+        }
+
+        #[test]
+        fn asked_path_by_path_it_says_the_same(
+            entries in proptest::collection::btree_map("[a-c]{1,3}", proptest::option::of(any::<i64>()), 0..8),
+            asked in proptest::collection::btree_set("[a-c]{1,3}", 0..8),
+            cut in 0..200usize,
+        ) {
+            let mut text = Vec::new();
+            IndexWriter::head(None, &mut text);
+            let mut writer = IndexWriter::default();
+            for (path, seconds) in &entries {
+                let precise = seconds.map(|s| Precise { mtime: (s, 0), ..Precise::default() });
+                writer.entry(RepoPath::new(path.as_bytes()).unwrap(), precise.as_ref(), &mut text);
+            }
+            text.truncate(text.len().min(9 + cut));
+            let mut whole = IndexReader::new(&text[..]).unwrap();
+            let read: Vec<_> = std::iter::from_fn(|| whole.next_entry().ok()?).collect();
+            let mut reader = IndexReader::new(&text[..]).unwrap();
+            for path in &asked {
+                let path = RepoPath::new(path.as_bytes()).unwrap();
+                let want = read.iter().find(|(at, _)| at.as_path() == path).and_then(|(_, precise)| precise.clone());
+                prop_assert_eq!(reader.take_at(path), want);
+            }
         }
 
         #[test]

@@ -15,6 +15,7 @@
 //! ```
 
 use crate::error::FormatError;
+use memchr::memmem::Finder;
 use std::io::{self, Read};
 
 /// The longest record that is read, in bytes. Real ones stay far below: the largest hold a few
@@ -41,6 +42,8 @@ pub enum RecordError {
 pub struct RecordReader<R> {
     input: R,
     marker: &'static [u8],
+    /// Finds a marker behind the end of a line.
+    next: Finder<'static>,
     buf: Vec<u8>,
     /// The record last read, in `buf`.
     record: std::ops::Range<usize>,
@@ -57,8 +60,9 @@ const READ: usize = 256 << 10;
 impl<R: Read> RecordReader<R> {
     /// Reads records that begin with `marker`. Lines before the first are passed over.
     pub fn new(input: R, marker: &'static [u8]) -> Self {
+        let next = Finder::new(&[b"\n", marker].concat()).into_owned();
         let (buf, record) = (Vec::new(), 0..0);
-        Self { input, marker, buf, record, start: 0, end: 0, at_end: false, lines_before: 0 }
+        Self { input, marker, next, buf, record, start: 0, end: 0, at_end: false, lines_before: 0 }
     }
 
     /// The line on which the record last read begins, counted from 1.
@@ -121,16 +125,8 @@ impl<R: Read> RecordReader<R> {
         let mut from = self.marker.len();
         loop {
             let rest = &self.buf[self.start..self.end];
-            while let Some(i) = memchr::memchr(b'\n', &rest[from..]) {
-                let next = from + i + 1;
-                let ahead = &rest[next..];
-                if ahead.starts_with(self.marker) {
-                    return Ok(next);
-                }
-                if ahead.len() < self.marker.len() && !self.at_end {
-                    break; // the marker may be cut: read more and look at this line again
-                }
-                from = next;
+            if let Some(i) = self.next.find(&rest[from.min(rest.len())..]) {
+                return Ok(from + i + 1);
             }
             if self.at_end {
                 return Ok(rest.len());
@@ -138,6 +134,8 @@ impl<R: Read> RecordReader<R> {
             if rest.len() > MAX_RECORD {
                 return Err(FormatError::TooLong(MAX_RECORD).into());
             }
+            // The end may have cut it.
+            from = rest.len().saturating_sub(self.marker.len()).max(from);
             self.fill()?;
         }
     }

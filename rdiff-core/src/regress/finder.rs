@@ -81,7 +81,7 @@ impl<'u> Finder<'u> {
         }
     }
 
-    pub(super) fn look_at(&mut self, pair: Pair<Recorded, AtIncrements>) -> Result<Option<Touched>> {
+    pub(super) fn look_at(&mut self, pair: Pair<Box<Recorded>, AtIncrements>) -> Result<Option<Touched>> {
         let path = pair.path().to_owned();
         while let Some((_, dir)) = self.nest.leave_for(path.as_path()) {
             self.leave(dir)?;

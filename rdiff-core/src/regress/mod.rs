@@ -256,9 +256,8 @@ impl Undo {
             let mut snapshot = SideFile::new(Arc::clone(&self.disk), Arc::clone(pool), self.staged(), None);
             let mut entries = IndexWriter::default();
             IndexWriter::head(None, snapshot.text());
-            for entry in self.repo.index_at(files, self.good, RepoPath::ROOT)? {
+            for (path, precise) in self.repo.precise_at(files, self.good) {
                 self.go_on()?;
-                let (path, precise) = entry?;
                 entries.entry(path.as_path(), Some(&precise), snapshot.text());
                 snapshot.flow(path.as_path())?;
             }
@@ -428,7 +427,7 @@ impl Undo {
         let staging = StoredPath::fixed(STAGING);
         self.io(Doing::Remove, &staging, remove_all(&*self.disk, &staging))?;
         self.barrier()?;
-        for marker in markers(&self.repo.data_files()?) {
+        for marker in self.repo.markers()? {
             if marker.time == self.failed {
                 self.io(Doing::Remove, &marker.place, self.disk.unlink(&marker.place))?;
             }

@@ -244,14 +244,20 @@ impl SideFile {
         }
     }
 
+    /// Has the pool begin with the rest. Nothing is to be added after that.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        if self.text.is_empty() { Ok(()) } else { self.cut() }
+    }
+
     /// Writes the rest and says where the file is. It is durable only after a barrier.
     ///
     /// # Errors
     /// Those of writing.
     pub fn finish(mut self) -> Result<StoredPath> {
-        if !self.text.is_empty() {
-            self.cut()?;
-        }
+        self.end()?;
         while !self.pieces.is_empty() {
             self.write_piece()?;
         }

@@ -111,7 +111,7 @@ impl Layers {
     }
 
     /// The records that count, in path order.
-    pub(super) fn records(mut self) -> impl Iterator<Item = Result<Recorded>> {
+    pub(super) fn records(mut self) -> impl Iterator<Item = Result<Box<Recorded>>> {
         until_error(std::iter::from_fn(move || self.read(Self::recorded).transpose()))
     }
 
@@ -120,9 +120,10 @@ impl Layers {
         until_error(std::iter::from_fn(move || self.read(|_, _, entry| entry).transpose()))
     }
 
-    fn recorded(&self, at: usize, entry: Entry) -> Recorded {
+    /// In a box, for it is large, and is passed on by many hands.
+    fn recorded(&self, at: usize, entry: Entry) -> Box<Recorded> {
         let same_until = self.same_until.then(|| self.same_until(at)).flatten();
-        Recorded { entry, raw: self.layers[at].record().to_vec(), same_until }
+        Box::new(Recorded { entry, raw: self.layers[at].record().to_vec(), same_until })
     }
 
     /// The oldest layer with the first of all paths.

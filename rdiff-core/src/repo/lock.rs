@@ -5,7 +5,7 @@
 
 use super::disk::{Disk, RealDisk};
 use super::layout::{DATA, StoredPath};
-use super::{DataFile, Repository, markers, read_small};
+use super::{DataFile, Repository, read_small};
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::time::{SessionTime, TimeSeparator, Zone};
 use rustix::fs::{FlockOperation, OFlags};
@@ -194,15 +194,14 @@ fn holder(text: &str) -> String {
 /// two markers: with one, whoever wrote it has finished. `signed` is what stood in the lock: it tells of
 /// numbers that are those of another host, where only the lock itself counts.
 fn living_writer(repo: &Repository, signed: &str) -> Result<Option<u32>> {
-    let files = repo.data_files()?;
-    let markers = markers(&files);
+    let markers = repo.markers()?;
     if markers.len() < 2 {
         return Ok(None);
     }
     let elsewhere = field(signed, "hostname:")
         .filter(|host| host.as_bytes() != rustix::system::uname().nodename().to_bytes())
         .and_then(|_| field(signed, "pid:")?.parse().ok());
-    for marker in markers {
+    for marker in &markers {
         if let Some(pid) = pid_of(repo, marker)?
             && pid != std::process::id()
             && Some(pid) != elsewhere

@@ -6,7 +6,7 @@
 //! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
 //! use rdiff_core::repo::metadata::{Detail, Recorded, Stream};
 //!
-//! let stream: Stream<Recorded> = repo.metadata_at(repo.sessions()?[0], RepoPath::ROOT, Detail::All)?;
+//! let stream: Stream<Box<Recorded>> = repo.metadata_at(repo.sessions()?[0], RepoPath::ROOT, Detail::All)?;
 //! for recorded in stream {
 //!     let recorded = recorded?;
 //!     assert!(recorded.raw.starts_with(b"File "));
@@ -18,11 +18,11 @@
 use super::increments::MOST_WAYS;
 use super::layers::{Layer, Layers};
 use super::pieces::KeptPieces;
+use super::precise::Index;
 use super::{DataFile, Repository};
-use crate::entry::{Acl, Entry, Precise, Xattrs};
+use crate::entry::{Acl, Entry, Xattrs};
 use crate::error::{Doing, Error, FormatError, Result};
 use crate::format::attrs::{RecordParser, path_of};
-use crate::format::index::IndexReader;
 use crate::format::names::IncrementKind;
 use crate::format::record::{ATTRIBUTE_MARKER, RecordError, RecordReader};
 use crate::format::{acls, xattrs};
@@ -73,20 +73,22 @@ impl Repository {
         time: SessionTime,
         subtree: RepoPath<'_>,
         detail: Detail,
-    ) -> Result<Stream<Recorded>> {
-        self.unless_replaced(|| self.metadata_now(time, subtree, detail, None))
+    ) -> Result<Stream<Box<Recorded>>> {
+        self.unless_replaced(|| self.metadata_of(&self.data_files()?, time, subtree, detail, None))
     }
 
-    /// All that was there at a session, while the pieces of its records are kept for who writes the next ones.
-    ///
-    /// # Errors
-    /// As [`Repository::metadata_at`].
-    pub(crate) fn metadata_keeping(
-        &self,
+    /// All that was there at a session, while the pieces of its records are kept for who writes the next ones. `files`
+    /// are those of the data directory. They are opened by who asks for the first record.
+    pub(crate) fn records_keeping(
+        self: &Arc<Self>,
+        files: Arc<[DataFile]>,
         time: SessionTime,
         kept: &Arc<KeptPieces>,
-    ) -> Result<Stream<Recorded>> {
-        self.metadata_now(time, RepoPath::ROOT, Detail::All, Some(kept))
+    ) -> impl Iterator<Item = Result<Box<Recorded>>> + Send + use<> {
+        let (repo, kept) = (Arc::clone(self), Arc::clone(kept));
+        let open = move || repo.metadata_of(&files, time, RepoPath::ROOT, Detail::All, Some(&kept));
+        std::iter::once_with(open)
+            .flat_map(|opened| opened.unwrap_or_else(|e| Box::new(std::iter::once(Err(e)))))
     }
 
     /// As [`Repository::metadata_at`] without side files, for who needs no record word for word.
@@ -110,24 +112,24 @@ impl Repository {
         open()
     }
 
-    fn metadata_now(
+    fn metadata_of(
         &self,
+        files: &[DataFile],
         time: SessionTime,
         subtree: RepoPath<'_>,
         detail: Detail,
         kept: Option<&Arc<KeptPieces>>,
-    ) -> Result<Stream<Recorded>> {
-        let files = self.data_files()?;
-        let layers = self.layers_now(&files, time, subtree, kept, detail == Detail::All)?;
+    ) -> Result<Stream<Box<Recorded>>> {
+        let layers = self.layers_now(files, time, subtree, kept, detail == Detail::All)?;
         let records = within(subtree, layers.records());
         if detail == Detail::Records {
             return Ok(Box::new(records));
         }
         let joined = Joined {
             records,
-            xattrs: self.xattrs_at(&files, time)?.peekable(),
-            acls: self.acls_at(&files, time)?.peekable(),
-            index: self.index_at(&files, time, subtree)?.peekable(),
+            xattrs: self.xattrs_at(files, time)?.peekable(),
+            acls: self.acls_at(files, time)?.peekable(),
+            index: self.index_at(files, time, subtree),
         };
         Ok(Box::new(joined))
     }
@@ -215,44 +217,6 @@ impl Repository {
         });
         Ok(Box::new(InOrder::new(until_error(records), name)))
     }
-
-    /// Our side index for a session, if there is one that leads to it. A damaged one is as good as none:
-    /// it holds nothing that can't be done without.
-    pub(crate) fn index_at(
-        &self,
-        files: &[DataFile],
-        time: SessionTime,
-        from: RepoPath<'_>,
-    ) -> Result<Stream<(RepoPathBuf, Precise)>> {
-        let mut streams = Vec::new();
-        let mut at = time;
-        loop {
-            let of_time =
-                |kind| files.iter().find(|f| f.base == b"source_index" && f.time == at && f.kind == kind);
-            let file = of_time(IncrementKind::Snapshot).or_else(|| of_time(IncrementKind::Diff));
-            let opened = file.and_then(|f| IndexReader::new(self.open_side_file(&f.place).ok()?).ok());
-            let Some(mut reader) = opened else { return Ok(Box::new(std::iter::empty())) };
-            let base = reader.base();
-            reader.pass_over_before(from);
-            if base.is_none() && streams.is_empty() {
-                let entries = std::iter::from_fn(move || reader.next_entry().ok()?);
-                return Ok(Box::new(entries.filter_map(|(path, precise)| Some(Ok((path, precise?))))));
-            }
-            let entries = std::iter::from_fn(move || {
-                let (path, precise) = reader.next_entry().ok()??;
-                let now = precise.map(Box::new);
-                Some(Ok(IndexEntry { path, now }))
-            });
-            streams.push((Box::new(entries) as Stream<IndexEntry>).peekable());
-            match base.map(SessionTime) {
-                None => break,
-                Some(newer) if newer > at => at = newer,
-                Some(_) => return Ok(Box::new(std::iter::empty())),
-            }
-        }
-        let merged = Oldest { streams };
-        Ok(Box::new(merged.filter_map(|item| item.map(|e| Some((e.path, *e.now?))).transpose())))
-    }
 }
 
 /// What a sorted stream has at a path and below.
@@ -294,18 +258,7 @@ pub(crate) struct Versioned {
     pub(crate) now: Option<Box<Recorded>>,
 }
 
-struct IndexEntry {
-    path: RepoPathBuf,
-    now: Option<Box<Precise>>,
-}
-
 impl AtPath for Versioned {
-    fn path(&self) -> RepoPath<'_> {
-        self.path.as_path()
-    }
-}
-
-impl AtPath for IndexEntry {
     fn path(&self) -> RepoPath<'_> {
         self.path.as_path()
     }
@@ -343,53 +296,16 @@ pub(crate) fn until_error<T>(stream: impl Iterator<Item = Result<T>>) -> impl It
     stream.take_while(move |item| !std::mem::replace(&mut failed, item.is_err()))
 }
 
-/// Joins the files of a chain, the oldest first: for each path the oldest that mentions it is right.
-struct Oldest<I: Iterator> {
-    streams: Vec<Peekable<I>>,
-}
-
-impl<T: AtPath, I: Iterator<Item = Result<T>>> Iterator for Oldest<I> {
-    type Item = Result<T>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut winner: Option<usize> = None;
-        for i in 0..self.streams.len() {
-            let (before, from_here) = self.streams.split_at_mut(i);
-            match from_here[0].peek() {
-                None => {}
-                Some(Err(_)) => return from_here[0].next(),
-                Some(Ok(item)) => {
-                    let smaller = match winner.and_then(|w| before[w].peek()) {
-                        Some(Ok(best)) => item.path() < best.path(),
-                        _ => true,
-                    };
-                    if smaller {
-                        winner = Some(i);
-                    }
-                }
-            }
-        }
-        let winner = winner?;
-        let item = self.streams[winner].next()?;
-        if let Ok(item) = &item {
-            for stream in &mut self.streams[winner + 1..] {
-                stream.next_if(|other| matches!(other, Ok(o) if o.path() == item.path()));
-            }
-        }
-        Some(item)
-    }
-}
-
 /// Records with what the side files say of them.
 struct Joined<R> {
     records: R,
     xattrs: Peekable<Stream<(RepoPathBuf, Xattrs)>>,
     acls: Peekable<Stream<(RepoPathBuf, Acl)>>,
-    index: Peekable<Stream<(RepoPathBuf, Precise)>>,
+    index: Index,
 }
 
-impl<R: Iterator<Item = Result<Recorded>>> Iterator for Joined<R> {
-    type Item = Result<Recorded>;
+impl<R: Iterator<Item = Result<Box<Recorded>>>> Iterator for Joined<R> {
+    type Item = Result<Box<Recorded>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut recorded = match self.records.next()? {
@@ -404,7 +320,8 @@ impl<R: Iterator<Item = Result<Recorded>>> Iterator for Joined<R> {
             if let Some(acl) = take_at(&mut self.acls, entry.path.as_path())? {
                 entry.acl = acl;
             }
-            entry.precise = take_at(&mut self.index, entry.path.as_path())?
+            let precise = self.index.take_at(entry.path.as_path());
+            entry.precise = precise
                 // Somebody else may have rewritten the record since.
                 .filter(|p| entry.attrs.mtime.is_none_or(|t| t == p.mtime.0));
             if let Some(names) = entry.precise.as_ref().and_then(|p| p.names.clone()) {

@@ -10,6 +10,7 @@ pub mod layout;
 pub mod lock;
 pub mod metadata;
 pub mod pieces;
+mod precise;
 pub mod put;
 pub mod rebuild;
 pub mod session;
@@ -80,6 +81,9 @@ pub enum MirrorState {
         failed: SessionTime,
     },
 }
+
+/// The base of the names of markers.
+const MARKER: &[u8] = b"current_mirror";
 
 /// A repository, open for reading. To change it takes a [`lock::Writer`].
 #[derive(Clone, Debug)]
@@ -202,12 +206,26 @@ impl Repository {
     /// # Errors
     /// [`Error::Io`].
     pub fn data_files(&self) -> Result<Vec<DataFile>> {
+        self.files_named(|_| true)
+    }
+
+    /// The markers, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn markers(&self) -> Result<Vec<DataFile>> {
+        let files = self.files_named(|name| name.starts_with(MARKER))?;
+        Ok(markers(&files).into_iter().cloned().collect())
+    }
+
+    /// After years there are thousands: what isn't `wanted` costs no more than a look at its name.
+    fn files_named(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<DataFile>> {
         let dir = StoredPath::fixed(DATA);
         let names = self.root.list(dir.as_bytes()).while_doing(Doing::List, self.path_of(&dir))?;
         let quoting = self.layout.quoting();
         let parse = |name: &[u8]| {
             let unquoted = quoting.unquote(name);
-            let parsed = TimedName::parse(&unquoted)?;
+            let parsed = wanted(&unquoted).then(|| TimedName::parse(&unquoted))??;
             Some(DataFile {
                 place: dir.listed(name),
                 base: parsed.base.to_vec(),
@@ -224,7 +242,7 @@ impl Repository {
     /// # Errors
     /// [`Error::Io`]; [`Refusal::TooManyMarkers`].
     pub fn state(&self) -> Result<MirrorState> {
-        state_of(&self.data_files()?, self.path())
+        state_of(&self.markers()?, self.path())
     }
 
     /// The newest session, of a repository in which none failed.
@@ -349,7 +367,7 @@ impl Repository {
 
 /// The markers among the data files, oldest first, each instant once.
 pub(crate) fn markers(files: &[DataFile]) -> Vec<&DataFile> {
-    let mut markers: Vec<&DataFile> = files.iter().filter(|f| f.base == b"current_mirror").collect();
+    let mut markers: Vec<&DataFile> = files.iter().filter(|f| f.base == MARKER).collect();
     markers.sort_by_key(|f| f.time);
     markers
 }

@@ -20,8 +20,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use flate2::bufread::{GzDecoder, MultiGzDecoder};
-use flate2::{Compression, GzBuilder};
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Compression, Crc, Decompress, FlushDecompress, GzBuilder, Status};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -132,6 +132,36 @@ impl KeptPieces {
     }
 }
 
+/// The text of a member of ours, in one go and without a window; nothing if it is too large to be kept.
+fn unpack(member: &[u8], inflate: &mut Decompress) -> io::Result<Option<Vec<u8>>> {
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "corrupt gzip stream");
+    let (body, tail) = member[HEAD_LENGTH as usize..].split_last_chunk::<8>().ok_or_else(damaged)?;
+    let word = |at: usize| u32::from_le_bytes([tail[at], tail[at + 1], tail[at + 2], tail[at + 3]]);
+    // How long the text is said to be can be a lie: the last time there is room for one byte too many.
+    let mut text = Vec::new();
+    for room in [u64::from(word(4)).min(LARGE), LARGE + 1] {
+        text.clear();
+        text.reserve_exact(room as usize);
+        inflate.reset(false);
+        let status = inflate.decompress_vec(body, &mut text, FlushDecompress::Finish);
+        let status = status.map_err(|_| damaged())?;
+        if text.len() as u64 > LARGE {
+            return Ok(None);
+        }
+        match status {
+            Status::StreamEnd if inflate.total_in() == body.len() as u64 => break,
+            Status::Ok | Status::BufError if text.len() == text.capacity() => {}
+            _ => return Err(damaged()),
+        }
+    }
+    let mut sum = Crc::new();
+    sum.update(&text);
+    if (sum.sum(), sum.amount()) != (word(0), word(4)) {
+        return Err(damaged());
+    }
+    Ok(Some(text))
+}
+
 /// Reads a file piece by piece, and keeps the last ones.
 pub struct PieceReader {
     file: File,
@@ -142,6 +172,7 @@ pub struct PieceReader {
     read: usize,
     /// The rest, where a piece is too large to be kept.
     stream: Option<MultiGzDecoder<BufReader<File>>>,
+    inflate: Decompress,
     kept: Arc<KeptPieces>,
 }
 
@@ -156,7 +187,8 @@ impl PieceReader {
         };
         starts.reverse();
         let end = file.metadata()?.len();
-        Ok(Ok(Self { file, starts, end, text: Arc::default(), read: 0, stream: None, kept }))
+        let (text, inflate) = (Arc::default(), Decompress::new(false));
+        Ok(Ok(Self { file, starts, end, text, read: 0, stream: None, inflate, kept }))
     }
 
     /// Goes to the next piece, and says whether there is one.
@@ -165,17 +197,13 @@ impl PieceReader {
         let end = self.starts.last().copied().unwrap_or(self.end);
         let mut member = vec![0; usize::try_from(end - start).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut member, start)?;
-        // The last four bytes say how long the text is; they can lie.
-        let length = member.last_chunk().map_or(0, |l| u64::from(u32::from_le_bytes(*l)));
-        let mut text = Vec::with_capacity(length.min(LARGE) as usize);
-        GzDecoder::new(&member[..]).take(LARGE + 1).read_to_end(&mut text)?;
-        if text.len() as u64 > LARGE {
+        let Some(text) = unpack(&member, &mut self.inflate)? else {
             self.file.seek(SeekFrom::Start(start))?;
             self.starts.clear();
             self.stream =
                 Some(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, self.file.try_clone()?)));
             return Ok(true);
-        }
+        };
         (self.text, self.read) = (Arc::new(text), 0);
         self.kept.keep(&self.text, member);
         Ok(true)
@@ -253,6 +281,35 @@ mod tests {
         assert_eq!(kept.take(&texts[1]), Some(compress(&texts[1], 2).unwrap()));
         assert_eq!(kept.take(&texts[0]), None, "a writer doesn't go back");
         assert!(kept.take(&texts[2]).is_some());
+    }
+
+    #[test]
+    fn what_a_member_says_of_itself_is_not_believed() {
+        let text = b"File a\n".repeat(1000);
+        let member = compress(&text, 2).unwrap();
+        let read = |member: &[u8]| unpack(member, &mut Decompress::new(false)).map_err(|e| e.kind());
+        assert_eq!(read(&member).unwrap(), Some(text.clone()));
+        let end = member.len();
+        for at in HEAD_LENGTH as usize..end {
+            let mut damaged = member.clone();
+            damaged[at] ^= 0x10;
+            let read = read(&damaged);
+            // Behind the last code there can be bits that say nothing.
+            let is_seen = read == Err(io::ErrorKind::InvalidData);
+            assert!(is_seen || (at == end - 9 && read.unwrap() == Some(text.clone())), "byte {at} of {end}");
+        }
+        for length in [0, 1, 6999, 7001, u32::MAX] {
+            let mut lies = member.clone();
+            lies[end - 4..].copy_from_slice(&u32::to_le_bytes(length));
+            assert_eq!(read(&lies), Err(io::ErrorKind::InvalidData), "{length}");
+        }
+        for cut in [1, 8, 9, end - HEAD_LENGTH as usize] {
+            assert_eq!(read(&member[..end - cut]), Err(io::ErrorKind::InvalidData), "without {cut}");
+        }
+        for (length, kept) in [(LARGE, true), (LARGE + 1, false)] {
+            let text = vec![b'x'; length as usize];
+            assert_eq!(read(&compress(&text, 2).unwrap()).unwrap().is_some(), kept);
+        }
     }
 
     #[test]

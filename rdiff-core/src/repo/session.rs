@@ -38,7 +38,7 @@
 use super::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use super::layout::{DATA, INCREMENTS, STAGING, StoredPath};
 use super::lock::{Writer, writer_of};
-use super::{DataFile, Repository, markers};
+use super::{DataFile, Repository};
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::names::{IncrementKind, TimeStyle, TimedName};
 use crate::time::SessionTime;
@@ -116,16 +116,16 @@ impl Session {
             let data = StoredPath::fixed(DATA);
             self.io(Doing::Sync, &data, self.disk.sync(&data))?;
         }
-        alone
+        alone.map(drop)
     }
 
-    /// An error if there is a marker of another session than the one before and, once `begun`, ours.
-    fn alone(&self, begun: bool) -> Result<()> {
-        let files = self.repo.data_files()?;
+    /// The markers. An error if there is one of another session than the one before and, once `begun`, ours.
+    fn alone(&self, begun: bool) -> Result<Vec<DataFile>> {
+        let markers = self.repo.markers()?;
         let is_known =
-            |marker: &&&DataFile| Some(marker.time) == self.previous || (begun && marker.time == self.time);
-        match markers(&files).iter().find(|marker| !is_known(marker)) {
-            None => Ok(()),
+            |marker: &&DataFile| Some(marker.time) == self.previous || (begun && marker.time == self.time);
+        match markers.iter().find(|marker| !is_known(marker)) {
+            None => Ok(markers),
             Some(marker) => Err(Error::Locked {
                 repository: self.repo.path().to_path_buf(),
                 by: writer_of(&self.repo, marker)?,
@@ -135,10 +135,13 @@ impl Session {
 
     /// Turns a failure into an error and remembers it: a session that failed once can't be made good.
     pub(crate) fn io<T>(&self, doing: Doing, place: &StoredPath, result: std::io::Result<T>) -> Result<T> {
-        if result.is_err() {
-            self.failed.store(true, Ordering::Relaxed);
+        match result {
+            Ok(value) => Ok(value),
+            Err(e) => {
+                self.failed.store(true, Ordering::Relaxed);
+                Err(e).while_doing(doing, self.repo.path_of(place))
+            }
         }
-        result.while_doing(doing, self.repo.path_of(place))
     }
 
     /// The repository.
@@ -197,8 +200,7 @@ impl Session {
         if !replaced.is_empty() {
             self.io(Doing::Sync, &data, self.disk.sync(&data))?;
         }
-        self.alone(true)?;
-        for marker in markers(&self.repo.data_files()?) {
+        for marker in self.alone(true)? {
             if Some(marker.time) == self.previous {
                 self.io(Doing::Remove, &marker.place, ignore_absent(self.disk.unlink(&marker.place)))?;
             }

@@ -71,8 +71,8 @@ impl Planner<'_> {
         StoredPath::in_target(&self.target.prefix, path.below(self.subtree).unwrap_or(path))
     }
 
-    pub(super) fn plan(&mut self, pair: Pair<Recorded, Found>) -> Result<Option<Job>> {
-        let (Recorded { entry, same_until, .. }, there) = match pair {
+    pub(super) fn plan(&mut self, pair: Pair<Box<Recorded>, Found>) -> Result<Option<Job>> {
+        let (recorded, there) = match pair {
             Pair::Left(recorded) => (recorded, None),
             Pair::Right(found) => return self.stranger(&found).map(|()| None),
             Pair::Both(recorded, found) => match found.what {
@@ -80,6 +80,7 @@ impl Planner<'_> {
                 _ => (recorded, None),
             },
         };
+        let Recorded { entry, same_until, .. } = *recorded;
         let place = self.place(entry.path.as_path());
         let shown = self.target.root.path_of(place.as_bytes());
         let there = match there {

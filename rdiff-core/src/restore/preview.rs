@@ -137,7 +137,7 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn take(&mut self, pair: Pair<Recorded, Found>) {
+    fn take(&mut self, pair: Pair<Box<Recorded>, Found>) {
         let (entry, stat) = match pair {
             Pair::Right(found) => return self.stranger(&found),
             Pair::Left(recorded) => (recorded.entry, None),

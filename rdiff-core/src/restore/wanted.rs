@@ -18,7 +18,7 @@ pub(super) fn records_of(
     repo: &Repository,
     at: SessionTime,
     subtree: RepoPath<'_>,
-) -> Result<(Entry, impl Iterator<Item = Result<Recorded>> + Send + use<>)> {
+) -> Result<(Entry, impl Iterator<Item = Result<Box<Recorded>>> + Send + use<>)> {
     let mut records = repo.metadata_at(at, subtree, Detail::All)?;
     let first = records.next().transpose()?.filter(|first| first.path() == subtree);
     let first = first.ok_or_else(|| Error::NoSuchPath { path: subtree.to_owned(), at })?;
@@ -31,8 +31,9 @@ pub(super) struct Filtered<I, F> {
     pub(super) filter: F,
     pub(super) subtree: RepoPathBuf,
     pub(super) excluded: Option<RepoPathBuf>,
-    pub(super) waiting: Vec<Recorded>,
-    pub(super) ready: std::collections::VecDeque<Recorded>,
+    #[expect(clippy::vec_box, reason = "they come in boxes, and go on in them")]
+    pub(super) waiting: Vec<Box<Recorded>>,
+    pub(super) ready: std::collections::VecDeque<Box<Recorded>>,
 }
 
 impl<I, F> Filtered<I, F> {
@@ -41,8 +42,8 @@ impl<I, F> Filtered<I, F> {
     }
 }
 
-impl<I: Iterator<Item = Result<Recorded>>, F: Filter> Iterator for Filtered<I, F> {
-    type Item = Result<Recorded>;
+impl<I: Iterator<Item = Result<Box<Recorded>>>, F: Filter> Iterator for Filtered<I, F> {
+    type Item = Result<Box<Recorded>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

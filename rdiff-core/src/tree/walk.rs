@@ -168,6 +168,15 @@ impl<F: Filter> Walk<F> {
         }
     }
 
+    /// Begins to read ahead, before the first path is asked for.
+    pub(crate) fn begin(&mut self) {
+        if !self.started {
+            self.started = true;
+            self.start();
+            self.read_ahead();
+        }
+    }
+
     fn start(&mut self) {
         match self.source.root() {
             Ok(stat) => {
@@ -405,10 +414,7 @@ impl<F: Filter> Iterator for Walk<F> {
     type Item = Found;
 
     fn next(&mut self) -> Option<Found> {
-        if !self.started {
-            self.started = true;
-            self.start();
-        }
+        self.begin();
         while self.ready.is_empty() {
             if !self.step() {
                 return None;

@@ -41,11 +41,12 @@ pub(super) struct Replaced {
 }
 
 impl SideFiles {
-    /// Begins them. `kept` are pieces of the metadata before that may be taken over as they are.
+    /// Begins them. `files` are those of the data directory as it was; `kept` are pieces of the metadata before that may be taken over as they are.
     pub(super) fn new(
         shared: &Shared,
         pool: &Arc<Pool>,
         request: &BackupRequest,
+        files: &[DataFile],
         kept: Arc<KeptPieces>,
         separator: u8,
     ) -> Result<Self> {
@@ -61,8 +62,7 @@ impl SideFiles {
             )
         };
         let (now, snapshot, diff) = (session.time(), IncrementKind::Snapshot, IncrementKind::Diff);
-        let files = session.repo().data_files()?;
-        let diff_of = session.previous().filter(|&t| may_become_diff(&files, t));
+        let diff_of = session.previous().filter(|&t| may_become_diff(files, t));
         let traits = shared.source.traits();
         let mut index = file("source_index", now, snapshot, false);
         IndexWriter::head(None, index.text());
@@ -180,15 +180,15 @@ impl SideFiles {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes what is left, once the pool has begun to compress the last of each.
     pub(super) fn finish(self) -> Result<Replaced> {
         let replaced = Replaced { metadata: self.diff.is_some(), index: self.index_diff.is_some() };
         let index_diff = self.index_diff.map(|(file, _)| file);
         let always = [Some(self.metadata), Some(self.index)];
         let asked_for = [self.diff, self.xattrs, self.acls, index_diff, self.statistics];
-        for file in always.into_iter().chain(asked_for).flatten() {
-            file.finish()?;
-        }
+        let mut files: Vec<SideFile> = always.into_iter().chain(asked_for).flatten().collect();
+        files.iter_mut().try_for_each(SideFile::end)?;
+        files.into_iter().try_for_each(|file| file.finish().map(drop))?;
         Ok(replaced)
     }
 }

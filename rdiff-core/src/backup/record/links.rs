@@ -22,8 +22,8 @@ struct First {
 pub(in crate::backup) struct Firsts(HashMap<(u64, u64), First>);
 
 impl Firsts {
-    /// Remembers the first name of a group, until all its names have come. `place` is its place in the mirror.
-    pub(super) fn met(&mut self, entry: &Entry, place: impl FnOnce() -> StoredPath) {
+    /// Remembers the first name of a group, until all its names have come. `place` says its place in the mirror.
+    pub(super) fn met(&mut self, entry: &Entry, place: impl FnOnce(&Entry) -> StoredPath) {
         let Some(link) = entry.file().and_then(|f| f.link) else { return };
         match self.0.get_mut(&link.group()) {
             Some(first) => {
@@ -34,7 +34,7 @@ impl Firsts {
             }
             None => {
                 let first = First {
-                    place: place(),
+                    place: place(entry),
                     digest: entry.file().and_then(|f| f.digest),
                     attributes: (entry.xattrs.clone(), entry.acl.clone()),
                     remaining: link.count.saturating_sub(1).max(1),
@@ -48,7 +48,7 @@ impl Firsts {
     pub(super) fn join(
         &mut self,
         changed: &mut Changed,
-        place: impl FnOnce() -> StoredPath,
+        place: impl FnOnce(&Entry) -> StoredPath,
     ) -> Result<Option<StoredPath>, Problem> {
         let Some(link) = changed.entry.file().and_then(|f| f.link) else { return Ok(None) };
         if changed.role != LinkRole::Later {

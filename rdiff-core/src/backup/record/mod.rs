@@ -58,6 +58,8 @@ pub(super) struct Recorder<'m> {
     shared: Arc<Shared>,
     monitor: &'m dyn Monitor,
     files: SideFiles,
+    /// The snapshots of the session before.
+    snapshots_before: Vec<DataFile>,
     account: Account<'m>,
     changes: Changes<'m>,
     nest: Nest<Dir>,
@@ -86,17 +88,22 @@ impl Finished {
 }
 
 impl<'m> Recorder<'m> {
-    /// Begins to record a session. `kept` are pieces of the metadata before that may be taken over as they are.
+    /// Begins to record a session. `files` are those of the data directory as it was, `kept` pieces of the metadata before
+    /// that may be taken over as they are.
     pub(super) fn new(
         shared: Arc<Shared>,
         pool: Arc<Pool>,
         request: &BackupRequest,
+        files: &[DataFile],
         kept: Arc<KeptPieces>,
         monitor: &'m dyn Monitor,
     ) -> Result<Self> {
         let separator = if request.null_separator { 0 } else { b'\n' };
+        let of_previous =
+            |f: &&DataFile| Some(f.time) == shared.session.previous() && f.kind == IncrementKind::Snapshot;
         Ok(Self {
-            files: SideFiles::new(&shared, &pool, request, kept, separator)?,
+            snapshots_before: files.iter().filter(of_previous).cloned().collect(),
+            files: SideFiles::new(&shared, &pool, request, files, kept, separator)?,
             account: Account::new(shared.is_first(), separator, monitor),
             changes: Changes::new(Arc::clone(&shared), monitor),
             nest: Nest::default(),
@@ -163,7 +170,7 @@ impl<'m> Recorder<'m> {
     fn keep(&mut self, old: &Recorded, newer: Option<&Entry>) {
         let entry = &old.entry;
         self.files.keep(old, newer);
-        self.firsts.met(entry, || self.shared.mirror(entry));
+        self.firsts.met(entry, |entry| self.shared.mirror(entry));
         let line = self.account.keep(entry);
         self.files.statistics(entry.path.as_path(), &line);
         if entry.is_dir() {
@@ -178,8 +185,7 @@ impl<'m> Recorder<'m> {
     }
 
     fn change(&mut self, path: &RepoPathBuf, old: Option<&Recorded>, mut changed: Changed) -> Result<()> {
-        let place = self.shared.mirror(&changed.entry);
-        let link_to = match self.firsts.join(&mut changed, || place.clone()) {
+        let link_to = match self.firsts.join(&mut changed, |entry| self.shared.mirror(entry)) {
             Ok(link_to) => link_to,
             Err(problem) => {
                 self.account.problem(&problem);
@@ -200,7 +206,7 @@ impl<'m> Recorder<'m> {
             what: if old.is_some() { PathDone::Changed } else { PathDone::Added },
         });
         self.monitor.count(Counter::BytesRead, entry.size());
-        self.schedule(old, &entry, place, changed.place, link_to)?;
+        self.schedule(old, &entry, changed.place, link_to)?;
         let was_dir = old.filter(|o| o.entry.is_dir());
         if entry.is_dir() || was_dir.is_some() {
             let dir = Dir {
@@ -219,10 +225,14 @@ impl<'m> Recorder<'m> {
         &mut self,
         old: Option<&Recorded>,
         entry: &Entry,
-        to: StoredPath,
         place: Place,
         link_to: Option<StoredPath>,
     ) -> Result<()> {
+        if self.shared.is_first() && link_to.is_none() {
+            // It was made in its place.
+            return Ok(());
+        }
+        let to = self.shared.mirror(entry);
         let was_dir = old.is_some_and(|o| o.entry.is_dir());
         let over_dir = was_dir && !entry.is_dir();
         if let Some(first) = link_to {
@@ -245,12 +255,11 @@ impl<'m> Recorder<'m> {
                 self.changes.put_over_dir(from, to);
             }
             Place::Staged(from) => self.changes.put(from, to, entry.size()),
-            Place::Mirror if self.shared.is_first() => {}
             Place::Mirror => {
                 let only_time = old.is_some_and(|o| same_but_time(&o.entry, entry));
                 self.changes.set_attributes(entry.clone(), only_time);
             }
-            Place::Nowhere if entry.is_dir() && !self.shared.is_first() && !was_dir => {
+            Place::Nowhere if entry.is_dir() && !was_dir => {
                 self.changes.make_dir(to, old.is_some());
             }
             Place::Nowhere => {}
@@ -311,7 +320,6 @@ impl<'m> Recorder<'m> {
         let session = &self.shared.session;
         write_next_long_name(session, next_long_name)?;
         self.changes.apply_last()?;
-        let had = session.repo().data_files()?;
         let Replaced { metadata, index } = self.files.finish()?;
         let error_log = &self.account.error_log;
         if error_log.is_empty() {
@@ -323,10 +331,7 @@ impl<'m> Recorder<'m> {
         let text = statistics.to_text(&session.repo().layout().times().zone);
         write_file(session, "session_statistics", false, text.as_bytes())?;
         let snapshots_before = |base: &[u8]| {
-            let is_one = |f: &&DataFile| {
-                f.base == base && Some(f.time) == session.previous() && f.kind == IncrementKind::Snapshot
-            };
-            had.iter().filter(is_one).cloned().collect::<Vec<_>>()
+            self.snapshots_before.iter().filter(|f| f.base == base).cloned().collect::<Vec<_>>()
         };
         Ok(Finished {
             statistics,

@@ -20,7 +20,7 @@ pub(super) enum Content {
     /// In `Tools::new`.
     Memory,
     /// In a staged file (or in place), open to be read again.
-    Written { file: Box<dyn DiskFile>, place: Option<StoredPath>, scan: Option<AlignedScan> },
+    Written { file: Box<dyn DiskFile>, place: StoredPath, scan: Option<AlignedScan> },
     /// The same as in the mirror; nothing was written.
     SameAsMirror,
 }
@@ -86,9 +86,8 @@ impl Shared {
     }
 
     /// Drops content of a file that changed under us.
-    pub(super) fn discard(&self, content: Content, new: &Entry) -> Result<()> {
+    pub(super) fn discard(&self, content: Content) -> Result<()> {
         if let Content::Written { place, .. } = content {
-            let place = place.unwrap_or_else(|| self.mirror(new));
             self.session.io(Doing::Remove, &place, self.disk.unlink(&place))?;
         }
         Ok(())
@@ -106,42 +105,38 @@ impl Shared {
             Content::Written { file, place, .. } => (file, place),
             Content::Memory => {
                 let (mut file, place) = self.create_new(new)?;
-                let shown = place.clone().unwrap_or_else(|| self.mirror(new));
                 let written = if tools.new.is_empty() {
                     Ok(())
                 } else {
                     write_with_holes(&mut *file, &tools.new, 0, 0)
                         .and_then(|end| if end < read.size { file.set_len(read.size) } else { Ok(()) })
                 };
-                self.session.io(Doing::Write, &shown, written)?;
+                self.session.io(Doing::Write, &place, written)?;
                 (file, place)
             }
             Content::SameAsMirror => {
                 let (mut file, place) = self.create_new(new)?;
-                let shown = place.clone().unwrap_or_else(|| self.mirror(new));
                 let old_place = old.map_or_else(|| self.mirror(new), |o| self.mirror(&o.entry));
                 let mut mirror = self.stop.over(new.path.as_path(), self.open_mirror(&old_place)?.0);
                 tools.old.resize(BUFFER, 0);
                 let copied = copy_sparse(&mut mirror, &mut *file, u64::MAX, &mut tools.old);
                 self.session.io(
                     Doing::Write,
-                    &shown,
+                    &place,
                     copied.map_err(|e| io::Error::other(format!("{e:?}"))),
                 )?;
                 (file, place)
             }
         };
-        let shown = place.clone().unwrap_or_else(|| self.mirror(new));
-        self.session.io(Doing::SetAttributes, &shown, file.set_attributes(&self.for_mirror(new)))?;
-        Ok(place.map_or(Place::Mirror, Place::Staged))
+        self.session.io(Doing::SetAttributes, &place, file.set_attributes(&self.for_mirror(new)))?;
+        Ok(if self.is_first() { Place::Mirror } else { Place::Staged(place) })
     }
 
-    /// A new file: in staging, or (as no place) in the mirror of a first session.
-    pub(super) fn create_new(&self, new: &Entry) -> Result<(Box<dyn DiskFile>, Option<StoredPath>)> {
-        let staged = (!self.is_first()).then(|| self.session.staged());
-        let place = staged.clone().unwrap_or_else(|| self.mirror(new));
+    /// A new file, and where it is: in staging, or in the mirror of a first session.
+    pub(super) fn create_new(&self, new: &Entry) -> Result<(Box<dyn DiskFile>, StoredPath)> {
+        let place = if self.is_first() { self.mirror(new) } else { self.session.staged() };
         let file = self.retry_over(&place, || self.disk.create(&place))?;
-        Ok((file, staged))
+        Ok((file, place))
     }
 
     fn open_mirror(&self, place: &StoredPath) -> Result<(File, u64)> {

@@ -21,7 +21,7 @@ pub(super) struct LargeCopy<'a> {
     hashing: Hashing,
     mirror: Option<(File, AlignedScan)>,
     old_len: u64,
-    out: Option<(Box<dyn DiskFile>, Option<StoredPath>)>,
+    out: Option<(Box<dyn DiskFile>, StoredPath)>,
     offset: u64,
     /// How far the written file reaches.
     end: u64,
@@ -88,18 +88,16 @@ impl<'a> LargeCopy<'a> {
         } else {
             write_with_holes(&mut **file, bytes, self.offset, self.end)
         };
-        let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
-        self.end = self.shared.session.io(Doing::Write, &shown, written)?;
+        self.end = self.shared.session.io(Doing::Write, place, written)?;
         Ok(())
     }
 
     /// Opens the new file, and writes what was the same as in the mirror so far.
     fn begin(&mut self) -> Result<()> {
         let (mut file, place) = self.shared.create_new(self.new)?;
-        let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
         let session = &self.shared.session;
         if let Some((mirror, _)) = &self.mirror {
-            self.shares = session.io(Doing::Write, &shown, file.share_blocks_of(mirror))?;
+            self.shares = session.io(Doing::Write, &place, file.share_blocks_of(mirror))?;
         }
         if self.shares {
             self.end = self.old_len;
@@ -110,12 +108,12 @@ impl<'a> LargeCopy<'a> {
                 let n = buf.len().min((self.offset - at) as usize);
                 let go_on = self.shared.stop.check(self.new.path.as_path());
                 let n = go_on.and_then(|()| read_at_full(mirror, &mut buf[..n], at));
-                let n = session.io(Doing::Read, &shown, n)?;
+                let n = session.io(Doing::Read, &place, n)?;
                 if n == 0 {
                     break;
                 }
                 let written = write_with_holes(&mut *file, &buf[..n], at, self.end);
-                self.end = session.io(Doing::Write, &shown, written)?;
+                self.end = session.io(Doing::Write, &place, written)?;
                 at += n as u64;
             }
         }
@@ -133,8 +131,7 @@ impl<'a> LargeCopy<'a> {
             None => Content::SameAsMirror,
             Some((mut file, place)) => {
                 if self.end < self.offset || self.shares {
-                    let shown = place.clone().unwrap_or_else(|| self.shared.mirror(self.new));
-                    self.shared.session.io(Doing::Write, &shown, file.set_len(self.offset))?;
+                    self.shared.session.io(Doing::Write, &place, file.set_len(self.offset))?;
                 }
                 Content::Written { file, place, scan: self.mirror.map(|(_, scan)| scan) }
             }

@@ -259,7 +259,7 @@ impl Shared {
             if steady {
                 return self.settle(new, role, looks_same, read, old, tools);
             }
-            self.discard(read.content, &new)?;
+            self.discard(read.content)?;
             self.adopt(&mut new, &after);
             stat = after;
         }
@@ -308,7 +308,7 @@ impl Shared {
         if let Some(old) = old.filter(|_| looks_same && same_content)
             && same_attributes(&old.entry, &new)
         {
-            self.discard(read.content, &new)?;
+            self.discard(read.content)?;
             return Ok(Outcome::Kept(Some(Box::new(new))));
         }
         // Only attributes differ, and the mirror file has no other name that would change with it.
@@ -317,7 +317,7 @@ impl Shared {
         let digest = read.digest;
         let increment = self.keep_previous(old, &new, &read.content, Some(digest), tools)?;
         let place = if in_place {
-            self.discard(read.content, &new)?;
+            self.discard(read.content)?;
             Place::Mirror
         } else {
             self.put(read, &new, old, tools)?

@@ -1,7 +1,9 @@
 //! Names of users and groups of this machine. They are bytes: some systems have names in Latin-1.
 
 use crate::entry::Name;
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 /// Names of users and groups of this machine, each asked for once.
@@ -13,17 +15,18 @@ pub struct Names {
     group_ids: Mutex<HashMap<Vec<u8>, Option<u32>>>,
 }
 
-fn remember<K: std::hash::Hash + Eq, V: Clone>(
-    map: &Mutex<HashMap<K, V>>,
-    key: K,
-    ask: impl FnOnce(&K) -> V,
-) -> V {
+fn remember<K, Q, V>(map: &Mutex<HashMap<K, V>>, key: &Q, ask: impl FnOnce() -> V) -> V
+where
+    K: Hash + Eq + Borrow<Q>,
+    Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    V: Clone,
+{
     let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(value) = map.get(&key) {
+    if let Some(value) = map.get(key) {
         return value.clone();
     }
-    let value = ask(&key);
-    map.insert(key, value.clone());
+    let value = ask();
+    map.insert(key.to_owned(), value.clone());
     value
 }
 
@@ -52,7 +55,7 @@ fn name_of(text: String, number: u32, file: &str) -> Option<Name> {
 impl Names {
     /// The name of a user.
     pub fn user(&self, uid: u32) -> Option<Name> {
-        remember(&self.users, uid, |&uid| {
+        remember(&self.users, &uid, || {
             let user = nix::unistd::User::from_uid(uid.into()).ok()??;
             name_of(user.name, uid, USERS)
         })
@@ -60,7 +63,7 @@ impl Names {
 
     /// The name of a group.
     pub fn group(&self, gid: u32) -> Option<Name> {
-        remember(&self.groups, gid, |&gid| {
+        remember(&self.groups, &gid, || {
             let group = nix::unistd::Group::from_gid(gid.into()).ok()??;
             name_of(group.name, gid, GROUPS)
         })
@@ -68,17 +71,17 @@ impl Names {
 
     /// The number of a user.
     pub fn user_id(&self, name: &[u8]) -> Option<u32> {
-        remember(&self.user_ids, name.to_vec(), |name| match std::str::from_utf8(name) {
+        remember(&self.user_ids, name, || match std::str::from_utf8(name) {
             Ok(text) => Some(nix::unistd::User::from_name(text).ok()??.uid.as_raw()),
-            Err(_) => in_file(USERS, |found, _| found == &name[..]).map(|(_, number)| number),
+            Err(_) => in_file(USERS, |found, _| found == name).map(|(_, number)| number),
         })
     }
 
     /// The number of a group.
     pub fn group_id(&self, name: &[u8]) -> Option<u32> {
-        remember(&self.group_ids, name.to_vec(), |name| match std::str::from_utf8(name) {
+        remember(&self.group_ids, name, || match std::str::from_utf8(name) {
             Ok(text) => Some(nix::unistd::Group::from_name(text).ok()??.gid.as_raw()),
-            Err(_) => in_file(GROUPS, |found, _| found == &name[..]).map(|(_, number)| number),
+            Err(_) => in_file(GROUPS, |found, _| found == name).map(|(_, number)| number),
         })
     }
 }
