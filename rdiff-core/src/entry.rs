@@ -35,6 +35,20 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 20]);
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// What each byte stands for as a hexadecimal digit, and something above 15 for those that are none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [0xff; 256];
+    let mut n = 0;
+    while n < 16 {
+        nibbles[DIGITS[n] as usize] = n as u8;
+        nibbles[DIGITS[n].to_ascii_uppercase() as usize] = n as u8;
+        n += 1;
+    }
+    nibbles
+};
+
 impl Digest {
     /// Reads 40 hexadecimal digits.
     pub fn from_hex(text: &[u8]) -> Option<Self> {
@@ -42,17 +56,27 @@ impl Digest {
         if text.len() != 40 {
             return None;
         }
+        let mut all = 0;
         for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
-            let digit = |b: u8| (b as char).to_digit(16);
-            *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
+            let (high, low) = (NIBBLES[usize::from(pair[0])], NIBBLES[usize::from(pair[1])]);
+            all |= high | low;
+            *byte = high << 4 | low & 15;
         }
-        Some(Self(digest))
+        (all < 16).then_some(Self(digest))
     }
 
     /// Writes 40 lower-case hexadecimal digits.
     pub fn to_hex(self) -> String {
-        let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
-        self.0.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+        self.hex().map(char::from).into_iter().collect()
+    }
+
+    /// The same digits as bytes.
+    pub(crate) fn hex(self) -> [u8; 40] {
+        let mut text = [0; 40];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        text
     }
 }
 

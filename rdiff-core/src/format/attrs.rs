@@ -25,6 +25,7 @@
 use super::digits::Digits;
 use super::quote::{quote_record, unquote_record};
 use super::record::lines;
+use super::usual;
 use crate::entry::{Acl, Attrs, Device, Digest, Entry, File, Kind, Link, LongName, Name, Xattrs};
 use crate::error::FormatError;
 use crate::path::{RepoPath, RepoPathBuf};
@@ -124,6 +125,29 @@ impl RecordParser {
     /// # Errors
     /// As [`RecordParser::parse`].
     pub fn entry(&mut self, path: RepoPathBuf, record: &[u8]) -> Result<Option<Entry>, FormatError> {
+        match self.usual(path, record) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(path) => self.any(path, record),
+        }
+    }
+
+    /// Reads a record as most are; gives the path back if it isn't one.
+    fn usual(&mut self, path: RepoPathBuf, record: &[u8]) -> Result<Entry, RepoPathBuf> {
+        let first_line = memchr::memchr(b'\n', record).map_or(record.len(), |end| end + 1);
+        let Some(usual) = usual::read(&record[first_line..]) else { return Err(path) };
+        let attrs = Attrs {
+            mtime: Some(usual.mtime),
+            uid: usual.uid,
+            gid: usual.gid,
+            uname: shared(&mut self.uname, usual.uname),
+            gname: shared(&mut self.gname, usual.gname),
+            mode: usual.mode,
+        };
+        Ok(Entry::new(path, usual.kind, attrs))
+    }
+
+    /// Reads any record, field by field.
+    fn any(&mut self, path: RepoPathBuf, record: &[u8]) -> Result<Option<Entry>, FormatError> {
         let mut attrs = Attrs::default();
         let mut f = Fields::default();
         for line in lines(record).skip(1) {
@@ -279,7 +303,7 @@ pub fn write_record(entry: &Entry, out: &mut Vec<u8>) {
                 field("DeviceLoc", digits.of(link.device));
             }
             if let Some(digest) = file.digest {
-                field("SHA1Digest", digest.to_hex().as_bytes());
+                field("SHA1Digest", &digest.hex());
             }
         }
         Kind::Dir => field("Type", b"dir"),
@@ -301,7 +325,10 @@ pub fn write_record(entry: &Entry, out: &mut Vec<u8>) {
     }
     let attrs = &entry.attrs;
     if let (Some(mtime), false) = (attrs.mtime, matches!(entry.kind, Kind::Symlink(_) | Kind::Device(_))) {
-        field("ModTime", mtime.to_string().as_bytes());
+        match u64::try_from(mtime) {
+            Ok(mtime) => field("ModTime", digits.of(mtime)),
+            Err(_) => field("ModTime", mtime.to_string().as_bytes()),
+        }
     }
     field("Uid", digits.of(u64::from(attrs.uid)));
     field("Uname", name_or_colon(attrs.uname.as_ref()));
@@ -431,6 +458,24 @@ mod tests {
             let (path, read) = parse(&text).unwrap();
             prop_assert_eq!(&path, &entry.path);
             prop_assert_eq!(read, Some(entry));
+        }
+
+        #[test]
+        fn usual_or_not_a_record_says_the_same(
+            entry in any_entry(), cut in 0..400usize, edit in proptest::option::of((0..400usize, "[ \n0-9a-z:]")),
+        ) {
+            let mut text = Vec::new();
+            write_record(&entry, &mut text);
+            if let Some((at, new)) = edit {
+                let at = at % text.len();
+                text[at] = new.as_bytes()[0];
+            }
+            text.truncate(text.len().min(1 + cut));
+            let mut parser = RecordParser::default();
+            let path = RepoPathBuf::default();
+            if let Ok(usual) = parser.usual(path.clone(), &text) {
+                prop_assert_eq!(parser.any(path, &text).ok(), Some(Some(usual)));
+            }
         }
 
         #[test]

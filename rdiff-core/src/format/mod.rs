@@ -26,4 +26,5 @@ pub mod names;
 pub mod quote;
 pub mod record;
 pub mod stats;
+mod usual;
 pub mod xattrs;
