@@ -220,12 +220,12 @@ impl Repository {
 
     /// After years there are thousands: what isn't `wanted` costs no more than a look at its name.
     fn files_named(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<DataFile>> {
-        let dir = StoredPath::fixed(DATA);
-        let names = self.root.list(dir.as_bytes()).while_doing(Doing::List, self.path_of(&dir))?;
-        let quoting = self.layout.quoting();
+        let (dir, quoting) = (StoredPath::fixed(DATA), self.layout.quoting());
+        let names = self.root.list_if(dir.as_bytes(), |name| wanted(&quoting.unquote(name)));
+        let names = names.while_doing(Doing::List, self.path_of(&dir))?;
         let parse = |name: &[u8]| {
             let unquoted = quoting.unquote(name);
-            let parsed = wanted(&unquoted).then(|| TimedName::parse(&unquoted))??;
+            let parsed = TimedName::parse(&unquoted)?;
             Some(DataFile {
                 place: dir.listed(name),
                 base: parsed.base.to_vec(),

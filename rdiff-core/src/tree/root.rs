@@ -336,15 +336,28 @@ impl Root {
     /// # Errors
     /// Those of `open` and `readdir`.
     pub fn list(&self, path: &[u8]) -> io::Result<Vec<Box<[u8]>>> {
+        self.list_if(path, |_| true)
+    }
+
+    /// Those of them that are `wanted`.
+    pub(crate) fn list_if(&self, path: &[u8], wanted: impl Fn(&[u8]) -> bool) -> io::Result<Vec<Box<[u8]>>> {
         let fd = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
-        list_fd(fd)
+        names_in(fd, wanted)
     }
 }
 
 /// The names in an open directory, sorted, without `.` and `..`.
 pub(crate) fn list_fd(fd: impl AsFd) -> io::Result<Vec<Box<[u8]>>> {
+    names_in(fd, |_| true)
+}
+
+fn names_in(fd: impl AsFd, wanted: impl Fn(&[u8]) -> bool) -> io::Result<Vec<Box<[u8]>>> {
     let mut names = Vec::new();
-    for_each_name(fd, |name, _| names.push(Box::from(name)))?;
+    for_each_name(fd, |name, _| {
+        if wanted(name) {
+            names.push(Box::from(name));
+        }
+    })?;
     names.sort_unstable();
     Ok(names)
 }
