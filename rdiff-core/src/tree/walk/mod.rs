@@ -31,11 +31,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ahead;
+
 use super::Stat;
 use super::source::{Listing, Source};
 use crate::merge::AtPath;
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Pool, Task};
+use ahead::{Branch, Frame, Stats, most_ahead};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -95,13 +98,6 @@ impl Filter for Everything {
     }
 }
 
-/// How many directories are read ahead for each worker: more where there are few workers.
-const AHEAD: (usize, usize) = (2, 8);
-/// So many workers are few.
-const FEW_WORKERS: usize = 8;
-/// How many entries of a large directory one task looks at.
-const PART: usize = 512;
-
 /// A sorted stream of all that is in a source. Holds the directories from the root to the present path,
 /// and those read ahead.
 pub struct Walk<F> {
@@ -113,44 +109,6 @@ pub struct Walk<F> {
     ready: VecDeque<Found>,
     started: bool,
     in_flight: usize,
-}
-
-/// One directory on the way to the present path.
-struct Frame {
-    dir: RepoPathBuf,
-    names: Vec<Box<[u8]>>,
-    stats: Stats,
-    /// The entry to look at next.
-    next: usize,
-    /// Its directories, as far as their listings were asked for.
-    branches: VecDeque<Branch>,
-    /// The entry from which on no listing was asked for.
-    asked: usize,
-    /// The length of `pending` when it was entered.
-    pending_before: usize,
-}
-
-/// A directory that is read ahead, with those below it.
-struct Branch {
-    /// Its place in the directory that holds it.
-    at: usize,
-    /// Its listing to come, or come.
-    task: Option<Task<io::Result<Listing>>>,
-    here: Option<io::Result<Listing>>,
-    /// As in a [`Frame`].
-    branches: VecDeque<Branch>,
-    asked: usize,
-}
-
-enum Stats {
-    All(Vec<io::Result<Stat>>),
-    /// A window of parts: the index of the first, their results, and those under way.
-    Parts {
-        from: usize,
-        now: Vec<io::Result<Stat>>,
-        tasks: VecDeque<Task<Vec<io::Result<Stat>>>>,
-        asked: usize,
-    },
 }
 
 impl<F: Filter> Walk<F> {
@@ -325,91 +283,6 @@ impl<F: Filter> Walk<F> {
     }
 }
 
-/// How many directories are read ahead: what is here long before it is needed may be stale by then.
-fn most_ahead(workers: usize) -> usize {
-    (AHEAD.0 * workers).max(AHEAD.1 * workers.min(FEW_WORKERS))
-}
-
-impl Branch {
-    fn ask(at: usize, path: RepoPathBuf, source: &Arc<dyn Source>, pool: &Pool) -> Self {
-        let source = Arc::clone(source);
-        let task = pool.submit(move || source.list(path.as_path()));
-        Self { at, task: Some(task), here: None, branches: VecDeque::new(), asked: 0 }
-    }
-
-    /// How many listings it holds.
-    fn count(&self) -> usize {
-        1 + self.branches.iter().map(Branch::count).sum::<usize>()
-    }
-
-    /// Asks for up to `most` listings below it, and says for how many.
-    fn grow(&mut self, path: &RepoPathBuf, source: &Arc<dyn Source>, pool: &Pool, most: usize) -> usize {
-        if let Some(task) = self.task.take_if(|task| task.is_done()) {
-            self.here = Some(task.join());
-        }
-        let Some(Ok(Listing { names, stats: Some(stats) })) = &self.here else { return 0 };
-        let mut grown = 0;
-        while self.asked < names.len() && grown < most {
-            let i = self.asked;
-            self.asked += 1;
-            if stats[i].as_ref().is_ok_and(Stat::is_dir) {
-                self.branches.push_back(Branch::ask(i, path.as_path().join(&names[i]), source, pool));
-                grown += 1;
-            }
-        }
-        for branch in &mut self.branches {
-            if grown >= most {
-                break;
-            }
-            grown += branch.grow(&path.as_path().join(&names[branch.at]), source, pool, most - grown);
-        }
-        grown
-    }
-}
-
-impl Frame {
-    /// Asks for the listing of its next directory. False if none is left.
-    fn ask_for_next(&mut self, source: &Arc<dyn Source>, pool: &Pool) -> bool {
-        let Stats::All(stats) = &self.stats else { return false };
-        self.asked = self.asked.max(self.next);
-        while self.asked < self.names.len() {
-            let i = self.asked;
-            self.asked += 1;
-            if stats[i].as_ref().is_ok_and(Stat::is_dir) {
-                let path = self.dir.as_path().join(&self.names[i]);
-                self.branches.push_back(Branch::ask(i, path, source, pool));
-                return true;
-            }
-        }
-        false
-    }
-
-    fn stat(&mut self, i: usize, source: &Arc<dyn Source>, pool: &Pool) -> io::Result<Stat> {
-        let taken = || Err(io::Error::other("an entry was looked at twice"));
-        match &mut self.stats {
-            Stats::All(stats) => match &stats[i] {
-                Ok(stat) => Ok(*stat),
-                Err(_) => std::mem::replace(&mut stats[i], taken()),
-            },
-            Stats::Parts { from, now, tasks, asked } => {
-                if i >= *from + now.len() {
-                    let window = (2 * pool.workers()).max(1);
-                    while tasks.len() < window && *asked < self.names.len() {
-                        let part = self.names[*asked..self.names.len().min(*asked + PART)].to_vec();
-                        *asked += part.len();
-                        let (source, dir) = (Arc::clone(source), self.dir.clone());
-                        tasks.push_back(pool.submit(move || source.stat_in(dir.as_path(), &part)));
-                    }
-                    *from += now.len();
-                    *now = tasks.pop_front().map(Task::join).unwrap_or_default();
-                }
-                let place = now.get_mut(i - *from);
-                place.map_or_else(taken, |place| std::mem::replace(place, taken()))
-            }
-        }
-    }
-}
-
 impl<F: Filter> Iterator for Walk<F> {
     type Item = Found;
 
@@ -427,10 +300,11 @@ impl<F: Filter> Iterator for Walk<F> {
 #[cfg(test)]
 mod tests {
     use super::super::attrs::Names;
-    use super::super::local::LocalSource;
-    use super::super::source::{SourceFile, SourceTraits};
+    use super::ahead::PART;
     use super::*;
     use crate::entry::{Acl, Name, Xattrs};
+    use crate::tree::local::LocalSource;
+    use crate::tree::source::{SourceFile, SourceTraits};
     use std::fs;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
