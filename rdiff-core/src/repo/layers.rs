@@ -2,7 +2,7 @@
 //! its path, before it is known to be the one that counts.
 
 use super::gz::Content;
-use super::metadata::{Recorded, in_file, until_error};
+use super::recorded::{Recorded, in_file, until_error};
 use crate::entry::Entry;
 use crate::error::{Error, FormatError, Result};
 use crate::format::attrs::{RecordParser, content_of, read_path};

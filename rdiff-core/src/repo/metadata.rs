@@ -19,9 +19,12 @@ use super::increments::MOST_WAYS;
 use super::layers::{Layer, Layers};
 use super::pieces::KeptPieces;
 use super::precise::Index;
+pub use super::recorded::Recorded;
+pub(crate) use super::recorded::in_file;
+use super::recorded::until_error;
 use super::{DataFile, Repository};
 use crate::entry::{Acl, Entry, Xattrs};
-use crate::error::{Doing, Error, FormatError, Result};
+use crate::error::{Error, FormatError, Result};
 use crate::format::attrs::{RecordParser, path_of};
 use crate::format::names::IncrementKind;
 use crate::format::record::{ATTRIBUTE_MARKER, RecordError, RecordReader};
@@ -29,26 +32,8 @@ use crate::format::{acls, xattrs};
 use crate::merge::{AtPath, InOrder};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::time::SessionTime;
-use std::io;
 use std::iter::Peekable;
 use std::sync::Arc;
-
-/// An entry with its record word for word.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// What the record says, with attributes and side index.
-    pub entry: Entry,
-    /// The record as it stands in `mirror_metadata`.
-    pub raw: Vec<u8>,
-    /// For a file: the newest session that was met up to which, by its digests, the content stayed the same.
-    pub same_until: Option<SessionTime>,
-}
-
-impl AtPath for Recorded {
-    fn path(&self) -> RepoPath<'_> {
-        self.entry.path.as_path()
-    }
-}
 
 /// A sorted stream that can be read in a thread of its own.
 pub type Stream<T> = Box<dyn Iterator<Item = Result<T>> + Send>;
@@ -272,28 +257,6 @@ fn read(layer: &mut Layer, parser: &mut RecordParser) -> Result<Option<Versioned
     let raw = || layer.record().to_vec();
     let now = entry.map(|entry| Box::new(Recorded { entry, raw: raw(), same_until: None }));
     Ok(Some(Versioned { path, now }))
-}
-
-pub(crate) fn in_file(e: RecordError, path: &std::path::Path, line: Option<u64>) -> Error {
-    match e {
-        RecordError::Format(source) => Error::Corrupt { file: path.to_path_buf(), line, source },
-        RecordError::Io(source)
-            if matches!(
-                source.kind(),
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-            ) =>
-        {
-            let what = FormatError::Other(format!("it ends early or is no whole gzip file ({source})"));
-            Error::Corrupt { file: path.to_path_buf(), line: None, source: what }
-        }
-        RecordError::Io(source) => Error::Io { doing: Doing::Read, path: path.to_path_buf(), source },
-    }
-}
-
-/// Ends a stream with its first error.
-pub(crate) fn until_error<T>(stream: impl Iterator<Item = Result<T>>) -> impl Iterator<Item = Result<T>> {
-    let mut failed = false;
-    stream.take_while(move |item| !std::mem::replace(&mut failed, item.is_err()))
 }
 
 /// Records with what the side files say of them.

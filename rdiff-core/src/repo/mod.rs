@@ -13,6 +13,7 @@ pub mod pieces;
 mod precise;
 pub mod put;
 pub mod rebuild;
+mod recorded;
 pub mod session;
 pub mod whole;
 

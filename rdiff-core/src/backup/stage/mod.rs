@@ -1,13 +1,14 @@
 //! Staging: the work on one path, in any order and by many workers. New content goes to the staging
 //! directory (in a first session to its place), old content to an increment; the mirror is not touched.
 //!
-//! Here it is found out what has become of a path. `content` and `large` bring what is new from the source,
-//! `increment` and `sink` write what was there before.
+//! Here it is found out what has become of a path. `read` and `large` bring what is new from the source, `content` puts it
+//! in its place, `increment` and `sink` write what was there before.
 
 mod content;
 mod hashing;
 mod increment;
 mod large;
+mod read;
 mod sink;
 
 use super::doubt::source_gone;
