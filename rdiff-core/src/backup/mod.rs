@@ -12,6 +12,7 @@
 //! | `left_out`, `doubt`, `forecast` | what of the source is not taken, not believed, and doesn't fit |
 //! | `plan`, `early` | what is to be done with each path; from when on that is found out |
 //! | `namesakes` | directories with names of increments |
+//! | `options` | what of a request plan and stage look at |
 //! | `shared` | what all workers share |
 //! | `stage` | the work on one path: its content, and its increment |
 //! | `record` | the files of the session: metadata, links, statistics |
@@ -25,6 +26,7 @@ mod early;
 mod forecast;
 mod left_out;
 mod namesakes;
+mod options;
 mod plan;
 mod preview;
 mod record;
@@ -50,11 +52,12 @@ use doubt::refuse_empty_source;
 use forecast::Forecast;
 use left_out::NotTheRepository;
 use namesakes::Namesakes;
+use options::Options;
 use plan::{Planned, Planner};
 pub use preview::{Preview, preview};
 use record::Recorder;
 pub use request::{BackupReport, BackupRequest, NOT_COMPRESSED};
-use shared::{Options, Shared};
+use shared::Shared;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};

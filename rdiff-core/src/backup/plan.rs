@@ -1,7 +1,7 @@
 //! Planning: what is to be done with each path, decided in path order from its record and its stat.
 
 use super::doubt::source_gone;
-use super::shared::Options;
+use super::options::Options;
 use crate::entry::{ChangeMark, Entry, File, Kind, LongName, OwnerNames, Precise};
 use crate::error::{Doing, IoContext, Problem, ProblemKind, Result};
 use crate::format::names::TimedName;

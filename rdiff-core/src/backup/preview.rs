@@ -5,8 +5,8 @@
 
 use super::doubt::{gone, refuse_empty_source, source_gone, too_many_gone};
 use super::left_out::NotTheRepository;
+use super::options::Options;
 use super::plan::{Action, Examine, LinkRole, Planned, Planner};
-use super::shared::Options;
 use super::stage::same_attributes;
 use super::target::{not_a_directory, not_a_repository, refuse_other_quoting};
 use super::{BackupRequest, session_time};
