@@ -113,6 +113,7 @@ impl Pool {
             pool: Arc::clone(self),
             input: input.fuse(),
             f: Arc::new(f),
+            is_light: Box::new(|_| false),
             window,
             tasks: VecDeque::new(),
         }
@@ -214,6 +215,13 @@ impl<T: Send> Job for Slot<T> {
     }
 }
 
+impl<T> Task<T> {
+    /// One that needs nobody any more.
+    fn done(value: T) -> Self {
+        Self(Arc::new(Slot { state: Mutex::new(State::Done(Ok(value))), done: Condvar::new() }))
+    }
+}
+
 impl<T: Send> Task<T> {
     /// The result. Does the work here if no worker has begun it; carries on a panic of the task.
     pub fn join(self) -> T {
@@ -239,13 +247,24 @@ impl<T: Send> Task<T> {
     }
 }
 
+type Says<T> = Box<dyn Fn(&T) -> bool>;
+
 /// What [`Pool::map_ordered`] returns.
 pub struct MapOrdered<I: Iterator, F, R> {
     pool: Arc<Pool>,
     input: std::iter::Fuse<I>,
     f: Arc<F>,
+    is_light: Says<I::Item>,
     window: usize,
     tasks: VecDeque<Task<R>>,
+}
+
+impl<I: Iterator, F, R> MapOrdered<I, F, R> {
+    /// What `is_light` is not worth waking a worker: it is mapped by the thread that takes the results.
+    #[must_use]
+    pub(crate) fn at_once_if(self, is_light: impl Fn(&I::Item) -> bool + 'static) -> Self {
+        Self { is_light: Box::new(is_light), ..self }
+    }
 }
 
 impl<I, F, R> Iterator for MapOrdered<I, F, R>
@@ -261,7 +280,11 @@ where
         while self.tasks.len() <= self.window {
             let Some(item) = self.input.next() else { break };
             let f = Arc::clone(&self.f);
-            self.tasks.push_back(self.pool.submit(move || f(item)));
+            self.tasks.push_back(if (self.is_light)(&item) {
+                Task::done(f(item))
+            } else {
+                self.pool.submit(move || f(item))
+            });
         }
         Some(self.tasks.pop_front()?.join())
     }
@@ -430,6 +453,18 @@ mod tests {
         );
         out.next();
         assert_eq!(taken.load(Ordering::SeqCst), 5);
+    }
+
+    #[test]
+    fn what_is_light_wakes_nobody_and_comes_in_its_turn() {
+        let here = std::thread::current().id();
+        let pool = Arc::new(Pool::new(2));
+        let threads = pool.map_ordered(0..200u64, 4, move |n| (n, std::thread::current().id()));
+        let is_odd = |n: &u64| n % 2 == 1;
+        for (i, (n, thread)) in threads.at_once_if(is_odd).enumerate() {
+            assert_eq!(i as u64, n);
+            assert!(!is_odd(&n) || thread == here);
+        }
     }
 
     #[test]

@@ -222,6 +222,7 @@ fn run(
         traits.window(readers),
         move |(chunk, error): (Vec<Planned>, Option<Error>)| (worker.stage_each(chunk), error),
     );
+    let results = results.at_once_if(|(chunk, _)| chunk.iter().all(Planned::is_light));
     for (staged, error) in results {
         // What workers could not do because of it is no problem of a path.
         if stop.is_set() {

@@ -63,6 +63,11 @@ pub(super) enum LinkRole {
 }
 
 impl Planned {
+    /// Is nothing to be done?
+    pub(super) fn is_light(&self) -> bool {
+        matches!(self.action, Action::Keep | Action::Hold(_))
+    }
+
     /// How much work it is, in bytes.
     pub(super) fn weight(&self) -> u64 {
         match (&self.action, &self.old) {

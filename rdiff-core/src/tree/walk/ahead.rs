@@ -9,9 +9,12 @@ use std::io;
 use std::sync::Arc;
 
 /// How many directories are read ahead for each worker: more where there are few workers.
-const AHEAD: (usize, usize) = (2, 8);
-/// So many workers are few.
+const AHEAD: (usize, usize) = (2, 32);
+/// So many workers are few. There are many where each listing waits for a network.
 const FEW_WORKERS: usize = 8;
+/// After so many entries a task of few workers ends. Until then it goes on to the directories below, since waking a worker
+/// costs as much as a small directory.
+const SUBTREE: usize = 128;
 /// How many entries of a large directory one task looks at.
 pub(super) const PART: usize = 512;
 
@@ -34,9 +37,10 @@ pub(super) struct Frame {
 pub(super) struct Branch {
     /// Its place in the directory that holds it.
     pub(super) at: usize,
-    /// Its listing to come, or come.
-    pub(super) task: Option<Task<io::Result<Listing>>>,
-    pub(super) here: Option<io::Result<Listing>>,
+    /// What is to come,
+    task: Option<Task<Subtree>>,
+    /// or has come.
+    here: Option<io::Result<Listing>>,
     /// As in a [`Frame`].
     pub(super) branches: VecDeque<Branch>,
     pub(super) asked: usize,
@@ -53,6 +57,40 @@ pub(super) enum Stats {
     },
 }
 
+/// What one task reads: a directory, and those below it that come next.
+struct Subtree {
+    listing: io::Result<Listing>,
+    below: Vec<(usize, Subtree)>,
+    /// The entry from which on nothing was looked at.
+    asked: usize,
+}
+
+impl Subtree {
+    /// Reads a directory, and goes on below it while there are `entries` left.
+    fn read(source: &dyn Source, path: &RepoPathBuf, entries: &mut usize) -> Self {
+        let listing = source.list(path.as_path());
+        let (mut below, mut asked) = (Vec::new(), 0);
+        if let Ok(Listing { names, stats: Some(stats) }) = &listing {
+            *entries = entries.saturating_sub(1 + names.len());
+            while asked < names.len() && *entries > 0 {
+                let i = asked;
+                asked += 1;
+                if stats[i].as_ref().is_ok_and(Stat::is_dir) {
+                    let path = path.as_path().join(&names[i]);
+                    below.push((i, Self::read(source, &path, entries)));
+                }
+            }
+        }
+        Self { listing, below, asked }
+    }
+
+    /// As a directory whose place in the one that holds it is `at`.
+    fn into_branch(self, at: usize) -> Branch {
+        let branches = self.below.into_iter().map(|(at, subtree)| subtree.into_branch(at)).collect();
+        Branch { at, task: None, here: Some(self.listing), branches, asked: self.asked }
+    }
+}
+
 /// How many directories are read ahead: what is here long before it is needed may be stale by then.
 pub(super) fn most_ahead(workers: usize) -> usize {
     (AHEAD.0 * workers).max(AHEAD.1 * workers.min(FEW_WORKERS))
@@ -61,7 +99,8 @@ pub(super) fn most_ahead(workers: usize) -> usize {
 impl Branch {
     pub(super) fn ask(at: usize, path: RepoPathBuf, source: &Arc<dyn Source>, pool: &Pool) -> Self {
         let source = Arc::clone(source);
-        let task = pool.submit(move || source.list(path.as_path()));
+        let mut entries = if pool.workers() <= FEW_WORKERS { SUBTREE } else { 0 };
+        let task = pool.submit(move || Subtree::read(&*source, &path, &mut entries));
         Self { at, task: Some(task), here: None, branches: VecDeque::new(), asked: 0 }
     }
 
@@ -70,7 +109,19 @@ impl Branch {
         1 + self.branches.iter().map(Branch::count).sum::<usize>()
     }
 
-    /// Asks for up to `most` listings below it, and says for how many.
+    /// Takes what its task has read; `wait` for it, or only if it is there.
+    pub(super) fn arrive(&mut self, wait: bool) {
+        if let Some(task) = self.task.take_if(|task| wait || task.is_done()) {
+            *self = task.join().into_branch(self.at);
+        }
+    }
+
+    /// Its listing, and the directories read ahead below it: they are of no use without each other.
+    pub(super) fn into_parts(self) -> (Option<io::Result<Listing>>, VecDeque<Branch>, usize) {
+        (self.here, self.branches, self.asked)
+    }
+
+    /// Asks for up to `most` listings below it, and says how many more it holds.
     pub(super) fn grow(
         &mut self,
         path: &RepoPathBuf,
@@ -78,11 +129,10 @@ impl Branch {
         pool: &Pool,
         most: usize,
     ) -> usize {
-        if let Some(task) = self.task.take_if(|task| task.is_done()) {
-            self.here = Some(task.join());
-        }
-        let Some(Ok(Listing { names, stats: Some(stats) })) = &self.here else { return 0 };
-        let mut grown = 0;
+        let before = self.count();
+        self.arrive(false);
+        let mut grown = self.count() - before;
+        let Some(Ok(Listing { names, stats: Some(stats) })) = &self.here else { return grown };
         while self.asked < names.len() && grown < most {
             let i = self.asked;
             self.asked += 1;

@@ -37,7 +37,7 @@ use super::Stat;
 use super::source::{Listing, Source};
 use crate::merge::AtPath;
 use crate::path::{RepoPath, RepoPathBuf};
-use crate::pool::{Pool, Task};
+use crate::pool::Pool;
 use ahead::{Branch, Frame, Stats, most_ahead};
 use std::collections::VecDeque;
 use std::io;
@@ -226,10 +226,10 @@ impl<F: Filter> Walk<F> {
         }
         let (listing, branches, asked) = match branch {
             Some(mut branch) => {
+                branch.arrive(true);
                 // Those below stay read ahead.
                 self.in_flight += branch.count() - 1;
-                let listing = branch.here.or_else(|| branch.task.take().map(Task::join));
-                (listing, branch.branches, branch.asked)
+                branch.into_parts()
             }
             None => (None, VecDeque::new(), 0),
         };
