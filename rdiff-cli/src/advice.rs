@@ -3,6 +3,7 @@
 
 use rdiff_core::error::{Error, Loss, Refusal, chain};
 use rdiff_core::tree::select::SelectError;
+use std::path::Path;
 
 /// An error with all its causes and the way out, on one line.
 pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
@@ -21,8 +22,23 @@ pub fn advice(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     match error.downcast_ref::<Error>()? {
         Error::Refused(refusal) => of_refusal(refusal),
         Error::BadSelection { source } => advice(&**source),
+        Error::Metadata { repository, .. } => Some(format!(
+            "; `rdiff-backup regress {}` makes them again, from what is left of them and from the mirror",
+            repository.display()
+        )),
+        Error::Corrupt { file, .. } if is_snapshot(file) => Some(
+            "; `rdiff-backup verify --all` names all that is damaged, and `rdiff-backup regress` makes the metadata of the \
+             last session again"
+                .to_owned(),
+        ),
         error => of_error(error).map(str::to_owned).or_else(|| Some(format!("; {}", error.way_out()?))),
     }
+}
+
+/// Is it a list of what was there at a session? Only that of the last one can be made again.
+fn is_snapshot(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("mirror_metadata.") && name.contains(".snapshot")
 }
 
 fn of_error(error: &Error) -> Option<&'static str> {

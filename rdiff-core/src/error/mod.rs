@@ -69,6 +69,15 @@ pub enum Error {
         /// The path that should have come earlier.
         after: RepoPathBuf,
     },
+    /// What was there at the last session can't be read to the end, so no session can be written over it. The repository
+    /// is as it was; [`mend`](crate::regress::mend) makes these metadata again.
+    #[error("the metadata of the last session of {} can't be read", repository.display())]
+    Metadata {
+        /// Which repository.
+        repository: PathBuf,
+        /// Which file, and what is wrong with it.
+        source: Box<Error>,
+    },
     /// The last session didn't finish. Regress undoes it.
     #[error(
         "the session of {failed} in {repo} did not finish; `rdiff-backup regress {repo}` goes back to {good}",
@@ -193,6 +202,11 @@ impl Error {
         }
     }
 
+    /// Is it damage of a file, and not trouble with reading it?
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Error::Corrupt { .. } | Error::OutOfOrder { .. })
+    }
+
     /// What a person can do about it, where the error itself doesn't say so. Which fields of a request would help is told by
     /// the documentation of each variant: how they are called where the person sits, a program knows best itself.
     pub fn way_out(&self) -> Option<&'static str> {
@@ -214,6 +228,7 @@ impl Error {
             Error::Corrupt { .. } | Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
                 Some("verifying all sessions names all that is damaged")
             }
+            Error::Metadata { .. } => Some("`regress` makes them again from the mirror"),
             Error::NotAFile { .. } => Some("give the path of a regular file; `restore` takes any"),
             Error::NotARepository { .. } => Some("give a directory that a backup was written to"),
             _ => None,

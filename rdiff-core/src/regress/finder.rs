@@ -93,6 +93,7 @@ impl<'u> Finder<'u> {
         };
         self.increments.extend(increments.iter().map(|i| i.place.clone()));
         let Some(entry) = record else {
+            self.undo.refuse_unrecorded(&increments)?;
             self.remove_new(path.as_path())?;
             return Ok(None);
         };
@@ -168,6 +169,9 @@ impl<'u> Finder<'u> {
                 strangers.push(place.listed(&seen.stored));
             }
         }
+        if undo.is_damaged() {
+            return Ok(true);
+        }
         self.restored += strangers.len() as u64;
         strangers.iter().try_for_each(|s| undo.remove_stranger(s))?;
         Ok(true)
@@ -216,7 +220,9 @@ impl<'u> Finder<'u> {
     }
 
     fn leave(&mut self, dir: OpenDir) -> Result<()> {
-        if let Some((place, names)) = dir.worked {
+        if let Some((place, names)) = dir.worked
+            && !self.undo.is_damaged()
+        {
             for seen in names {
                 self.undo.remove_stranger(&place.listed(&seen.stored))?;
                 self.restored += 1;

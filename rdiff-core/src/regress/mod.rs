@@ -10,15 +10,22 @@
 //! 4. barrier; then the old states take their places, in batches; directories get their attributes back; barrier;
 //! 5. the increments of the good session go; barrier; the marker of the failed session goes last.
 //!
+//! Where the metadata of the good session are damaged, what the failed session did can still be undone if all that it did
+//! lies before the damage: so it is with one that failed because of it. Then nothing is removed for having no record.
+//! `mend` makes such metadata again.
+//!
 //! A path whose increment is damaged keeps what the failed session has brought, and that is said: all others, and the
 //! backups to come, don't depend on it. The increment is kept beside.
 
 mod batch;
+mod damage;
 mod finder;
 mod increments;
+mod mend;
 mod preview;
 mod rebuild;
 
+pub use mend::{MendReport, mend};
 pub use preview::preview;
 
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
@@ -30,7 +37,7 @@ use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool};
 use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use crate::repo::gz::SideFile;
-use crate::repo::layout::{DAMAGED, DATA, STAGING, StoredPath};
+use crate::repo::layout::{DATA, STAGING, StoredPath};
 use crate::repo::lock::Writer;
 use crate::repo::metadata::Detail;
 use crate::repo::put::BUFFER;
@@ -39,6 +46,7 @@ use crate::repo::{DataFile, MirrorState, Repository, markers, state_of};
 use crate::time::SessionTime;
 use crate::tree::attrs::{Names, Ownership};
 use batch::{Batch, Fix};
+use damage::Damage;
 use finder::{Finder, Touched};
 use increments::FailedIncrements;
 use std::collections::HashSet;
@@ -108,11 +116,14 @@ fn before_the_newest(repo: &Repository) -> Result<(SessionTime, SessionTime)> {
 /// ```
 ///
 /// # Errors
-/// [`Refusal::NothingBefore`] if it is the only one; else as [`regress`].
+/// [`Refusal::NothingBefore`] if it is the only one; [`Error::Corrupt`] with nothing changed where the metadata of the session
+/// before are damaged; else as [`regress`].
 pub fn undo_newest(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressReport> {
     let repo = writer.repo();
     if let MirrorState::Clean(_) = repo.state()? {
         let (before, _) = before_the_newest(repo)?;
+        // Without them the repository would be interrupted for good.
+        repo.metadata_at(before, RepoPath::ROOT, Detail::All)?.try_for_each(|record| record.map(drop))?;
         let place = repo.layout().data("current_mirror", before, IncrementKind::Data, false);
         write_marker(&**writer.disk(), &place, false).while_doing(Doing::Create, repo.path_of(&place))?;
     }
@@ -146,6 +157,7 @@ fn undo_until(stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<Reg
         wrong: Mutex::default(),
         lost: Mutex::default(),
         kept: Mutex::default(),
+        damage: Damage::default(),
     };
     let undo = Arc::new(undo);
     undo.claim(&files)?;
@@ -173,6 +185,7 @@ struct Undo {
     lost: Mutex<Vec<Lost>>,
     /// Inodes with more than one name that a group of names keeps.
     kept: Mutex<HashSet<(u64, u64)>>,
+    damage: Damage,
 }
 
 /// A file whose old state can't be rebuilt.
@@ -297,10 +310,9 @@ impl Undo {
 
     /// Steps 3 to 5, up to the marker.
     fn put_back(self: &Arc<Self>, pool: &Arc<Pool>, monitor: &dyn Monitor) -> Result<u64> {
-        let records = self.repo.metadata_at(self.good, RepoPath::ROOT, Detail::All)?;
+        let records = self.records_of_good()?;
         let increments = FailedIncrements::new(&self.repo, self.good)?;
         let mut finder = Finder::new(self, increments.long.clone());
-        let records = crate::pool::ahead(records, 256, 4);
         let finder_cell = std::cell::RefCell::new(&mut finder);
         let found = merge_join(records, increments).filter_map(|pair| {
             let looked = self.go_on().and(pair).and_then(|pair| finder_cell.borrow_mut().look_at(pair));
@@ -365,7 +377,8 @@ impl Undo {
         for place in increments.iter().rev() {
             self.go_on()?;
             if lost.contains(place) {
-                self.keep_damaged(place)?;
+                let aside = self.place_aside(place)?;
+                self.io(Doing::Rename, place, ignore_absent(self.disk.rename(place, &aside)))?;
             } else {
                 self.io(Doing::Remove, place, ignore_absent(self.disk.unlink(place)))?;
             }
@@ -405,22 +418,9 @@ impl Undo {
         increments
     }
 
-    /// Puts a damaged increment aside: somebody may get more out of it than we do.
-    fn keep_damaged(&self, place: &StoredPath) -> Result<()> {
-        let dir = StoredPath::fixed(DAMAGED);
-        self.io(Doing::Create, &dir, make_dirs(&*self.disk, &dir))?;
-        for n in 0u32.. {
-            let to = if n == 0 {
-                place.name().to_vec()
-            } else {
-                [place.name(), format!(".{n}").as_bytes()].concat()
-            };
-            let to = dir.listed(&to);
-            if self.io(Doing::Stat, &to, self.repo.root().find(to.as_bytes()))?.is_none() {
-                return self.io(Doing::Rename, place, ignore_absent(self.disk.rename(place, &to)));
-            }
-        }
-        Ok(())
+    /// Where a damaged increment is put: somebody may get more out of it than we do.
+    fn place_aside(&self, place: &StoredPath) -> Result<StoredPath> {
+        mend::place_aside(&self.repo, &*self.disk, place)
     }
 
     /// Step 5: with the last marker the repository is clean.

@@ -175,7 +175,7 @@ impl Repository {
         Ok(Layer::new(file.time, content, self.path_of(&file.place), moved))
     }
 
-    pub(super) fn xattrs_at(
+    pub(crate) fn xattrs_at(
         &self,
         files: &[DataFile],
         time: SessionTime,
@@ -183,7 +183,7 @@ impl Repository {
         self.side_records(files, b"extended_attributes", time, xattrs::parse)
     }
 
-    pub(super) fn acls_at(
+    pub(crate) fn acls_at(
         &self,
         files: &[DataFile],
         time: SessionTime,

@@ -1,0 +1,51 @@
+//! Damaged metadata: found before they are believed, and what is left of them.
+
+use super::Repository;
+use super::layers::{Layer, Layers};
+use super::metadata::{Recorded, Stream, chain, in_file};
+use crate::error::Result;
+use crate::format::record::RecordError;
+use crate::time::SessionTime;
+
+impl Repository {
+    /// Are the records of a session whole, as far as that is not found out before they are believed? What follows a
+    /// damaged byte can look like records, of which some are missing.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::error::Error::Corrupt), [`Error::Io`](crate::error::Error::Io).
+    pub(crate) fn check_whole(&self, time: SessionTime) -> Result<()> {
+        self.read_through_chain(time, false)
+    }
+
+    /// The same where nothing else finds it out.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::error::Error::Corrupt), [`Error::Io`](crate::error::Error::Io).
+    pub(crate) fn check_checksums(&self, time: SessionTime) -> Result<()> {
+        self.read_through_chain(time, true)
+    }
+
+    fn read_through_chain(&self, time: SessionTime, pieces_too: bool) -> Result<()> {
+        for file in chain(&self.data_files()?, b"mirror_metadata", time).unwrap_or_default() {
+            let read = self.read_through(&file.place, pieces_too);
+            read.map_err(|e| in_file(RecordError::Io(e), &self.path_of(&file.place), None))?;
+        }
+        Ok(())
+    }
+
+    /// What is left of the records of a session whose metadata are damaged, and whether checksums vouch for them.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::error::Error::Io). The stream ends at damage.
+    pub(crate) fn records_left(&self, time: SessionTime) -> Result<(Stream<Recorded>, bool)> {
+        let files = self.data_files()?;
+        let chain = chain(&files, b"mirror_metadata", time);
+        let Some([snapshot]) = chain.as_deref() else {
+            return Ok((Box::new(std::iter::empty()), false));
+        };
+        let (content, is_sure) = self.open_what_is_left(&snapshot.place)?;
+        let layers = Layers::new(vec![Layer::new(time, content, self.path_of(&snapshot.place), true)], false);
+        let records = layers.into_iter().flat_map(Layers::records);
+        Ok((Box::new(records.map_while(Result::ok).map(Ok)), is_sure))
+    }
+}
