@@ -26,19 +26,28 @@ pub fn advice(error: &(dyn std::error::Error + 'static)) -> Option<String> {
             "; `rdiff-backup regress {}` makes them again, from what is left of them and from the mirror",
             repository.display()
         )),
-        Error::Corrupt { file, .. } if is_snapshot(file) => Some(
-            "; `rdiff-backup verify --all` names all that is damaged, and `rdiff-backup regress` makes the metadata of the \
-             last session again"
-                .to_owned(),
-        ),
+        Error::Corrupt { file, .. } => Some(format!(
+            "; `rdiff-backup verify --all` names all that is damaged{}",
+            advice_on_file(file).unwrap_or_default()
+        )),
         error => of_error(error).map(str::to_owned).or_else(|| Some(format!("; {}", error.way_out()?))),
     }
 }
 
-/// Is it a list of what was there at a session? Only that of the last one can be made again.
-fn is_snapshot(file: &Path) -> bool {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with("mirror_metadata.") && name.contains(".snapshot")
+/// What else can be done about a damaged file, by its name. Only those of the last session can be made again.
+fn advice_on_file(file: &Path) -> Option<&'static str> {
+    let name = file.file_name()?.to_string_lossy();
+    let is_of = |base: &str| name.strip_prefix(base).is_some_and(|rest| rest.starts_with('.'));
+    if is_of("mirror_metadata") && name.contains(".snapshot") {
+        Some(", and `rdiff-backup regress` makes the metadata of the last session again")
+    } else if is_of("extended_attributes") || is_of("access_control_lists") {
+        Some(
+            ", and `rdiff-backup regress` makes those of the last session again; to restore without what such a file says, \
+             move it elsewhere",
+        )
+    } else {
+        None
+    }
 }
 
 fn of_error(error: &Error) -> Option<&'static str> {
@@ -47,7 +56,7 @@ fn of_error(error: &Error) -> Option<&'static str> {
         Error::NoRoom { .. } => {
             "; make room there, remove old increments, or call with --no-space-check to try it all the same"
         }
-        Error::Corrupt { .. } | Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
+        Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
             "; `rdiff-backup verify --all` names all that is damaged"
         }
         Error::NoSuchSession { .. } => "; `rdiff-backup list increments` lists those there are",

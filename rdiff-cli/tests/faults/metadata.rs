@@ -136,7 +136,7 @@ fn damaged_metadata_of_the_last_session_are_made_again() {
         call("cp", &["-a", &scene.text("disk/repo"), &scene.text("clean")]);
         let files = ["mirror_metadata", "extended_attributes"];
         for (how, file) in HOWS.iter().flat_map(|how| files.map(|file| (how, file))) {
-            if file != files[0] && (!has_xattrs || *how != "cut in half") {
+            if file != files[0] && (!has_xattrs || !matches!(*how, "cut in half" | "emptied")) {
                 continue;
             }
             fs::remove_dir_all(scene.at("disk/repo")).expect("a directory goes");
@@ -154,6 +154,55 @@ fn damaged_metadata_of_the_last_session_are_made_again() {
             restores_exactly(&scene, scene.time, "source");
             call("rdiff-backup", &["verify", &scene.text("disk/repo")]);
         }
+    }
+}
+
+/// What is damaged is named, and not what only needs it.
+#[test]
+fn verify_names_the_damaged_file_of_metadata() {
+    let mut scene = Scene::new();
+    let attribute = ["-n", "user.note", "-v", "kept", &scene.text("source/d/7")];
+    let has_xattrs =
+        std::process::Command::new("setfattr").args(attribute).status().is_ok_and(|s| s.success());
+    scene.backup().ends(&[0], &[]);
+    let first = scene.time.to_string();
+    for n in 0..9 {
+        scene.write(&format!("source/d/{n}"), format!("second {n}").as_bytes());
+    }
+    scene.backup().ends(&[0], &[]);
+    call("cp", &["-a", &scene.text("disk/repo"), &scene.text("clean")]);
+    let renew = || {
+        fs::remove_dir_all(scene.at("disk/repo")).expect("a directory goes");
+        call("cp", &["-a", &scene.text("clean"), &scene.text("disk/repo")]);
+    };
+    for how in ["emptied", "cut in half", "flipped in the last checksum"] {
+        renew();
+        damage(&newest(&scene, "mirror_metadata.", ".diff.gz"), how);
+        let at_first = scene.ours(&["verify", "--at", &first, "disk/repo"]);
+        assert!(!at_first.err.contains("source/") && !at_first.err.contains("digest"), "{how}: {at_first:?}");
+        at_first.ends(&[1], &["mirror_metadata.", ".diff.gz is damaged"]);
+        scene.ours(&["restore", "--at", &first, "disk/repo", "target"]).ends(&[1], &[".diff.gz is damaged"]);
+        fs::remove_dir_all(scene.at("target")).ok();
+        scene.ours(&["verify", "disk/repo"]).ends(&[0], &[]);
+        scene.ours(&["verify", "--all", "disk/repo"]).ends(&[2], &[".diff.gz is damaged"]);
+    }
+    if !has_xattrs {
+        return;
+    }
+    for how in ["emptied", "cut in half"] {
+        renew();
+        let file = newest(&scene, "extended_attributes.", "");
+        damage(&file, how);
+        let words = ["Not all of session", file.to_str().expect("text"), "is damaged"];
+        scene.ours(&["verify", "disk/repo"]).ends(&[2], &words);
+        scene.ours(&["verify", "--all", "disk/repo"]).ends(&[2], &words);
+        scene.ours(&["verify", "--at", &first, "disk/repo"]).ends(&[0], &[]);
+        scene.ours(&["restore", "disk/repo", "target"]).ends(&[1], &["move it elsewhere"]);
+        fs::remove_dir_all(scene.at("target")).ok();
+        fs::rename(file, scene.at("elsewhere")).expect("a file moves");
+        scene.ours(&["restore", "disk/repo", "target"]).ends(&[0], &[]);
+        fs::remove_dir_all(scene.at("target")).ok();
+        fs::remove_file(scene.at("elsewhere")).ok();
     }
 }
 

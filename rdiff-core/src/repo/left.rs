@@ -1,18 +1,19 @@
 //! Damaged metadata: found before they are believed, and what is left of them.
 
-use super::Repository;
 use super::layers::{Layer, Layers};
 use super::metadata::{Recorded, Stream, chain, in_file};
-use crate::error::Result;
+use super::{DataFile, Repository};
+use crate::error::{Doing, Error, FormatError, IoContext, Result};
 use crate::format::record::RecordError;
 use crate::time::SessionTime;
+use crate::tree::FileKind;
 
 impl Repository {
     /// Are the records of a session whole, as far as that is not found out before they are believed? What follows a
     /// damaged byte can look like records, of which some are missing.
     ///
     /// # Errors
-    /// [`Error::Corrupt`](crate::error::Error::Corrupt), [`Error::Io`](crate::error::Error::Io).
+    /// [`Error::Corrupt`], [`Error::Io`].
     pub(crate) fn check_whole(&self, time: SessionTime) -> Result<()> {
         self.read_through_chain(time, false)
     }
@@ -20,7 +21,7 @@ impl Repository {
     /// The same where nothing else finds it out.
     ///
     /// # Errors
-    /// [`Error::Corrupt`](crate::error::Error::Corrupt), [`Error::Io`](crate::error::Error::Io).
+    /// [`Error::Corrupt`], [`Error::Io`].
     pub(crate) fn check_checksums(&self, time: SessionTime) -> Result<()> {
         self.read_through_chain(time, true)
     }
@@ -33,10 +34,25 @@ impl Repository {
         Ok(())
     }
 
+    /// A compressed file is never of no bytes, also where it says nothing. Taken at its word, a diff would say that nothing
+    /// had changed since, and what did would look damaged.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]; [`Error::Io`].
+    pub(super) fn refuse_emptied(&self, file: &DataFile) -> Result<()> {
+        let path = self.path_of(&file.place);
+        let stat = self.root().stat(file.place.as_bytes()).while_doing(Doing::Open, &path)?;
+        if stat.size > 0 || stat.kind != FileKind::Regular {
+            return Ok(());
+        }
+        let source = FormatError::Other("it is empty".to_owned());
+        Err(Error::Corrupt { file: path, line: None, source })
+    }
+
     /// What is left of the records of a session whose metadata are damaged, and whether checksums vouch for them.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::error::Error::Io). The stream ends at damage.
+    /// [`Error::Io`]. The stream ends at damage.
     pub(crate) fn records_left(&self, time: SessionTime) -> Result<(Stream<Recorded>, bool)> {
         let files = self.data_files()?;
         let chain = chain(&files, b"mirror_metadata", time);

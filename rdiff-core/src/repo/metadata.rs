@@ -144,6 +144,9 @@ impl Repository {
             repository: self.path().to_path_buf(),
             asked: Some(format!("{time} (no mirror_metadata for it is left)")),
         })?;
+        for file in chain.iter().filter(|f| f.gzipped) {
+            self.refuse_emptied(file)?;
+        }
         let layers = match (kept, &chain[..]) {
             (Some(kept), [snapshot]) => {
                 let content = self.open_side_file_keeping(&snapshot.place, kept)?;
@@ -203,6 +206,9 @@ impl Repository {
         let Some(file) = files.iter().find(|f| f.base == base && f.time == time) else {
             return Ok(Box::new(std::iter::empty()));
         };
+        if file.gzipped {
+            self.refuse_emptied(file)?;
+        }
         let mut reader = RecordReader::new(self.open_side_file(&file.place)?, ATTRIBUTE_MARKER);
         let path = self.path_of(&file.place);
         let name = path.display().to_string();

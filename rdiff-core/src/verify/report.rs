@@ -59,7 +59,8 @@ pub struct VerifyReport {
     pub bad_files: u64,
     /// These files, in no useful order; the first [`VerifyReport::MOST`] of them.
     pub bad: Vec<Bad>,
-    /// Sessions whose metadata are damaged, so that not all their files could be checked.
+    /// Files of metadata, of attributes and of lists that are damaged, so that not all of these sessions could be checked.
+    /// A session can be among them more than once.
     pub damaged: Vec<Damaged>,
 }
 
