@@ -15,8 +15,10 @@ use crate::tree::caps::Capabilities;
 use crate::tree::is_absent;
 use crate::tree::select::PyRegex;
 use crate::tree::source::Source;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +29,7 @@ pub(super) struct Options {
     pub(super) compare_inodes: bool,
     compression: bool,
     not_compressed: PyRegex,
+    called: Option<PathBuf>,
     /// A change time after this could be shared by a later edit.
     pub(super) settled_before: (i64, u32),
 }
@@ -61,6 +64,7 @@ impl Options {
             compare_inodes: request.compare_inodes,
             compression: request.compression,
             not_compressed,
+            called: request.called.clone().map(|called| OsString::from_vec(called).into()),
             settled_before: (settled.as_secs() as i64, settled.subsec_nanos()),
         })
     }
@@ -81,7 +85,10 @@ impl Shared {
     pub(super) fn compresses(&self, entry: &Entry) -> bool {
         let options = &self.options;
         let excepted = || {
-            let path = self.session.repo().path_of(&self.mirror(entry));
+            let (repo, place) = (self.session.repo(), self.mirror(entry));
+            let called =
+                options.called.as_ref().map(|called| called.join(OsStr::from_bytes(place.as_bytes())));
+            let path = called.unwrap_or_else(|| repo.path_of(&place));
             options.not_compressed.search(path.as_os_str().as_bytes()).unwrap_or(false)
         };
         options.compression && !excepted()
