@@ -212,6 +212,7 @@ impl Error {
     pub fn way_out(&self) -> Option<&'static str> {
         use io::ErrorKind as Kind;
         const EIO: i32 = 5;
+        const EMFILE: i32 = 24;
         match self {
             Error::Io { source, .. } => match source.kind() {
                 Kind::StorageFull => Some("make room there, or remove old increments"),
@@ -219,6 +220,9 @@ impl Error {
                 Kind::FileTooLarge => Some("raise the limit on file sizes, or use another file system"),
                 Kind::ReadOnlyFilesystem => Some("mount it so that it can be written"),
                 Kind::PermissionDenied => Some("run this as its owner, or as root"),
+                _ if source.raw_os_error() == Some(EMFILE) => {
+                    Some("raise the limit on open files (`ulimit -n`)")
+                }
                 _ if source.raw_os_error() == Some(EIO) => {
                     Some("a disk fails or is gone: see the kernel's log, and check the file system")
                 }

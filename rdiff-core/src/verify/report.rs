@@ -17,6 +17,7 @@ pub struct VerifyRequest {
     /// Threads; 0 for as many as there are cores.
     pub workers: usize,
     /// So many sessions are joined at once when all are verified: each needs one open file and about 100 KiB.
+    /// Never more than a quarter of the files that the process may have open.
     pub batch: usize,
     /// Files up to this size, in bytes, are verified in memory when all sessions are, and each of their deltas is
     /// read once. All threads together use up to twice as much.
