@@ -91,6 +91,15 @@ fn would(args: &Regress, cx: &Context<'_>) -> Outcome {
     let monitor = Would::new(cx);
     let found = run::preview(&repo, of_good, &monitor).or_fail(cx, Step::Run)?;
     let Some(found) = found else {
+        let damaged = run::damaged_metadata(&repo).or_fail(cx, Step::Run)?;
+        if !damaged.is_empty() {
+            monitor.finish(&format!(
+                "{} made again, from what is left and from the mirror",
+                damaged.join(", ")
+            ))?;
+            cx.result(&json!({ "needed": true, "mended": damaged }));
+            return Ok(Exit::WARNING);
+        }
         cx.result(&json!({ "needed": false }));
         monitor.finish("nothing, the repository doesn't need to be regressed")?;
         return Ok(Exit::OK);

@@ -145,6 +145,8 @@ fn damaged_metadata_of_the_last_session_are_made_again() {
             let before = picture(&scene);
             scene.backup().ends(&[1], &[file, "regress"]);
             is_as_it_was(&scene, &before);
+            scene.ours(&["--dry-run", "regress", "disk/repo"]).ends(&[2], &["made again", file]);
+            is_as_it_was(&scene, &before);
             scene.ours(&["regress", "disk/repo"]).ends(&[2], &["are made again", file]);
             restores_exactly(&scene, second, "second");
             restores_exactly(&scene, first, "first");

@@ -25,7 +25,7 @@ mod mend;
 mod preview;
 mod rebuild;
 
-pub use mend::{MendReport, mend};
+pub use mend::{MendReport, damaged_metadata, mend};
 pub use preview::preview;
 
 use crate::error::{Doing, Error, IoContext, Refusal, Result};

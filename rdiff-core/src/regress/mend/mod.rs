@@ -78,6 +78,29 @@ pub fn mend(writer: &Writer, monitor: &dyn Monitor) -> Result<Option<MendReport>
     })
 }
 
+/// The files that [`mend`] would make again. Nothing is changed.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// assert!(rdiff_core::regress::damaged_metadata(&repo)?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn damaged_metadata(repo: &Repository) -> Result<Vec<String>> {
+    let MirrorState::Clean(at) = repo.state()? else { return Ok(Vec::new()) };
+    let files = repo.data_files()?;
+    let records = repo.metadata_at(at, RepoPath::ROOT, Detail::Records);
+    let damaged = [
+        ("mirror_metadata", is_damaged(records)?),
+        ("extended_attributes", is_damaged(repo.xattrs_at(&files, at))?),
+        ("access_control_lists", is_damaged(repo.acls_at(&files, at))?),
+    ];
+    Ok(damaged.iter().filter(|(_, is_damaged)| *is_damaged).map(|(base, _)| format!("{base}.{at}")).collect())
+}
+
 /// Does a stream end with damage?
 fn is_damaged<T>(stream: Result<impl Iterator<Item = Result<T>>>) -> Result<bool> {
     match stream.and_then(|mut stream| stream.try_for_each(|item| item.map(drop))) {
