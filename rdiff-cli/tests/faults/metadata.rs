@@ -1,6 +1,6 @@
 //! Repositories whose list of what was there at the last session is damaged.
 
-use crate::scene::{Scene, call};
+use crate::scene::{Scene, call, noise};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -229,4 +229,44 @@ fn a_session_that_failed_by_damage_is_undone() {
     restores_exactly(&scene, first, "first");
     scene.backup().ends(&[0], &[]);
     scene.verifies();
+}
+
+/// Two misfortunes: a session was killed, and then what was there before it can't be read.
+#[test]
+fn a_killed_session_over_damaged_metadata_is_undone_by_its_increments() {
+    for (how, kill) in [("cut in half", 30), ("flipped in the middle", 50), ("emptied", 45), ("gone", 51)] {
+        let mut scene = Scene::new();
+        fs::create_dir_all(scene.at("source/was-dir/below")).expect("a directory");
+        scene.write("source/was-dir/below/file", b"in a directory");
+        scene.write("source/was-file", b"no directory");
+        std::os::unix::fs::symlink("a", scene.at("source/was-link")).expect("a link");
+        call("chmod", &["640", &scene.text("source/d/7")]);
+        call(
+            "touch",
+            &["-d", "2020-02-02 UTC", &scene.text("source/d/7"), &scene.text("source/was-dir/below")],
+        );
+        scene.backup().ends(&[0], &[]);
+        let first = scene.time;
+        scene.copy_source("first");
+        for n in 0..50 {
+            scene.write(&format!("source/d/{n}"), &noise(n, 9000));
+        }
+        call("chmod", &["600", &scene.text("source/d/7")]);
+        fs::remove_dir_all(scene.at("source/was-dir")).expect("a directory goes");
+        scene.write("source/was-dir", b"now a file");
+        fs::remove_file(scene.at("source/was-file")).expect("a file goes");
+        fs::create_dir(scene.at("source/was-file")).expect("a directory");
+        scene.write("source/was-file/new", b"new");
+        fs::remove_file(scene.at("source/was-link")).expect("a link goes");
+        let at = format!("inject=renameat,renameat2,unlinkat:signal=SIGKILL:when={kill}");
+        let strace = ["-e", "trace=renameat,renameat2,unlinkat", "-e", &at];
+        assert_eq!(scene.backup_under(&strace, &[]).code, None, "{how}");
+        damage(&newest(&scene, "mirror_metadata.", ".snapshot"), how);
+        scene.ours(&["regress", "disk/repo"]).ends(&[2], &["Regressing to", "are made again"]);
+        restores_exactly(&scene, first, "first");
+        scene.backup().ends(&[0], &[]);
+        scene.verifies();
+        restores_exactly(&scene, first, "first");
+        restores_exactly(&scene, scene.time, "source");
+    }
 }

@@ -1,20 +1,16 @@
 //! Metadata of the good session that are damaged: what has no record may have had one, so nothing is removed for that.
 
 use super::Undo;
-use crate::error::{Error, Result};
+use super::rebuild::way_back;
+use crate::entry::{Entry, File, Kind};
+use crate::error::{Doing, Error, Result};
 use crate::format::names::IncrementKind;
 use crate::path::RepoPath;
 use crate::repo::increments::Increment;
 use crate::repo::metadata::{Detail, Recorded};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-
-/// Whether they are damaged, and the first that was met of it.
-#[derive(Default)]
-pub(super) struct Damage {
-    is_there: AtomicBool,
-    first: Mutex<Option<Error>>,
-}
+use crate::tree::FileKind;
+use crate::tree::attrs::entry_of;
+use std::sync::atomic::Ordering;
 
 impl Undo {
     /// The records of the good session, up to where they are damaged.
@@ -31,25 +27,55 @@ impl Undo {
 
     /// Remembers damage; another error is passed on.
     fn note_damage(&self, e: Error) -> Result<()> {
-        if !e.is_damage() {
+        if !e.is_damage() && !matches!(e, Error::NoSuchSession { .. }) {
             return Err(e);
         }
-        self.damage.is_there.store(true, Ordering::Release);
-        self.damage.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+        self.is_damaged.store(true, Ordering::Release);
         Ok(())
     }
 
     pub(super) fn is_damaged(&self) -> bool {
-        self.damage.is_there.load(Ordering::Acquire)
+        self.is_damaged.load(Ordering::Acquire)
     }
 
-    /// A path without a record is one that the failed session made. Where records are damaged, that takes an increment
-    /// that says so.
-    pub(super) fn refuse_unrecorded(&self, increments: &[Increment]) -> Result<()> {
-        if !self.is_damaged() || increments.iter().all(|i| i.kind == IncrementKind::Missing) {
-            return Ok(());
+    /// What a path was whose record is lost, by what the failed session kept of it: increments have the attributes of what
+    /// they hold. Nothing if it wasn't there, as for every path without a record where none is lost.
+    pub(super) fn unrecorded(&self, path: RepoPath<'_>, increments: &[Increment]) -> Result<Option<Entry>> {
+        let Some(kept) = increments.last().filter(|_| self.is_damaged()) else { return Ok(None) };
+        let place = &kept.place;
+        let mut stat = self.io(Doing::Stat, place, self.repo.root().stat(place.as_bytes()))?;
+        match kept.kind {
+            IncrementKind::Missing | IncrementKind::Data => return Ok(None),
+            IncrementKind::Dir => stat.kind = FileKind::Directory,
+            IncrementKind::Diff | IncrementKind::Snapshot => {}
         }
-        let damage = self.damage.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Err(damage.unwrap_or(Error::Internal("damage without an error")))
+        let names = (self.names.user(stat.uid), self.names.group(stat.gid));
+        let mut entry = entry_of(path.to_owned(), &stat, names.0, names.1, false);
+        match &mut entry.kind {
+            Kind::Symlink(target) => {
+                *target = self.io(Doing::Read, place, self.repo.root().read_link(place.as_bytes()))?;
+            }
+            Kind::File(file) => {
+                // Nobody knows any more how long it was.
+                *file = File { size: u64::MAX, digest: None, link: None };
+                let size = match self.old_size(&entry, increments) {
+                    // Whoever puts it back finds that out again, and gives it up.
+                    Err(Error::Rebuild { .. }) if !self.stop.is_set() => 0,
+                    size => size?,
+                };
+                entry.kind = Kind::File(File { size, digest: None, link: None });
+            }
+            _ => {}
+        }
+        Ok(Some(entry))
+    }
+
+    /// How long a file was, found by rebuilding it.
+    fn old_size(&self, entry: &Entry, increments: &[Increment]) -> Result<u64> {
+        let chain = way_back(&self.mirror(entry), entry, increments, self.good)?;
+        let mut content = self.repo.open_chain_until(&self.stop, entry, &chain, self.good)?;
+        let mut content = self.stop.over(entry.path.as_path(), &mut content);
+        let read = std::io::copy(&mut content, &mut std::io::sink());
+        read.map_err(|e| Error::Rebuild { path: entry.path.clone(), at: self.good, source: e.into() })
     }
 }

@@ -92,8 +92,9 @@ impl<'u> Finder<'u> {
             Pair::Both(record, (_, increments)) => (Some(record.entry), increments),
         };
         self.increments.extend(increments.iter().map(|i| i.place.clone()));
+        let record =
+            record.map_or_else(|| self.undo.unrecorded(path.as_path(), &increments), |r| Ok(Some(r)))?;
         let Some(entry) = record else {
-            self.undo.refuse_unrecorded(&increments)?;
             self.remove_new(path.as_path())?;
             return Ok(None);
         };

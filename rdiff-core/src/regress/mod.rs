@@ -10,9 +10,8 @@
 //! 4. barrier; then the old states take their places, in batches; directories get their attributes back; barrier;
 //! 5. the increments of the good session go; barrier; the marker of the failed session goes last.
 //!
-//! Where the metadata of the good session are damaged, what the failed session did can still be undone if all that it did
-//! lies before the damage: so it is with one that failed because of it. Then nothing is removed for having no record.
-//! `mend` makes such metadata again.
+//! Where the metadata of the good session are damaged, nothing is removed for having no record, and what was touched behind the
+//! damage is put back by its increments, which have the attributes of what they hold. `mend` makes such metadata again.
 //!
 //! A path whose increment is damaged keeps what the failed session has brought, and that is said: all others, and the
 //! backups to come, don't depend on it. The increment is kept beside.
@@ -46,11 +45,10 @@ use crate::repo::{DataFile, MirrorState, Repository, markers, state_of};
 use crate::time::SessionTime;
 use crate::tree::attrs::{Names, Ownership};
 use batch::{Batch, Fix};
-use damage::Damage;
 use finder::{Finder, Touched};
 use increments::FailedIncrements;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a regress did.
@@ -157,7 +155,7 @@ fn undo_until(stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<Reg
         wrong: Mutex::default(),
         lost: Mutex::default(),
         kept: Mutex::default(),
-        damage: Damage::default(),
+        is_damaged: AtomicBool::default(),
     };
     let undo = Arc::new(undo);
     undo.claim(&files)?;
@@ -185,7 +183,8 @@ struct Undo {
     lost: Mutex<Vec<Lost>>,
     /// Inodes with more than one name that a group of names keeps.
     kept: Mutex<HashSet<(u64, u64)>>,
-    damage: Damage,
+    /// Are the metadata of the good session damaged?
+    is_damaged: AtomicBool,
 }
 
 /// A file whose old state can't be rebuilt.
@@ -246,7 +245,8 @@ impl Undo {
         let of_good = |kind| {
             files.iter().any(|f| f.base == b"mirror_metadata" && f.time == self.good && f.kind == kind)
         };
-        if !of_good(IncrementKind::Snapshot) {
+        // Where neither is left, increments must do.
+        if !of_good(IncrementKind::Snapshot) && of_good(IncrementKind::Diff) {
             self.make_staging()?;
             let records = self.repo.metadata_at(self.good, RepoPath::ROOT, Detail::Records)?;
             let (plain, gzipped) = (self.staged(), self.staged());
