@@ -3,6 +3,7 @@
 
 use rdiff_core::error::{Error, Loss, Refusal, chain};
 use rdiff_core::tree::select::SelectError;
+use std::path::Path;
 
 /// An error with all its causes and the way out, on one line.
 pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
@@ -21,7 +22,31 @@ pub fn advice(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     match error.downcast_ref::<Error>()? {
         Error::Refused(refusal) => of_refusal(refusal),
         Error::BadSelection { source } => advice(&**source),
+        Error::Metadata { repository, .. } => Some(format!(
+            "; `rdiff-backup regress {}` makes them again, from what is left of them and from the mirror",
+            repository.display()
+        )),
+        Error::Corrupt { file, .. } => Some(format!(
+            "; `rdiff-backup verify --all` names all that is damaged{}",
+            advice_on_file(file).unwrap_or_default()
+        )),
         error => of_error(error).map(str::to_owned).or_else(|| Some(format!("; {}", error.way_out()?))),
+    }
+}
+
+/// What else can be done about a damaged file, by its name. Only those of the last session can be made again.
+fn advice_on_file(file: &Path) -> Option<&'static str> {
+    let name = file.file_name()?.to_string_lossy();
+    let is_of = |base: &str| name.strip_prefix(base).is_some_and(|rest| rest.starts_with('.'));
+    if is_of("mirror_metadata") && name.contains(".snapshot") {
+        Some(", and `rdiff-backup regress` makes the metadata of the last session again")
+    } else if is_of("extended_attributes") || is_of("access_control_lists") {
+        Some(
+            ", and `rdiff-backup regress` makes those of the last session again; to restore without what such a file says, \
+             move it elsewhere",
+        )
+    } else {
+        None
     }
 }
 
@@ -31,7 +56,7 @@ fn of_error(error: &Error) -> Option<&'static str> {
         Error::NoRoom { .. } => {
             "; make room there, remove old increments, or call with --no-space-check to try it all the same"
         }
-        Error::Corrupt { .. } | Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
+        Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
             "; `rdiff-backup verify --all` names all that is damaged"
         }
         Error::NoSuchSession { .. } => "; `rdiff-backup list increments` lists those there are",

@@ -18,6 +18,7 @@ pub mod fold;
 pub mod job;
 pub mod json;
 pub mod level;
+pub mod limits;
 pub mod locate;
 pub mod meter;
 pub mod progress;

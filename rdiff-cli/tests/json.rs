@@ -141,6 +141,9 @@ fn every_action_speaks_json_and_every_field_is_documented() {
     fs::write(dir.path().join("s/a"), "of another length").unwrap();
     fs::write(dir.path().join("r/a"), "rotten").unwrap();
     all.push(run(dir.path(), "--json compare s r", 1));
+    let differs = all.last().and_then(|said| said.lines.last()).unwrap();
+    assert_eq!(differs["error"], "Directory has 1 file differences to backup");
+    assert_eq!(differs["result"]["differences"], 1);
     all.push(run(dir.path(), "--json verify r", 2));
     all.push(run(dir.path(), "--json remove increments --older-than 1B r", 2));
     all.push(run(dir.path(), "--json remove increments --older-than now r", 0));

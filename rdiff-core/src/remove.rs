@@ -1,19 +1,23 @@
 //! Removing old sessions.
 //!
-//! A session needs only what is newer than it, so the old ones can go without anything being rewritten. The
-//! order is such that a crash leaves every remaining session whole, and the job to be done again: all
-//! increments, a barrier, metadata and their companions, a barrier, and last the increments of the root,
-//! which tell that there is something to remove.
+//! A session needs only what is newer than it, so the old ones can go without anything being rewritten. The order is such
+//! that wherever the job is stopped, every session that is listed is whole:
+//!
+//! 1. `removing` says up to when sessions go, so that a later removal goes on with what a stopped one has left; barrier;
+//! 2. what makes a session one goes, of the oldest first: the increment of the root, and the metadata; barrier;
+//! 3. all else that is older goes: increments, attributes, statistics. Nobody finds them any more; barrier;
+//! 4. `removing` goes.
 
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::names::{IncrementKind, TimedName};
 use crate::monitor::{Counter, Event, Monitor, PathDone};
 use crate::path::RepoPath;
-use crate::repo::Repository;
 use crate::repo::disk::{Disk, ignore_absent};
-use crate::repo::layout::{DATA, LONG_NAMES, StoredPath};
+use crate::repo::layout::{DATA, LONG_NAMES, REMOVING, StoredPath};
 use crate::repo::lock::Writer;
+use crate::repo::{Repository, read_small};
 use crate::time::SessionTime;
+use std::io::{self, ErrorKind};
 
 /// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,19 +105,44 @@ fn remove(
     monitor: &dyn Monitor,
 ) -> Result<RemoveReport> {
     let named = sessions_older_than(repo, cut)?;
-    let Some(last) = named.last() else { return Ok(RemoveReport::default()) };
     // Later than the last session named, so never later than the mirror.
-    let cut = SessionTime(last.0 + 1);
+    let named = named.last().map(|last| SessionTime(last.0 + 1));
+    let Some(cut) = named.max(unfinished(repo)?) else { return Ok(RemoveReport::default()) };
     let sessions = repo.sessions()?.into_iter().filter(|t| *t < cut).collect();
     let mut remover =
         Remover { repo, disk, cut, monitor, report: RemoveReport { sessions, ..RemoveReport::default() } };
+    remover.begin()?;
+    remover.data_files(is_essential)?;
+    remover.barrier()?;
     remover.below_data()?;
+    remover.data_files(|base| !is_essential(base))?;
     remover.barrier()?;
-    remover.data_files(|base| base != b"increments")?;
-    remover.barrier()?;
-    remover.data_files(|base| base == b"increments")?;
-    remover.barrier()?;
+    remover.end()?;
     Ok(remover.report)
+}
+
+/// Is it by this that a session is one?
+fn is_essential(base: &[u8]) -> bool {
+    base == b"increments" || base == b"mirror_metadata"
+}
+
+/// What is to go of a repository whose last removal was stopped: all that is before this. Nothing if that one ended.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let repo = rdiff_core::testing::two_sessions(dir.path())?;
+/// assert_eq!(rdiff_core::remove::unfinished(&repo)?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Io`]; as [`sessions_older_than`].
+pub fn unfinished(repo: &Repository) -> Result<Option<SessionTime>> {
+    let text = read_small(repo.root(), &StoredPath::fixed(REMOVING))?.unwrap_or_default();
+    let cut = String::from_utf8_lossy(&text).trim().parse().ok().map(SessionTime);
+    // Whatever it says, the mirror stays. One that is cut short was never followed by anything.
+    let mirror = repo.clean_mirror()?;
+    Ok(cut.filter(|cut| *cut <= mirror))
 }
 
 struct Remover<'a> {
@@ -150,6 +179,31 @@ impl Remover<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Says what is to go, before anything does.
+    fn begin(&self) -> Result<()> {
+        let Some(disk) = self.disk else { return Ok(()) };
+        let place = StoredPath::fixed(REMOVING);
+        let write = || -> io::Result<()> {
+            ignore_absent(disk.unlink(&place))?;
+            let mut file = disk.create(&place)?;
+            file.write_all(format!("{}\n", self.cut.0).as_bytes())
+        };
+        match write() {
+            // To make room is what it is for. Then what a stop leaves takes room until more is removed.
+            Err(e) if is_no_room(&e) => ignore_absent(disk.unlink(&place)),
+            written => written,
+        }
+        .while_doing(Doing::Write, self.repo.path_of(&place))?;
+        self.barrier()
+    }
+
+    fn end(&self) -> Result<()> {
+        let Some(disk) = self.disk else { return Ok(()) };
+        let place = StoredPath::fixed(REMOVING);
+        ignore_absent(disk.unlink(&place)).while_doing(Doing::Remove, self.repo.path_of(&place))?;
+        self.barrier()
     }
 
     fn go_on(&self, at: &StoredPath) -> Result<()> {
@@ -190,7 +244,7 @@ impl Remover<'_> {
     fn data_files(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Result<()> {
         let mut files = self.repo.data_files()?;
         files.retain(|f| f.time < self.cut && f.base != b"current_mirror" && wanted(&f.base));
-        // Attributes and statistics before the records that they belong to.
+        // With its records a session is whole.
         files.sort_by_key(|f| (f.time, f.base == b"mirror_metadata", f.kind == IncrementKind::Snapshot));
         for file in files {
             self.go_on(&file.place)?;
@@ -233,4 +287,8 @@ impl Remover<'_> {
     fn barrier(&self) -> Result<()> {
         self.disk.map_or(Ok(()), |disk| disk.barrier().while_doing(Doing::Sync, self.repo.path()))
     }
+}
+
+fn is_no_room(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }

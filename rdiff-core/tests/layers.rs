@@ -39,7 +39,7 @@ const CORE: Layers = &[
 ];
 
 const CLI: Layers = &[
-    ("words", &["exit", "level", "fold", "style", "yaml", "stop", "advice"]),
+    ("words", &["exit", "limits", "level", "fold", "style", "yaml", "stop", "advice"]),
     ("job files", &["job"]),
     ("requests", &["action"]),
     ("reading", &["args", "complete", "locate", "ssh"]),

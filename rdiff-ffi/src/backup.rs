@@ -247,6 +247,7 @@ unsafe fn request(job: &Job<rdiff_backup_options>) -> Result<(BackupRequest, Vec
         create_parents: job.is(RDIFF_BACKUP_CREATE_PARENTS),
         compression: !job.is(RDIFF_BACKUP_NO_COMPRESSION),
         not_compressed,
+        called: None,
         hard_links: !job.is(RDIFF_BACKUP_NO_HARD_LINKS),
         acls: !job.is(RDIFF_BACKUP_NO_ACLS),
         never_drop_acls: job.is(RDIFF_BACKUP_NEVER_DROP_ACLS),

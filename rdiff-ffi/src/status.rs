@@ -112,6 +112,7 @@ impl From<Error> for Failure {
         let (status, path) = match &error {
             Error::Io { path, .. } => (RDIFF_IO, host(path)),
             Error::Corrupt { file, .. } => (RDIFF_CORRUPT, host(file)),
+            Error::Metadata { repository, .. } => (RDIFF_CORRUPT, host(repository)),
             Error::OutOfOrder { after, .. } => (RDIFF_CORRUPT, Some(after.as_bytes().to_vec())),
             Error::Rebuild { path, .. } => (RDIFF_CORRUPT, Some(path.as_bytes().to_vec())),
             Error::Interrupted { .. } => (RDIFF_INTERRUPTED, None),

@@ -10,6 +10,7 @@ use crate::status::rdiff_status;
 use crate::versioned::{job, report_to, versioned};
 use crate::view::Text;
 use rdiff_core::verify::{VerifyReport, VerifyRequest, Why, verify};
+use std::collections::BTreeSet;
 use std::ffi::{c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 
@@ -133,7 +134,7 @@ pub unsafe extern "C" fn rdiff_verify(
             bytes: done.bytes,
             no_digest: done.no_digest,
             bad_files: done.bad_files,
-            damaged_sessions: done.damaged.len() as u64,
+            damaged_sessions: done.damaged.iter().map(|d| d.session).collect::<BTreeSet<_>>().len() as u64,
         });
         Ok(())
     })

@@ -4,5 +4,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    rdiff_cli::limits::raise();
     rdiff_cli::companions::delete::main(std::env::args_os())
 }

@@ -58,6 +58,7 @@ impl Ready {
         let mut request = request(args, cx)?;
         // There it was needed to write at all.
         request.force &= !to.is_remote();
+        request.called.clone_from(&to.called);
         let reading = cx.reading(&args.source, args.via, args.safety.allow_empty_source)?;
         if reading.is_local {
             refuse_own_source(&reading.shown, &to.path).or_fail(cx, Step::Check)?;

@@ -97,11 +97,21 @@ fn exit(done: &CompareReport, cx: &Context<'_>) -> Exit {
         (0, _) if done.problems > 0 => {}
         (0, Api::V200) => cx.ui.note("No changes found. Directory matches archive data."),
         (0, Api::V201) => cx.ui.note("No changes found. Directory matches backup data"),
-        (_, Api::V200) => exit |= Exit::ERROR,
+        (n, Api::V200) => {
+            // People see the paths. Programs read why an exit code says that something failed.
+            if let Some(json) = cx.json() {
+                json.failed(&differences(n));
+            }
+            exit |= Exit::ERROR;
+        }
         (n, Api::V201) => {
-            cx.ui.warning(&format!("Directory has {n} file differences to backup"));
+            cx.ui.warning(&differences(n));
             exit |= Exit::FILE_WARNING;
         }
     }
     exit
+}
+
+fn differences(n: u64) -> String {
+    format!("Directory has {n} file differences to backup")
 }

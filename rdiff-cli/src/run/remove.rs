@@ -22,6 +22,18 @@ pub(crate) fn increments(args: &RemoveIncrements, cx: &Context<'_>) -> Outcome {
     let writer = cx.writer(&args.repository, "remove")?;
     let cut = cut(&args.older_than, writer.repo(), cx)?;
     let old = remove::sessions_older_than(writer.repo(), cut).or_fail(cx, Step::Run)?;
+    if old.is_empty() && remove::unfinished(writer.repo()).or_fail(cx, Step::Run)?.is_some() {
+        let done = remove::remove_older_than(&writer, cut, &Terminal::new(cx.ui, Job::Other));
+        let done = done.or_fail(cx, Step::Run)?;
+        cx.ui.note(&format!(
+            "No increments older than {} found; what a removal that was stopped had left is removed: {} files of {}",
+            cut.asctime(&cx.ui.zone),
+            done.files,
+            human_size(done.bytes as f64)
+        ));
+        cx.result(&result(&done));
+        return Ok(Exit::OK);
+    }
     if old.is_empty() {
         cx.ui.note(&format!("No increments older than {} found, exiting.", cut.asctime(&cx.ui.zone)));
         cx.ui.warning(&format!("No increment is older than '{}'", args.older_than));

@@ -7,6 +7,7 @@ use rdiff_mount::Location;
 use rdiff_mount::location::{Form, Remote};
 use rdiff_mount::mountinfo::MountInfo;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// A directory to write to; it need not be there yet.
@@ -14,6 +15,8 @@ pub(crate) struct Target {
     pub(crate) path: PathBuf,
     /// As messages call it, and as selections begin.
     pub(crate) shown: PathBuf,
+    /// Its path on its host, where that is another.
+    pub(crate) called: Option<Vec<u8>>,
     /// Where it is mounted, if it is.
     place: Option<Place>,
 }
@@ -21,7 +24,7 @@ pub(crate) struct Target {
 impl Target {
     /// A local one, of which nothing is known.
     fn local(path: PathBuf, place: Option<Place>) -> Self {
-        Self { shown: path.clone(), path, place }
+        Self { shown: path.clone(), path, called: None, place }
     }
 
     /// Is it on another host, mounted for this call?
@@ -42,7 +45,7 @@ impl Context<'_> {
         if let Some(remote) = remote(location).or_fail(self, Step::Check)? {
             let place = Place::for_target(&remote, parents, self)?;
             let shown = PathBuf::from(remote.to_os_string());
-            return Ok(Target { path: place.path().to_path_buf(), shown, place: Some(place) });
+            return Ok(Target { path: place.path().to_path_buf(), shown, called: None, place: Some(place) });
         }
         let path = locate::local(location).or_fail(self, Step::Check)?;
         let place = Place::around(&path, self)?;
@@ -100,7 +103,8 @@ impl Context<'_> {
                 format!("{} is neither a repository nor empty; give another directory", shown.display());
             return Err(self.refuse(Step::Check, &text));
         }
-        Ok(Target { path, shown, place: Some(place) })
+        let called = Some(remote.path().as_os_str().as_bytes().to_vec());
+        Ok(Target { path, shown, called, place: Some(place) })
     }
 
     /// A repository is only as safe as its disk's word that bytes are on it.

@@ -10,6 +10,7 @@ use rdiff_core::error::Error;
 use rdiff_core::verify::{Bad, VerifyReport, VerifyRequest, Why, verify_into};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
     let place = cx.open(&args.repository)?;
@@ -48,7 +49,7 @@ pub(crate) fn verify(args: &Verify, cx: &Context<'_>) -> Outcome {
         "bytes": done.bytes,
         "no_digest": done.no_digest,
         "bad_files": done.bad_files,
-        "damaged_sessions": done.damaged.iter().map(|d| d.session.0).collect::<Vec<_>>(),
+        "damaged_sessions": done.damaged.iter().map(|d| d.session.0).collect::<BTreeSet<_>>(),
     }));
     for damaged in &done.damaged {
         cx.ui.warning(&format!("Not all of session {} could be checked: {}", damaged.session, damaged.why));

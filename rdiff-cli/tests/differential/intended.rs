@@ -12,6 +12,7 @@ pub(crate) enum Because {
     Crash,
     Server,
     Hosts,
+    Linked,
     Names,
     OwnFiles,
     NeverThere,
@@ -92,6 +93,14 @@ pub(crate) const REASONS: &[(Because, &str, &str)] = &[
         "The original calls ssh with whatever stands before `::`. No host has a slash in its name, so `/repo/a::b` or \
                  `./a::b` is a path here, and files with `::` in their names can be restored by it. `\\::` works as well, and \
                  is needed where no slash comes before.",
+    ),
+    (
+        Linked,
+        "A source or a repository may be a symbolic link",
+        "The original takes a link for no directory, and refuses it. Here a link that is named as a source or as a \
+                 repository is what it leads to, as it is to `ls` and `rsync` with a slash behind it; an empty directory \
+                 behind a link becomes a repository. Links *in* a source are backed up as links by both. A link as the \
+                 target of a restore is refused by both, and replaced, not followed, with `--force`.",
     ),
     (
         Names,
@@ -279,6 +288,20 @@ pub(crate) const LINES: &[(Because, &str)] = &[
         "
         list files ./r/x::y
         --current-time 1800000000 backup now ./new::x
+    ",
+    ),
+    (
+        Linked,
+        "
+        list files toR
+        list increments toR
+        verify toR
+        compare now toR
+        compare toNow r
+        restore toR/d out
+        --current-time 1800000000 backup toNow new
+        --current-time 1800000000 backup later toR
+        --current-time 1800000000 backup now toNone
     ",
     ),
     (

@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) const T0: i64 = 1_700_000_000;
 const DAY: i64 = 86_400;
 const DATA: &str = "rdiff-backup-data";
+/// Links to other places, by their names.
+const LINKS: [(&str, &str); 3] = [("toR", "r"), ("toNow", "now"), ("toNone", "none")];
 
 /// The template, removed when dropped.
 pub(crate) struct World {
@@ -34,7 +36,9 @@ impl World {
     /// A copy of what a command line names, with all attributes.
     pub(crate) fn copy(&self, line: &str) -> tempfile::TempDir {
         let copy = tempfile::tempdir().unwrap();
-        let named: HashSet<&str> = line.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        let mut named: HashSet<&str> = line.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        // With what links lead to.
+        named.extend(LINKS.iter().filter(|(link, _)| line.contains(link)).map(|(_, to)| to));
         for entry in fs::read_dir(self.dir.path()).unwrap() {
             let entry = entry.unwrap();
             if named.contains(entry.file_name().to_str().unwrap()) {
@@ -140,6 +144,9 @@ impl World {
     fn others(&self) {
         let top = self.dir.path();
         fs::create_dir(top.join("none")).unwrap();
+        for (link, to) in LINKS {
+            symlink(to, top.join(link)).unwrap();
+        }
         fs::create_dir(top.join("full")).unwrap();
         put(top, "full/mine", "mine\n", 1);
         put(top, "file", "file\n", 1);

@@ -212,3 +212,33 @@ fn a_repository_that_fails_in_the_midst_keeps_its_sessions() {
     scene.restores(first, "first");
     scene.verifies();
 }
+
+/// A low limit on open files is raised as far as that is allowed. Where it is not, the way out is told.
+#[test]
+fn few_open_files_are_enough() {
+    let mut scene = Scene::new();
+    for dir in 0..40 {
+        fs::create_dir_all(scene.at(&format!("source/{dir}/e/f"))).expect("a directory");
+        scene.write(&format!("source/{dir}/e/f/file"), &noise(dir, 2000));
+    }
+    scene.backup().ends(&[0], &[]);
+    let limited = |scene: &Scene, limits: &str, words: &[&str]| {
+        let plain = scene.command(&[], words);
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={limits}")).arg(plain.get_program()).args(plain.get_args());
+        run(command)
+    };
+    for n in 1..=6 {
+        for dir in 0..40 {
+            scene.write(&format!("source/{dir}/e/f/file"), &noise(dir + 100 * n, 2000));
+        }
+        scene.time += 1000;
+        let time = scene.time.to_string();
+        limited(&scene, "18:1024", &["--current-time", &time, "backup", "source", "disk/repo"])
+            .ends(&[0], &[]);
+    }
+    limited(&scene, "18:1024", &["verify", "--all", "disk/repo"]).ends(&[0], &["verified successfully"]);
+    limited(&scene, "18:1024", &["restore", "--at", "3B", "disk/repo", "target"]).ends(&[0], &[]);
+    limited(&scene, "8:8", &["verify", "--all", "disk/repo"])
+        .ends(&[1], &["Too many open files", "raise the limit on open files"]);
+}

@@ -4,6 +4,7 @@
 
 mod damage;
 mod disks;
+mod metadata;
 mod scene;
 mod signals;
 mod sources;

@@ -167,8 +167,11 @@ fn a_signal_stops_a_removal_and_what_is_left_is_whole() {
     };
     assert!(left(&scene) > 30, "{} increments are left", left(&scene));
     scene.restores(last, "last");
-    scene.ours(&remove).ends(&[0], &[]);
+    // What nobody can restore is not listed, and goes with the next removal, whatever that names.
+    scene.ours(&["list", "increments", "disk/repo"]).ends(&[0], &["Found 0 increments"]);
+    scene.ours(&remove).ends(&[0], &["what a removal that was stopped had left is removed"]);
     assert_eq!(left(&scene), 0);
+    scene.ours(&remove).ends(&[2], &["No increments older than"]);
     scene.restores(last, "last");
     scene.verifies();
 }

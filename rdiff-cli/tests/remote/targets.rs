@@ -118,7 +118,13 @@ fn a_repository_on_another_host_is_read_and_not_written() {
     let said = types(&lab, &["--force", "backup", src.as_str(), &host(&src)], 1);
     assert!(said.contains("neither a repository nor empty") && src.join("hello").exists(), "{said}");
     fs::write(src.join("hello"), "third").unwrap();
-    types(&lab, &["--force", "backup", src.as_str(), &there], 0);
+    // Where it is mounted, nobody named.
+    let pattern = format!("{repo}/hel+o$");
+    let words = ["--force", "backup", "--not-compressed-regexp", &pattern, src.as_str(), &there];
+    types(&lab, &words, 0);
+    let increments = fs::read_dir(repo.join("rdiff-backup-data/increments")).unwrap();
+    let names = increments.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.into_iter().any(|name| name.starts_with("hello.") && name.ends_with(".diff")));
     types(&lab, &["--force", "backup", src.as_str(), &host(&lab.path("fresh"))], 0);
     types(&lab, &["verify", "--all", repo.as_str()], 0);
     types(&lab, &["verify", "--all", lab.path("fresh").as_str()], 0);

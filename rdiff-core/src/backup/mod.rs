@@ -9,6 +9,7 @@
 //! | `request` | what is asked for, and what is said at the end |
 //! | `directory` | a local directory, in one call |
 //! | `target` | the repository is opened, repaired or made |
+//! | `last` | what the last session has, or that it can't be read |
 //! | `left_out`, `doubt`, `forecast` | what of the source is not taken, not believed, and doesn't fit |
 //! | `plan`, `early` | what is to be done with each path; from when on that is found out |
 //! | `namesakes` | directories with names of increments |
@@ -24,6 +25,7 @@ mod directory;
 mod doubt;
 mod early;
 mod forecast;
+mod last;
 mod left_out;
 mod namesakes;
 mod options;
@@ -39,7 +41,7 @@ use crate::error::{Doing, Error, IoContext, Refusal, Result};
 use crate::format::names::TimeStyle;
 use crate::merge::merge_join;
 use crate::monitor::{Event, Monitor, Stop};
-use crate::pool::{Chunks, Pool, ahead};
+use crate::pool::{Chunks, Pool};
 use crate::repo::disk::{Disk, RealDisk};
 use crate::repo::metadata::{Recorded, Stream};
 use crate::repo::session::{Session, refuse_unwritable};
@@ -50,6 +52,7 @@ use crate::tree::walk::{Filter, Walk};
 pub use directory::{backup_directory, refuse_own_source, select};
 use doubt::refuse_empty_source;
 use forecast::Forecast;
+use last::last_records;
 use left_out::NotTheRepository;
 use namesakes::Namesakes;
 use options::Options;
@@ -86,7 +89,7 @@ use target::{Opened, last_size, next_long_name, open_repository, open_target, pr
 /// ```
 ///
 /// # Errors
-/// [`Error::SourceVanished`] when the source is empty, gone or has lost too much, with repository and
+/// [`Error::Metadata`] when the last session's can't be read, and [`Error::SourceVanished`] when the source is empty, gone or has lost too much, with repository and
 /// history as they were; [`Error::Locked`], [`Error::ClockBehind`], [`Error::Refused`], [`Error::Io`]. After
 /// an error in the midst the repository is interrupted, and the next backup undoes it. Trouble with
 /// single paths of the source is told to the monitor and counted; they keep their last good version.
@@ -123,7 +126,7 @@ pub(crate) fn backup_on(
         run(stop, source, guard, Arc::clone(&disk), &opened, request, filter, monitor, started)
     });
     if let Err(e) = &done
-        && (matches!(e, Error::SourceVanished { .. }) || e.is_no_room())
+        && (matches!(e, Error::SourceVanished { .. } | Error::Metadata { .. }) || e.is_no_room())
     {
         take_back(&opened, &*disk, request, monitor);
     }
@@ -157,7 +160,7 @@ fn run(
     found.begin();
     let kept = Arc::default();
     let old: Stream<Box<Recorded>> = match previous {
-        Some(t) => Box::new(ahead(repo.records_keeping(Arc::clone(files), t, &kept), 256, 4)),
+        Some(t) => Box::new(last_records(repo, files, t, &kept)),
         None => Box::new(std::iter::empty()),
     };
     opened.refuse_other_quoting(request)?;

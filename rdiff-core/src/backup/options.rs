@@ -3,8 +3,9 @@
 use super::{BackupRequest, NOT_COMPRESSED};
 use crate::error::{Refusal, Result};
 use crate::tree::select::PyRegex;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,8 @@ pub(super) struct Options {
     compression: bool,
     /// If a request has one; else the usual pattern.
     not_compressed: Option<PyRegex>,
+    /// How the repository is called, where it isn't written to by that path.
+    called: Option<PathBuf>,
     /// A change time after this could be shared by a later edit.
     pub(super) settled_before: (i64, u32),
 }
@@ -42,17 +45,19 @@ impl Options {
             compare_inodes: request.compare_inodes,
             compression: request.compression,
             not_compressed,
+            called: request.called.clone().map(|called| OsString::from_vec(called).into()),
             settled_before: (settled.as_secs() as i64, settled.subsec_nanos()),
         })
     }
 
-    /// Is the increment of a file gzipped? `path` says where its mirror is.
-    pub(super) fn compresses(&self, path: impl FnOnce() -> PathBuf) -> bool {
-        let excepted = |path: PathBuf| {
+    /// Is the increment of a file gzipped? `path` says where its mirror is, in a repository that is called as it is told.
+    pub(super) fn compresses(&self, path: impl FnOnce(Option<&Path>) -> PathBuf) -> bool {
+        let excepted = || {
             let pattern = self.not_compressed.as_ref().or(USUAL.as_ref());
+            let path = path(self.called.as_deref());
             pattern.is_some_and(|p| p.search(path.as_os_str().as_bytes()).unwrap_or(false))
         };
-        self.compression && !excepted(path())
+        self.compression && !excepted()
     }
 }
 

@@ -32,6 +32,10 @@ pub struct BackupRequest {
     /// Increments of paths that this matches are not gzipped; nothing for the usual list of endings. A regular
     /// expression as Python reads it, for the path of the mirror as the repository was named, from its beginning on.
     pub not_compressed: Option<String>,
+    /// How the repository is called for that; nothing for the path that is written to. Where that is a mount, what was named
+    /// is another.
+    #[cfg_attr(feature = "serde", serde(with = "crate::path::wire::option"))]
+    pub called: Option<Vec<u8>>,
     /// Record which files are one.
     pub hard_links: bool,
     /// Is a file with several names another one when its inode's number is? Without it, only when it is so by its
@@ -91,6 +95,7 @@ impl Default for BackupRequest {
             create_parents: false,
             compression: true,
             not_compressed: None,
+            called: None,
             hard_links: true,
             compare_inodes: true,
             acls: true,

@@ -14,7 +14,9 @@ use crate::tree::attrs::{Applied, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::is_absent;
 use crate::tree::source::Source;
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// What all workers share.
@@ -43,7 +45,11 @@ impl Shared {
 
     /// Is the increment of this entry gzipped? The pattern is for the path of its mirror, as the repository was named.
     pub(super) fn compresses(&self, entry: &Entry) -> bool {
-        self.options.compresses(|| self.session.repo().path_of(&self.mirror(entry)))
+        let (repo, place) = (self.session.repo(), || self.mirror(entry));
+        self.options.compresses(|called| match called {
+            Some(called) => called.join(OsStr::from_bytes(place().as_bytes())),
+            None => repo.path_of(&place()),
+        })
     }
 
     /// The attributes of an entry as the mirror has them: times end at the second.

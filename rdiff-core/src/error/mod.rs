@@ -69,6 +69,15 @@ pub enum Error {
         /// The path that should have come earlier.
         after: RepoPathBuf,
     },
+    /// What was there at the last session can't be read to the end, so no session can be written over it. The repository
+    /// is as it was; [`mend`](crate::regress::mend) makes these metadata again.
+    #[error("the metadata of the last session of {} can't be read", repository.display())]
+    Metadata {
+        /// Which repository.
+        repository: PathBuf,
+        /// Which file, and what is wrong with it.
+        source: Box<Error>,
+    },
     /// The last session didn't finish. Regress undoes it.
     #[error(
         "the session of {failed} in {repo} did not finish; `rdiff-backup regress {repo}` goes back to {good}",
@@ -193,11 +202,17 @@ impl Error {
         }
     }
 
+    /// Is it damage of a file, and not trouble with reading it?
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Error::Corrupt { .. } | Error::OutOfOrder { .. })
+    }
+
     /// What a person can do about it, where the error itself doesn't say so. Which fields of a request would help is told by
     /// the documentation of each variant: how they are called where the person sits, a program knows best itself.
     pub fn way_out(&self) -> Option<&'static str> {
         use io::ErrorKind as Kind;
         const EIO: i32 = 5;
+        const EMFILE: i32 = 24;
         match self {
             Error::Io { source, .. } => match source.kind() {
                 Kind::StorageFull => Some("make room there, or remove old increments"),
@@ -205,6 +220,9 @@ impl Error {
                 Kind::FileTooLarge => Some("raise the limit on file sizes, or use another file system"),
                 Kind::ReadOnlyFilesystem => Some("mount it so that it can be written"),
                 Kind::PermissionDenied => Some("run this as its owner, or as root"),
+                _ if source.raw_os_error() == Some(EMFILE) => {
+                    Some("raise the limit on open files (`ulimit -n`)")
+                }
                 _ if source.raw_os_error() == Some(EIO) => {
                     Some("a disk fails or is gone: see the kernel's log, and check the file system")
                 }
@@ -214,6 +232,7 @@ impl Error {
             Error::Corrupt { .. } | Error::Rebuild { .. } | Error::OutOfOrder { .. } => {
                 Some("verifying all sessions names all that is damaged")
             }
+            Error::Metadata { .. } => Some("`regress` makes them again from the mirror"),
             Error::NotAFile { .. } => Some("give the path of a regular file; `restore` takes any"),
             Error::NotARepository { .. } => Some("give a directory that a backup was written to"),
             _ => None,

@@ -92,6 +92,8 @@ impl<'u> Finder<'u> {
             Pair::Both(record, (_, increments)) => (Some(record.entry), increments),
         };
         self.increments.extend(increments.iter().map(|i| i.place.clone()));
+        let record =
+            record.map_or_else(|| self.undo.unrecorded(path.as_path(), &increments), |r| Ok(Some(r)))?;
         let Some(entry) = record else {
             self.remove_new(path.as_path())?;
             return Ok(None);
@@ -168,6 +170,9 @@ impl<'u> Finder<'u> {
                 strangers.push(place.listed(&seen.stored));
             }
         }
+        if undo.is_damaged() {
+            return Ok(true);
+        }
         self.restored += strangers.len() as u64;
         strangers.iter().try_for_each(|s| undo.remove_stranger(s))?;
         Ok(true)
@@ -216,7 +221,9 @@ impl<'u> Finder<'u> {
     }
 
     fn leave(&mut self, dir: OpenDir) -> Result<()> {
-        if let Some((place, names)) = dir.worked {
+        if let Some((place, names)) = dir.worked
+            && !self.undo.is_damaged()
+        {
             for seen in names {
                 self.undo.remove_stranger(&place.listed(&seen.stored))?;
                 self.restored += 1;

@@ -10,15 +10,21 @@
 //! 4. barrier; then the old states take their places, in batches; directories get their attributes back; barrier;
 //! 5. the increments of the good session go; barrier; the marker of the failed session goes last.
 //!
+//! Where the metadata of the good session are damaged, nothing is removed for having no record, and what was touched behind the
+//! damage is put back by its increments, which have the attributes of what they hold. `mend` makes such metadata again.
+//!
 //! A path whose increment is damaged keeps what the failed session has brought, and that is said: all others, and the
 //! backups to come, don't depend on it. The increment is kept beside.
 
 mod batch;
+mod damage;
 mod finder;
 mod increments;
+mod mend;
 mod preview;
 mod rebuild;
 
+pub use mend::{MendReport, damaged_metadata, mend};
 pub use preview::preview;
 
 use crate::error::{Doing, Error, IoContext, Refusal, Result};
@@ -30,7 +36,7 @@ use crate::path::{RepoPath, RepoPathBuf};
 use crate::pool::{Chunks, Pool};
 use crate::repo::disk::{Disk, ignore_absent, make_dirs, remove_all};
 use crate::repo::gz::SideFile;
-use crate::repo::layout::{DAMAGED, DATA, STAGING, StoredPath};
+use crate::repo::layout::{DATA, STAGING, StoredPath};
 use crate::repo::lock::Writer;
 use crate::repo::metadata::Detail;
 use crate::repo::put::BUFFER;
@@ -42,7 +48,7 @@ use batch::{Batch, Fix};
 use finder::{Finder, Touched};
 use increments::FailedIncrements;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a regress did.
@@ -108,11 +114,14 @@ fn before_the_newest(repo: &Repository) -> Result<(SessionTime, SessionTime)> {
 /// ```
 ///
 /// # Errors
-/// [`Refusal::NothingBefore`] if it is the only one; else as [`regress`].
+/// [`Refusal::NothingBefore`] if it is the only one; [`Error::Corrupt`] with nothing changed where the metadata of the session
+/// before are damaged; else as [`regress`].
 pub fn undo_newest(writer: &Writer, monitor: &dyn Monitor) -> Result<RegressReport> {
     let repo = writer.repo();
     if let MirrorState::Clean(_) = repo.state()? {
         let (before, _) = before_the_newest(repo)?;
+        // Without them the repository would be interrupted for good.
+        repo.metadata_at(before, RepoPath::ROOT, Detail::All)?.try_for_each(|record| record.map(drop))?;
         let place = repo.layout().data("current_mirror", before, IncrementKind::Data, false);
         write_marker(&**writer.disk(), &place, false).while_doing(Doing::Create, repo.path_of(&place))?;
     }
@@ -146,6 +155,7 @@ fn undo_until(stop: &Stop, writer: &Writer, monitor: &dyn Monitor) -> Result<Reg
         wrong: Mutex::default(),
         lost: Mutex::default(),
         kept: Mutex::default(),
+        is_damaged: AtomicBool::default(),
     };
     let undo = Arc::new(undo);
     undo.claim(&files)?;
@@ -173,6 +183,8 @@ struct Undo {
     lost: Mutex<Vec<Lost>>,
     /// Inodes with more than one name that a group of names keeps.
     kept: Mutex<HashSet<(u64, u64)>>,
+    /// Are the metadata of the good session damaged?
+    is_damaged: AtomicBool,
 }
 
 /// A file whose old state can't be rebuilt.
@@ -233,7 +245,8 @@ impl Undo {
         let of_good = |kind| {
             files.iter().any(|f| f.base == b"mirror_metadata" && f.time == self.good && f.kind == kind)
         };
-        if !of_good(IncrementKind::Snapshot) {
+        // Where neither is left, increments must do.
+        if !of_good(IncrementKind::Snapshot) && of_good(IncrementKind::Diff) {
             self.make_staging()?;
             let records = self.repo.metadata_at(self.good, RepoPath::ROOT, Detail::Records)?;
             let (plain, gzipped) = (self.staged(), self.staged());
@@ -296,10 +309,9 @@ impl Undo {
 
     /// Steps 3 to 5, up to the marker.
     fn put_back(self: &Arc<Self>, pool: &Arc<Pool>, monitor: &dyn Monitor) -> Result<u64> {
-        let records = self.repo.metadata_at(self.good, RepoPath::ROOT, Detail::All)?;
+        let records = self.records_of_good()?;
         let increments = FailedIncrements::new(&self.repo, self.good)?;
         let mut finder = Finder::new(self, increments.long.clone());
-        let records = crate::pool::ahead(records, 256, 4);
         let finder_cell = std::cell::RefCell::new(&mut finder);
         let found = merge_join(records, increments).filter_map(|pair| {
             let looked = self.go_on().and(pair).and_then(|pair| finder_cell.borrow_mut().look_at(pair));
@@ -364,7 +376,8 @@ impl Undo {
         for place in increments.iter().rev() {
             self.go_on()?;
             if lost.contains(place) {
-                self.keep_damaged(place)?;
+                let aside = self.place_aside(place)?;
+                self.io(Doing::Rename, place, ignore_absent(self.disk.rename(place, &aside)))?;
             } else {
                 self.io(Doing::Remove, place, ignore_absent(self.disk.unlink(place)))?;
             }
@@ -404,22 +417,9 @@ impl Undo {
         increments
     }
 
-    /// Puts a damaged increment aside: somebody may get more out of it than we do.
-    fn keep_damaged(&self, place: &StoredPath) -> Result<()> {
-        let dir = StoredPath::fixed(DAMAGED);
-        self.io(Doing::Create, &dir, make_dirs(&*self.disk, &dir))?;
-        for n in 0u32.. {
-            let to = if n == 0 {
-                place.name().to_vec()
-            } else {
-                [place.name(), format!(".{n}").as_bytes()].concat()
-            };
-            let to = dir.listed(&to);
-            if self.io(Doing::Stat, &to, self.repo.root().find(to.as_bytes()))?.is_none() {
-                return self.io(Doing::Rename, place, ignore_absent(self.disk.rename(place, &to)));
-            }
-        }
-        Ok(())
+    /// Where a damaged increment is put: somebody may get more out of it than we do.
+    fn place_aside(&self, place: &StoredPath) -> Result<StoredPath> {
+        mend::place_aside(&self.repo, &*self.disk, place)
     }
 
     /// Step 5: with the last marker the repository is clean.

@@ -6,9 +6,10 @@ use super::{Lost, Undo};
 use crate::entry::{Digest, Entry, Kind};
 use crate::error::{Doing, Error, Result, chain};
 use crate::format::names::IncrementKind;
-use crate::repo::increments::{Base, Chain};
+use crate::repo::increments::{Base, Chain, Increment};
 use crate::repo::layout::StoredPath;
 use crate::repo::put::{CopyError, copy_sparse, hash, make_special};
+use crate::time::SessionTime;
 use crate::tree::attrs::{Applied, Ownership};
 use crate::tree::caps::Capabilities;
 use crate::tree::{FileKind, Stat};
@@ -89,7 +90,8 @@ impl Undo {
                 );
             }
         }
-        let put = self.way_back(touched).and_then(|chain| self.put_content(touched, &chain, ownership, buf));
+        let put = way_back(&touched.place, entry, &touched.increments, self.good)
+            .and_then(|chain| self.put_content(touched, &chain, ownership, buf));
         match put {
             Err(e @ Error::Rebuild { .. }) if !self.stop.is_set() => {
                 self.give_up(touched, why(&e));
@@ -151,28 +153,6 @@ impl Undo {
         Ok(Fix::Put(staged))
     }
 
-    /// What to read for the old content of a file that is not what it was.
-    fn way_back(&self, touched: &Touched) -> Result<Chain> {
-        let newest = touched.increments.last();
-        match newest.map(|i| i.kind) {
-            Some(IncrementKind::Snapshot) => {
-                let deltas = Vec::new();
-                Ok(Chain {
-                    base: Base::Snapshot(touched.increments[touched.increments.len() - 1].clone()),
-                    deltas,
-                })
-            }
-            Some(IncrementKind::Diff) => {
-                Ok(Chain { base: Base::Mirror(touched.place.clone()), deltas: touched.increments.clone() })
-            }
-            _ => Err(Error::Rebuild {
-                path: touched.entry.path.clone(),
-                at: self.good,
-                source: "the mirror file is not what was backed up, and there is no increment for it".into(),
-            }),
-        }
-    }
-
     fn digest_of(&self, entry: &Entry, place: &StoredPath, buf: &mut [u8]) -> Result<Digest> {
         let file = match self.repo.root().open_file(place.as_bytes()) {
             Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -190,4 +170,26 @@ impl Undo {
 /// Why something can't be rebuilt, without what.
 fn why(e: &Error) -> String {
     std::error::Error::source(e).map_or_else(|| chain(e), chain)
+}
+
+/// What to read for the old content of a file that is not what it was at `good`, of which the mirror file is at `mirror`.
+pub(super) fn way_back(
+    mirror: &StoredPath,
+    entry: &Entry,
+    increments: &[Increment],
+    good: SessionTime,
+) -> Result<Chain> {
+    match increments.last() {
+        Some(newest) if newest.kind == IncrementKind::Snapshot => {
+            Ok(Chain { base: Base::Snapshot(newest.clone()), deltas: Vec::new() })
+        }
+        Some(newest) if newest.kind == IncrementKind::Diff => {
+            Ok(Chain { base: Base::Mirror(mirror.clone()), deltas: increments.to_vec() })
+        }
+        _ => Err(Error::Rebuild {
+            path: entry.path.clone(),
+            at: good,
+            source: "the mirror file is not what was backed up, and there is no increment for it".into(),
+        }),
+    }
 }

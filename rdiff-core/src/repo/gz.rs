@@ -26,7 +26,7 @@
 use super::Repository;
 use super::disk::{Disk, DiskFile};
 use super::layout::StoredPath;
-use super::pieces::{KeptPieces, PieceReader, compress, seek_member};
+use super::pieces::{KeptPieces, PieceReader, WholePieces, compress, seek_member};
 use crate::error::{Doing, IoContext, Result};
 use crate::path::RepoPath;
 use crate::pool::{Pool, Task};
@@ -45,6 +45,8 @@ pub enum Content {
     Gzipped(Box<MultiGzDecoder<BufReader<File>>>),
     /// Decompressed piece by piece.
     Pieces(Box<PieceReader>),
+    /// What is left of a damaged file.
+    Left(Box<WholePieces>),
 }
 
 impl Content {
@@ -71,6 +73,7 @@ impl Read for Content {
             Content::Plain(file) => file.read(buf),
             Content::Gzipped(file) => file.read(buf),
             Content::Pieces(pieces) => pieces.read(buf),
+            Content::Left(pieces) => pieces.read(buf),
         }
     }
 }
@@ -84,6 +87,20 @@ impl Repository {
         let path = self.path_of(place);
         let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
         Content::sniff(file).while_doing(Doing::Read, &path)
+    }
+
+    /// Reads a side file to its end, for its checksums; one in pieces only if asked to, for its
+    /// [reader](PieceReader) believes no piece before that.
+    ///
+    /// # Errors
+    /// Those of reading, and of decompressing.
+    pub(super) fn read_through(&self, place: &StoredPath, pieces_too: bool) -> io::Result<()> {
+        let file = self.root().open_file(place.as_bytes())?;
+        match PieceReader::new(file, Arc::default())? {
+            Ok(mut pieces) if pieces_too => io::copy(&mut pieces, &mut io::sink()).map(drop),
+            Ok(_) => Ok(()),
+            Err(file) => io::copy(&mut Content::sniff(file)?, &mut io::sink()).map(drop),
+        }
     }
 
     /// Opens a side file to read it from front to end, and keeps its pieces for who writes the like.
@@ -100,6 +117,19 @@ impl Repository {
         match PieceReader::new(file, Arc::clone(kept)).while_doing(Doing::Read, &path)? {
             Ok(pieces) => Ok(Content::Pieces(Box::new(pieces))),
             Err(file) => Content::sniff(file).while_doing(Doing::Read, &path),
+        }
+    }
+
+    /// Opens a damaged side file for what is left of it, and says whether checksums vouch for all of that.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Io`].
+    pub(crate) fn open_what_is_left(&self, place: &StoredPath) -> Result<(Content, bool)> {
+        let path = self.path_of(place);
+        let file = self.root().open_file(place.as_bytes()).while_doing(Doing::Open, &path)?;
+        match WholePieces::new(file).while_doing(Doing::Read, &path)? {
+            Ok(pieces) => Ok((Content::Left(Box::new(pieces)), true)),
+            Err(file) => Ok((Content::sniff(file).while_doing(Doing::Read, &path)?, false)),
         }
     }
 

@@ -36,6 +36,8 @@ pub const INCREMENTS: &str = "rdiff-backup-data/increments";
 pub const LONG_NAMES: &str = "rdiff-backup-data/long_filename_data";
 /// Our own: new files before they take their place.
 pub const STAGING: &str = "rdiff-backup-data/staging";
+/// Our own: before which time sessions are being removed, while they are.
+pub const REMOVING: &str = "rdiff-backup-data/removing";
 /// Increments that a regress could not read, kept for who can.
 pub const DAMAGED: &str = "rdiff-backup-data/damaged";
 

@@ -71,7 +71,10 @@ impl Repository {
         kept: &Arc<KeptPieces>,
     ) -> impl Iterator<Item = Result<Box<Recorded>>> + Send + use<> {
         let (repo, kept) = (Arc::clone(self), Arc::clone(kept));
-        let open = move || repo.metadata_of(&files, time, RepoPath::ROOT, Detail::All, Some(&kept));
+        let open = move || {
+            repo.check_whole(&files, time)?;
+            repo.metadata_of(&files, time, RepoPath::ROOT, Detail::All, Some(&kept))
+        };
         std::iter::once_with(open)
             .flat_map(|opened| opened.unwrap_or_else(|e| Box::new(std::iter::once(Err(e)))))
     }
@@ -131,6 +134,9 @@ impl Repository {
             repository: self.path().to_path_buf(),
             asked: Some(format!("{time} (no mirror_metadata for it is left)")),
         })?;
+        for file in chain.iter().filter(|f| f.gzipped) {
+            self.refuse_emptied(file)?;
+        }
         let layers = match (kept, &chain[..]) {
             (Some(kept), [snapshot]) => {
                 let content = self.open_side_file_keeping(&snapshot.place, kept)?;
@@ -162,7 +168,7 @@ impl Repository {
         Ok(Layer::new(file.time, content, self.path_of(&file.place), moved))
     }
 
-    pub(super) fn xattrs_at(
+    pub(crate) fn xattrs_at(
         &self,
         files: &[DataFile],
         time: SessionTime,
@@ -170,7 +176,7 @@ impl Repository {
         self.side_records(files, b"extended_attributes", time, xattrs::parse)
     }
 
-    pub(super) fn acls_at(
+    pub(crate) fn acls_at(
         &self,
         files: &[DataFile],
         time: SessionTime,
@@ -190,6 +196,9 @@ impl Repository {
         let Some(file) = files.iter().find(|f| f.base == base && f.time == time) else {
             return Ok(Box::new(std::iter::empty()));
         };
+        if file.gzipped {
+            self.refuse_emptied(file)?;
+        }
         let mut reader = RecordReader::new(self.open_side_file(&file.place)?, ATTRIBUTE_MARKER);
         let path = self.path_of(&file.place);
         let name = path.display().to_string();

@@ -7,6 +7,7 @@ pub mod history;
 pub mod increments;
 mod layers;
 pub mod layout;
+mod left;
 pub mod lock;
 pub mod metadata;
 pub mod pieces;

@@ -36,23 +36,87 @@ const HEAD_LENGTH: u64 = HEAD.len() as u64 + 4;
 
 /// Where the members of a file begin, if all of them say how long they are.
 fn members(file: &File) -> io::Result<Option<Vec<u64>>> {
+    let (starts, end) = first_members(file)?;
+    Ok((end == file.metadata()?.len()).then_some(starts))
+}
+
+/// Where the members begin up to the first that doesn't say how long it is, or isn't all there; and where that begins.
+fn first_members(file: &File) -> io::Result<(Vec<u64>, u64)> {
     let (mut at, end) = (0, file.metadata()?.len());
     let mut starts = Vec::new();
-    while at < end {
+    while end - at > HEAD_LENGTH {
         let mut head = [0; HEAD_LENGTH as usize];
-        if end - at < HEAD_LENGTH {
-            return Ok(None);
-        }
         file.read_exact_at(&mut head, at)?;
-        let Some(length) = head.strip_prefix(&HEAD).and_then(|l| l.first_chunk()) else { return Ok(None) };
+        let Some(length) = head.strip_prefix(&HEAD).and_then(|l| l.first_chunk()) else { break };
         let length = u64::from(u32::from_le_bytes(*length));
         if length <= HEAD_LENGTH || length > end - at {
-            return Ok(None);
+            break;
         }
         starts.push(at);
         at += length;
     }
-    Ok(Some(starts))
+    Ok((starts, at))
+}
+
+/// The text of all pieces that are whole, wherever others are damaged: a piece ends where a record does.
+///
+/// ```
+/// use rdiff_core::repo::pieces::{WholePieces, compress};
+/// use std::io::{Read, Write};
+///
+/// let mut damaged = compress(b"File a\n  Type dir\n", 2)?;
+/// damaged[25] ^= 1;
+/// let mut file = tempfile::tempfile()?;
+/// file.write_all(&[damaged, compress(b"File b\n  Type dir\n", 2)?].concat())?;
+/// let mut text = String::new();
+/// if let Ok(mut left) = WholePieces::new(file)? {
+///     left.read_to_string(&mut text)?;
+/// }
+/// assert_eq!(text, "File b\n  Type dir\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct WholePieces {
+    file: File,
+    /// From where to where the pieces go that are still to come.
+    to_come: std::vec::IntoIter<(u64, u64)>,
+    text: io::Cursor<Vec<u8>>,
+}
+
+impl WholePieces {
+    /// Reads `file` from its front; gives it back if it doesn't begin with a piece.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn new(file: File) -> io::Result<Result<Self, File>> {
+        let (starts, end) = first_members(&file)?;
+        if starts.is_empty() {
+            return Ok(Err(file));
+        }
+        let ends = starts.iter().skip(1).copied().chain([end]);
+        let to_come = starts.iter().copied().zip(ends).collect::<Vec<_>>().into_iter();
+        Ok(Ok(Self { file, to_come, text: io::Cursor::default() }))
+    }
+
+    /// The text of a piece; nothing where it is damaged, or more than any of ours has.
+    fn piece(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
+        let mut member = vec![0; usize::try_from(end - start).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut member, start)?;
+        let text = unpack(&member, &mut Decompress::new(false)).ok().flatten();
+        Ok(text.unwrap_or_default())
+    }
+}
+
+impl Read for WholePieces {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let n = self.text.read(buf)?;
+            if n > 0 || buf.is_empty() {
+                return Ok(n);
+            }
+            let Some((start, end)) = self.to_come.next() else { return Ok(0) };
+            self.text = io::Cursor::new(self.piece(start, end)?);
+        }
+    }
 }
 
 /// How much of a member is looked at to find what it begins with, in bytes of text.
@@ -231,6 +295,27 @@ mod tests {
     use super::*;
     use crate::repo::gz::Content;
     use flate2::write::GzEncoder;
+
+    #[test]
+    fn what_is_left_are_the_pieces_that_are_whole() {
+        let pieces = ["a", "c", "e"].map(|p| compress(p.repeat(3000).as_bytes(), 2).unwrap());
+        let left = |bytes: &[u8]| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(bytes).unwrap();
+            WholePieces::new(file).unwrap().ok().map(|mut whole| {
+                let mut text = String::new();
+                whole.read_to_string(&mut text).unwrap();
+                (text.len(), text.chars().collect::<std::collections::BTreeSet<_>>())
+            })
+        };
+        let all = pieces.concat();
+        assert_eq!(left(&all), Some((9000, ['a', 'c', 'e'].into())));
+        let mut flipped = all.clone();
+        flipped[pieces[0].len() + pieces[1].len() - 6] ^= 1;
+        assert_eq!(left(&flipped), Some((6000, ['a', 'e'].into())));
+        assert_eq!(left(&all[..all.len() - 1]), Some((6000, ['a', 'c'].into())));
+        assert_eq!(left(&all[..pieces[0].len() - 1]), None);
+    }
 
     #[test]
     fn a_piece_is_found_without_reading_those_before_it() {

@@ -134,6 +134,24 @@ mod tests {
 
     const T: i64 = 1_700_000_000;
 
+    /// What Python's `mktime` says, by which the original reads dates.
+    #[test]
+    fn an_hour_that_clocks_skip_is_counted_as_if_they_had_not() {
+        for (zone, text, instant) in [
+            ("Europe/Berlin", "Sun Mar 31 02:30:00 2024", 1_711_848_600),
+            ("America/New_York", "Sun Mar 10 02:30:00 2024", 1_710_055_800),
+            ("Australia/Lord_Howe", "Sun Oct  6 02:15:00 2024", 1_728_143_100),
+        ] {
+            let zone = Zone::named(zone).unwrap();
+            assert_eq!(TimeSpec::parse(text, 1_700_000_000, &zone), Ok(TimeSpec::At(instant)), "{text}");
+        }
+        // Without an offset, the one of today counts, as the original has it.
+        let zone = Zone::named("Europe/Berlin").unwrap();
+        let today = |now| TimeSpec::parse("2024-03-31T02:30:00", now, &zone);
+        assert_eq!(today(1_700_000_000), Ok(TimeSpec::At(1_711_848_600)));
+        assert_eq!(today(1_720_000_000), Ok(TimeSpec::At(1_711_845_000)));
+    }
+
     #[test]
     fn an_instant_belongs_to_the_second_that_it_lies_in() {
         let at = |ms: u64| UNIX_EPOCH + Duration::from_millis(ms);

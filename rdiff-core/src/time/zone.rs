@@ -44,15 +44,14 @@ impl Zone {
         jiff::Timestamp::from_second(epoch).map_or(0, |t| i64::from(self.0.to_offset(t).seconds()))
     }
 
-    /// The instant at which local clocks show this; the earlier one if they show it twice.
+    /// The instant at which local clocks show this; the earlier one if they show it twice. In the hour that they skip in
+    /// spring it is what it had been without that, as `mktime` has it: 02:30 is half an hour after 02:00.
     pub(super) fn instant_of(&self, civil: &Civil) -> i64 {
         let local = civil.seconds();
         let guess = local - self.offset_at(local);
-        [guess, local - self.offset_at(guess)]
-            .into_iter()
-            .filter(|&t| t + self.offset_at(t) == local)
-            .min()
-            .unwrap_or(guess)
+        let ways = [guess, local - self.offset_at(guess)];
+        let is_shown = |&t: &i64| t + self.offset_at(t) == local;
+        ways.into_iter().filter(is_shown).min().unwrap_or(ways[0].max(ways[1]))
     }
 }
 

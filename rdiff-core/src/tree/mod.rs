@@ -28,7 +28,7 @@ pub mod source;
 pub mod walk;
 
 pub use root::Root;
-pub(crate) use root::{LONGEST_NAME, list_fd};
+pub(crate) use root::{LONGEST_NAME, list_fd, most_open_files};
 
 use crate::entry::Kind;
 use rustix::fs::{AtFlags, FileType};

@@ -20,6 +20,8 @@ pub struct Root {
     no_openat2: AtomicBool,
     /// Held while modes are changed to open something.
     opening: Mutex<()>,
+    /// So many parent directories stay open.
+    most_parents: usize,
 }
 
 impl std::fmt::Debug for Root {
@@ -28,8 +30,14 @@ impl std::fmt::Debug for Root {
     }
 }
 
-/// How many parent directories stay open for the next operation in them.
+/// How many parent directories stay open for the next operation in them, at most.
 const OPEN_PARENTS: usize = 24;
+
+/// How many files this process may have open at once.
+pub(crate) fn most_open_files() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
 
 /// The kernel takes no name longer than this.
 pub(crate) const LONGEST_NAME: usize = 255;
@@ -58,6 +66,7 @@ impl Root {
             parents: Mutex::default(),
             no_openat2: AtomicBool::new(false),
             opening: Mutex::default(),
+            most_parents: (most_open_files() / 16).clamp(1, OPEN_PARENTS),
         })
     }
 
@@ -137,7 +146,7 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
         let fd = Arc::new(self.open_path_or_readable(dir, flags)?);
         let mut parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
-        if parents.len() >= OPEN_PARENTS {
+        if parents.len() >= self.most_parents {
             parents.remove(0);
         }
         parents.push((dir.to_vec(), Arc::clone(&fd)));

@@ -6,6 +6,8 @@
 //!
 //! Of the newest session no increment is needed: `newest` reads the mirror.
 //!
+//! Extended attributes and access control lists have no digests. That they can be read is found out last: `sides`.
+//!
 //! `report` is what is found, `plan` says what is read for a path and how, `work` reads it and compares; `groups` knows the
 //! digests of files with several names, `budget` how much all threads hold in memory.
 
@@ -14,6 +16,7 @@ mod groups;
 mod newest;
 mod plan;
 mod report;
+mod sides;
 mod work;
 
 use crate::error::{Error, Result};
@@ -136,8 +139,17 @@ fn verify_until(
         report,
     };
     match request.at {
-        Some(at) => run.one(repo.session_at(at)?, sessions.last().copied(), &request.subtree),
-        None => run.all(&sessions, &request.subtree, request.batch.max(1)),
+        Some(at) => {
+            let at = repo.session_at(at)?;
+            run.one(at, sessions.last().copied(), &request.subtree)?;
+            run.sides(&[at])
+        }
+        None => {
+            // Each needs one open file, and the others need some too.
+            let most = crate::tree::most_open_files() / 4;
+            run.all(&sessions, &request.subtree, request.batch.min(most).max(1))?;
+            run.sides(&sessions)
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub struct VerifyRequest {
     /// Threads; 0 for as many as there are cores.
     pub workers: usize,
     /// So many sessions are joined at once when all are verified: each needs one open file and about 100 KiB.
+    /// Never more than a quarter of the files that the process may have open.
     pub batch: usize,
     /// Files up to this size, in bytes, are verified in memory when all sessions are, and each of their deltas is
     /// read once. All threads together use up to twice as much.
@@ -59,7 +60,8 @@ pub struct VerifyReport {
     pub bad_files: u64,
     /// These files, in no useful order; the first [`VerifyReport::MOST`] of them.
     pub bad: Vec<Bad>,
-    /// Sessions whose metadata are damaged, so that not all their files could be checked.
+    /// Files of metadata, of attributes and of lists that are damaged, so that not all of these sessions could be checked.
+    /// A session can be among them more than once.
     pub damaged: Vec<Damaged>,
 }
 

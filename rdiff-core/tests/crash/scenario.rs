@@ -64,7 +64,7 @@ pub(crate) struct Scenario {
     /// A session that may be there or not: the one that the job makes, or undoes.
     pub(crate) open: Option<(i64, Manifest)>,
     /// Sessions that are to go; nothing is asked of them.
-    pub(crate) old: Vec<i64>,
+    pub(crate) old: BTreeMap<i64, Manifest>,
     pub(crate) now: Manifest,
     pub(crate) time: i64,
     /// So many changes to a barrier.
@@ -87,7 +87,7 @@ impl Scenario {
             job,
             sessions: BTreeMap::new(),
             open: None,
-            old: Vec::new(),
+            old: BTreeMap::new(),
             now: Manifest::default(),
             time: START,
             batch: usize::MAX,
