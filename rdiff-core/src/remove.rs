@@ -7,6 +7,9 @@
 //! 2. what makes a session one goes, of the oldest first: the increment of the root, and the metadata; barrier;
 //! 3. all else that is older goes: increments, attributes, statistics. Nobody finds them any more; barrier;
 //! 4. `removing` goes.
+//!
+//! Where there is no room to write that, the increments of the root, which tell that there is something to remove, go last,
+//! and the metadata before them. Then a session of which increments have gone can be listed until the job is done again.
 
 use crate::error::{Doing, Error, IoContext, Result};
 use crate::format::names::{IncrementKind, TimedName};
@@ -111,11 +114,16 @@ fn remove(
     let sessions = repo.sessions()?.into_iter().filter(|t| *t < cut).collect();
     let mut remover =
         Remover { repo, disk, cut, monitor, report: RemoveReport { sessions, ..RemoveReport::default() } };
-    remover.begin()?;
-    remover.data_files(is_essential)?;
-    remover.barrier()?;
+    let is_noted = remover.begin()?;
+    if is_noted {
+        remover.data_files(is_essential)?;
+        remover.barrier()?;
+    }
     remover.below_data()?;
-    remover.data_files(|base| !is_essential(base))?;
+    remover.barrier_unless(is_noted)?;
+    remover.data_files(|base| base != b"increments")?;
+    remover.barrier_unless(is_noted)?;
+    remover.data_files(|base| base == b"increments")?;
     remover.barrier()?;
     remover.end()?;
     Ok(remover.report)
@@ -181,22 +189,23 @@ impl Remover<'_> {
         Ok(())
     }
 
-    /// Says what is to go, before anything does.
-    fn begin(&self) -> Result<()> {
-        let Some(disk) = self.disk else { return Ok(()) };
+    /// Notes what is to go, before anything does. Says whether there was room for that.
+    fn begin(&self) -> Result<bool> {
+        let Some(disk) = self.disk else { return Ok(false) };
         let place = StoredPath::fixed(REMOVING);
         let write = || -> io::Result<()> {
             ignore_absent(disk.unlink(&place))?;
             let mut file = disk.create(&place)?;
-            file.write_all(format!("{}\n", self.cut.0).as_bytes())
+            file.write_all(format!("{}\n", self.cut.0).as_bytes())?;
+            file.sync()
         };
         match write() {
-            // To make room is what it is for. Then what a stop leaves takes room until more is removed.
-            Err(e) if is_no_room(&e) => ignore_absent(disk.unlink(&place)),
-            written => written,
+            // To make room is what it is for.
+            Err(e) if is_no_room(&e) => ignore_absent(disk.unlink(&place)).map(|()| false),
+            written => written.map(|()| true),
         }
-        .while_doing(Doing::Write, self.repo.path_of(&place))?;
-        self.barrier()
+        .while_doing(Doing::Write, self.repo.path_of(&place))
+        .and_then(|is_noted| self.barrier().map(|()| is_noted))
     }
 
     fn end(&self) -> Result<()> {
@@ -281,6 +290,10 @@ impl Remover<'_> {
             ignore_absent(disk.rmdir(dir)).while_doing(Doing::Remove, path)?;
         }
         Ok(())
+    }
+
+    fn barrier_unless(&self, is_needless: bool) -> Result<()> {
+        if is_needless { Ok(()) } else { self.barrier() }
     }
 
     /// What comes next must not reach the disk before what was done so far.

@@ -88,8 +88,11 @@ impl Scenario {
 
     /// Sessions that are being removed and are still listed are whole.
     fn old_are_whole(&self, repo: &Path) -> Result<(), String> {
+        if self.old.is_empty() {
+            return Ok(());
+        }
         let open = Repository::open(repo).map_err(|e| chain(&e))?;
-        let listed = if self.old.is_empty() { Vec::new() } else { open.sessions().map_err(|e| chain(&e))? };
+        let listed = open.sessions().map_err(|e| chain(&e))?;
         let mut old = listed.iter().filter_map(|t| self.old.get_key_value(&t.0));
         old.try_for_each(|(&at, manifest)| self.read_exactly(repo, at, manifest))
     }
