@@ -163,10 +163,10 @@ pub fn compress(text: &[u8], level: u32) -> io::Result<Vec<u8>> {
     Ok(member)
 }
 
-/// How many bytes of text are kept at most.
-const KEEP: usize = 8 << 20;
-/// Larger pieces are read in a stream, and not kept.
-const LARGE: u64 = 4 << 20;
+/// How many bytes of text are kept at most: a reader is some thousands of records and two pieces ahead of the writer.
+const KEEP: usize = 4 << 20;
+/// Larger pieces are read in a stream, and not kept; ours end before that.
+const LARGE: u64 = 2 << 20;
 
 /// Pieces that were read a while ago, for a writer that follows the reader: their text, and the member.
 #[derive(Default)]
@@ -402,7 +402,7 @@ mod tests {
         let mut texts: Vec<Vec<u8>> = (0..12u8).map(|i| vec![i; 1 << 20]).collect();
         let kept = Arc::default();
         assert_eq!(read_keeping(&texts, &kept), texts.concat());
-        assert_eq!((kept.take(&texts[3]), kept.take(&texts[4]).is_some()), (None, true));
+        assert_eq!((kept.take(&texts[7]), kept.take(&texts[8]).is_some()), (None, true));
         texts[1] = vec![1; LARGE as usize + 1];
         let kept = Arc::default();
         assert_eq!(read_keeping(&texts, &kept), texts.concat());
