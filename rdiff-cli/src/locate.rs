@@ -150,7 +150,10 @@ pub fn within_repository(location: &OsStr) -> Result<Place, LocateError> {
 /// or above it, that has one. What only bears the name, or bore it once, is a path in the tree like others.
 fn above(path: &Path) -> Option<Place> {
     let of_data = path.ancestors().filter(|p| p.ends_with(DATA) && p.is_dir()).last().and_then(Path::parent);
-    let nearest = || path.ancestors().find(|dir| dir.join(DATA).is_dir());
+    let has_data = |dir: &Path| dir.join(DATA).is_dir();
+    // A link in a mirror is a path like others, wherever it leads now.
+    let is_path = |dir: &Path| dir.is_symlink() && dir.ancestors().skip(1).any(has_data);
+    let nearest = || path.ancestors().find(|dir| has_data(dir) && !is_path(dir));
     let repository = of_data.or_else(nearest)?;
     let inside = path.strip_prefix(repository).ok()?.to_path_buf();
     let repository = if repository.as_os_str().is_empty() { Path::new(".") } else { repository };
@@ -197,6 +200,19 @@ mod tests {
         assert_eq!(of(gone), Place { repository: root.clone(), inside: gone.into() });
         std::fs::write(root.join("n/rdiff-backup-data"), "a file").unwrap();
         assert_eq!(of("n/rdiff-backup-data").repository, root);
+    }
+
+    #[test]
+    fn a_link_in_a_mirror_is_no_repository_wherever_it_leads() {
+        let dir = repository_with("r/d");
+        let root = dir.path().join("r");
+        std::os::unix::fs::symlink(".", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("r", dir.path().join("to")).unwrap();
+        let of = |path: PathBuf| within_repository(path.as_os_str()).unwrap();
+        assert_eq!(of(root.join("link")), Place { repository: root.clone(), inside: "link".into() });
+        assert_eq!(of(root.join("link/x")), Place { repository: root.clone(), inside: "link/x".into() });
+        let named = dir.path().join("to");
+        assert_eq!(of(named.join("link")), Place { repository: named, inside: "link".into() });
     }
 
     #[test]
