@@ -2,6 +2,7 @@
 
 mod ours;
 
+use filetime::FileTime;
 use ours::Problems;
 use ours::flaky::{Call, Flaky};
 use std::fs::{self, File};
@@ -23,10 +24,16 @@ fn changed_before_it_is_opened(change: impl Fn(&Path) + Send + Sync + 'static, p
     fs::write(source.join("other"), "other").expect("a file");
     ours::back_up(&source, &repo, FIRST);
     fs::write(&file, "second").expect("a file");
+    // What changes in it would give it the time of another second now and then.
+    let steady = |dir: &Path| {
+        filetime::set_file_mtime(dir, FileTime::from_unix_time(FIRST - 1000, 0)).expect("a time");
+    };
+    steady(&source);
     let (there, times) = (file.clone(), AtomicU32::new(0));
     let flaky = Flaky::new(&source, move |call, path| {
         if call == Call::Open && path == b"file" && times.fetch_add(1, Ordering::SeqCst) == 0 {
             change(&there);
+            steady(there.parent().expect("a directory"));
         }
         Ok(())
     });
