@@ -20,7 +20,7 @@ use crate::repo::layout::{DATA, LONG_NAMES, REMOVING, StoredPath};
 use crate::repo::lock::Writer;
 use crate::repo::{Repository, read_small};
 use crate::time::SessionTime;
-use std::io::{self, ErrorKind};
+use std::io;
 
 /// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -199,13 +199,15 @@ impl Remover<'_> {
             file.write_all(format!("{}\n", self.cut.0).as_bytes())?;
             file.sync()
         };
-        match write() {
+        let path = || self.repo.path_of(&place);
+        let is_noted = match write().while_doing(Doing::Write, path()) {
             // To make room is what it is for.
-            Err(e) if is_no_room(&e) => ignore_absent(disk.unlink(&place)).map(|()| false),
+            Err(e) if e.is_no_room() => {
+                ignore_absent(disk.unlink(&place)).while_doing(Doing::Write, path()).map(|()| false)
+            }
             written => written.map(|()| true),
-        }
-        .while_doing(Doing::Write, self.repo.path_of(&place))
-        .and_then(|is_noted| self.barrier().map(|()| is_noted))
+        }?;
+        self.barrier().map(|()| is_noted)
     }
 
     fn end(&self) -> Result<()> {
@@ -300,8 +302,4 @@ impl Remover<'_> {
     fn barrier(&self) -> Result<()> {
         self.disk.map_or(Ok(()), |disk| disk.barrier().while_doing(Doing::Sync, self.repo.path()))
     }
-}
-
-fn is_no_room(e: &io::Error) -> bool {
-    matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
