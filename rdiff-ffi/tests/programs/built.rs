@@ -83,6 +83,8 @@ impl Programs {
         }
         let mut command = Command::new("valgrind");
         command.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--read-inline-info=no"]);
+        // Its threads take turns, or the one that a callback is called on may have none for seconds.
+        command.arg("--fair-sched=yes");
         // Tables and tagged pointers lead into the midst of what they own, which it only calls possible.
         command.args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]);
         command.arg(program);
