@@ -151,8 +151,11 @@ fn a_healthy_job_is_well_and_each_illness_has_a_name() {
         report.contains("has a good entry") && report.contains("can be mounted, read and unmounted"),
         "{report}"
     );
+    // The disk of whoever runs this may be nearly full.
+    let warnings = 1 + usize::from(report.contains("warning  only "));
     assert!(
-        report.contains("0 failed, 1 warnings") && report.contains("nothing runs job web by itself"),
+        report.contains(&format!("0 failed, {warnings} warnings"))
+            && report.contains("nothing runs job web by itself"),
         "{report}"
     );
     drop(entry);
