@@ -2,6 +2,8 @@
 //!
 //! A range starts and ends at a byte that differs. Equal runs too short to be worth a COPY do not
 //! split one, and when there are very many ranges neighbours are joined, so memory is bounded.
+//!
+//! Offsets are those of the old file. Where its content was moved, a [`Shift`] says by how much.
 
 use std::ops::Range;
 
@@ -64,6 +66,62 @@ impl Ranges {
     }
 }
 
+/// From an offset of the old file on, what it shares with the new one is there so many bytes further on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shift {
+    pub(super) from: u64,
+    pub(super) by: i64,
+}
+
+/// What a scan found.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    /// What differs of the old file, in order.
+    pub(super) ranges: &'a [Range<u64>],
+    /// Where the rest is, in order; at equal offsets before the first.
+    pub(super) shifts: &'a [Shift],
+}
+
+impl Found<'_> {
+    /// What the new file has, up to `new_end`, beside what it shares with the old one up to `old_end`: in order, and at both
+    /// ends of a stretch no more than `most` bytes beyond as many as differ there in the old file.
+    pub(super) fn unshared(&self, old_end: u64, new_end: u64, most: u64) -> Vec<Range<u64>> {
+        let mut unshared = Vec::with_capacity(self.ranges.len() + 1);
+        let (mut old, mut new) = (0, 0);
+        let mut add = |differ: u64, range: Range<u64>| {
+            let most = differ.saturating_add(most);
+            let (head, tail) = (range.start.saturating_add(most), range.end.saturating_sub(most));
+            if head < tail {
+                unshared.extend([range.start..head, tail..range.end]);
+            } else if range.start < range.end {
+                unshared.push(range);
+            }
+        };
+        let mut differ = 0;
+        for range in self.ranges.iter().cloned().chain(std::iter::once(old_end..old_end)) {
+            while old < range.start {
+                let (stretch, at) = self.first_stretch(old..range.start);
+                add(differ, new..at);
+                differ = 0;
+                new = new.max(at + (stretch.end - stretch.start));
+                old = stretch.end;
+            }
+            differ += range.end.saturating_sub(old);
+            old = range.end;
+        }
+        add(differ, new..new_end);
+        unshared
+    }
+
+    /// The part of `equal`, which doesn't differ, that is in one stretch of the new file, and where that is.
+    pub(super) fn first_stretch(&self, equal: Range<u64>) -> (Range<u64>, u64) {
+        let next = self.shifts.partition_point(|shift| shift.from <= equal.start);
+        let by = next.checked_sub(1).map_or(0, |last| self.shifts[last].by);
+        let end = self.shifts.get(next).map_or(equal.end, |shift| shift.from.min(equal.end));
+        (equal.start..end, equal.start.saturating_add_signed(by))
+    }
+}
+
 /// Finds the ranges that differ between two files while they are read anyway.
 ///
 /// Feed it the bytes of both at equal offsets, in order, and give it to
@@ -72,7 +130,9 @@ impl Ranges {
 #[derive(Clone)]
 pub struct AlignedScan {
     ranges: Ranges,
+    shifts: Vec<Shift>,
     old_len: u64,
+    /// How far the old file was looked at.
     next: u64,
 }
 
@@ -80,7 +140,7 @@ impl AlignedScan {
     /// A scan against an old file of `old_len` bytes.
     #[must_use]
     pub fn new(old_len: u64) -> Self {
-        Self { ranges: Ranges::default(), old_len, next: 0 }
+        Self { ranges: Ranges::default(), shifts: Vec::new(), old_len, next: 0 }
     }
 
     /// Compares bytes of the two files, both from `new_offset` on, after all that was fed before.
@@ -88,10 +148,15 @@ impl AlignedScan {
     /// The slices may differ in length at the end of the shorter file. The bytes must be those
     /// that the encoder would read: what is equal here is not looked at again.
     pub fn feed(&mut self, new_offset: u64, new_bytes: &[u8], old_bytes: &[u8]) {
+        self.take(new_offset, new_bytes, old_bytes);
+    }
+
+    /// The same for bytes of the old file from `old_offset` on, and those of the new one that may be the same.
+    pub(super) fn take(&mut self, old_offset: u64, new_bytes: &[u8], old_bytes: &[u8]) {
         let n = new_bytes.len().min(old_bytes.len()) as u64;
-        let n = n.min(self.old_len.saturating_sub(new_offset)) as usize;
-        let skip = self.next.saturating_sub(new_offset).min(n as u64) as usize;
-        let start = new_offset + skip as u64;
+        let n = n.min(self.old_len.saturating_sub(old_offset)) as usize;
+        let skip = self.next.saturating_sub(old_offset).min(n as u64) as usize;
+        let start = old_offset + skip as u64;
         if skip == n {
             return;
         }
@@ -99,7 +164,20 @@ impl AlignedScan {
             self.ranges.add(self.next..start);
         }
         self.compare(start, &new_bytes[skip..n], &old_bytes[skip..n]);
-        self.next = new_offset + n as u64;
+        self.next = old_offset + n as u64;
+    }
+
+    /// Forgets what was found from `back_to` on: all up to `from` differs, and from there on the content was moved.
+    ///
+    /// `back_to` is not before the last shift.
+    pub(super) fn turn(&mut self, back_to: u64, from: u64, by: i64) {
+        self.cut(back_to);
+        if back_to < from {
+            self.ranges.add(back_to..from);
+        }
+        self.next = from;
+        self.shifts.retain(|shift| shift.from < from);
+        self.shifts.push(Shift { from, by });
     }
 
     /// The ranges of the old file that differ, in bytes and in order.
@@ -119,12 +197,34 @@ impl AlignedScan {
     pub(super) fn restart(&mut self, start: u64, old_len: u64) {
         self.ranges.list.clear();
         self.ranges.gap = MIN_GAP;
+        self.shifts.clear();
         (self.next, self.old_len) = (start, old_len);
     }
 
-    /// The ranges found; after [`end`](Self::end), all of them.
-    pub(super) fn ranges(&self) -> &[Range<u64>] {
-        &self.ranges.list
+    /// What was found; after [`end`](Self::end), all of it.
+    pub(super) fn found(&self) -> Found<'_> {
+        Found { ranges: &self.ranges.list, shifts: &self.shifts }
+    }
+
+    /// How many bytes differ from `from` on, of what was looked at.
+    pub(super) fn differ_from(&self, from: u64) -> u64 {
+        let later = self.ranges.list.iter().rev().take_while(|range| range.end > from);
+        later.map(|range| range.end - range.start.max(from)).sum()
+    }
+
+    /// Where the first range starts that differs from `from` on.
+    pub(super) fn first_from(&self, from: u64) -> u64 {
+        let first = self.ranges.list.partition_point(|range| range.end <= from);
+        self.ranges.list.get(first).map_or(from, |range| range.start)
+    }
+
+    /// Forgets what was found from `end` on.
+    pub(super) fn cut(&mut self, end: u64) {
+        let list = &mut self.ranges.list;
+        list.truncate(list.partition_point(|range| range.start < end));
+        if let Some(last) = list.last_mut() {
+            last.end = last.end.min(end);
+        }
     }
 
     /// Counts all that was not fed as different.

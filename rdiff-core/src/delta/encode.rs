@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::ops::Range;
 
-use super::aligned::{common_prefix, common_suffix};
+use super::aligned::{Found, common_prefix, common_suffix};
 use super::emit::{Emitter, EncodeStats};
 use super::search::{Index, SPAN};
 use super::window::{View, WINDOW, Window};
@@ -113,7 +113,7 @@ impl Encoder {
         T: ReadAt + ?Sized,
         W: Write + ?Sized,
     {
-        self.job(basis, basis_len, target, target_len, out).encode_with(scan.finish())
+        self.job(basis, basis_len, target, target_len, out).encode_with(scan)
     }
 
     fn job<'a, B, T, W>(
@@ -173,49 +173,57 @@ where
             at += n as u64;
         }
         scan.end();
-        self.write(scan.ranges(), suffix)
+        self.write(scan.found(), suffix)
     }
 
-    fn encode_with(&mut self, mut ranges: Vec<Range<u64>>) -> Result<EncodeStats, DeltaError> {
+    fn encode_with(&mut self, mut scan: AlignedScan) -> Result<EncodeStats, DeltaError> {
+        scan.end();
         let end = self.target.len;
         let mut suffix = 0;
+        let ranges = scan.found().ranges;
         if let Some(first) = ranges.first().map(|range| range.start)
             && self.basis.len != end
             && ranges.last().is_some_and(|last| last.end == end)
         {
             suffix = self.extend_backward(self.basis.len, end, end - first)?;
-            ranges.retain_mut(|range| {
-                range.end = range.end.min(end - suffix);
-                range.start < range.end
-            });
+            scan.cut(end - suffix);
         }
-        self.write(&ranges, suffix)
+        self.write(scan.found(), suffix)
     }
 
-    /// Writes the delta: `ranges` differ at equal offsets, and `suffix` bytes of the end are equal.
-    fn write(&mut self, ranges: &[Range<u64>], suffix: u64) -> Result<EncodeStats, DeltaError> {
+    /// Writes the delta from what was `found`; besides, `suffix` bytes of the end are equal.
+    fn write(&mut self, found: Found<'_>, suffix: u64) -> Result<EncodeStats, DeltaError> {
         let end = self.target.len - suffix;
-        let tail = end.min(self.basis.len - suffix)..self.basis.len - suffix;
-        let indexed = self.index(ranges, tail)?;
+        let indexed = self.index(found, end, self.basis.len - suffix)?;
         self.emit.begin()?;
         let mut at = 0;
-        for (i, range) in ranges.iter().enumerate() {
+        for (i, range) in found.ranges.iter().enumerate() {
             if range.end <= at {
                 continue;
             }
             let range = range.start.max(at)..range.end;
-            self.copy_or_not(at, at, range.start - at)?;
+            self.equal(at..range.start, found)?;
             at = match indexed && range.end - range.start >= SPAN as u64 {
-                true => self.search(range, &ranges[i + 1..])?,
+                true => self.search(range, &found.ranges[i + 1..])?,
                 false => {
                     self.emit.literal(&mut self.target, range.start, range.end)?;
                     range.end
                 }
             };
         }
-        self.copy_or_not(at, at, end - at)?;
+        self.equal(at..end, found)?;
         self.copy_or_not(self.basis.len - suffix, end, suffix)?;
         self.emit.finish(&mut self.target)
+    }
+
+    /// Copies a range of the target that doesn't differ.
+    fn equal(&mut self, mut range: Range<u64>, found: Found<'_>) -> Result<(), DeltaError> {
+        while range.start < range.end {
+            let (stretch, basis) = found.first_stretch(range.clone());
+            self.copy_or_not(basis, stretch.start, stretch.end - stretch.start)?;
+            range.start = stretch.end;
+        }
+        Ok(())
     }
 
     /// Copies, unless the bytes are so few that a literal next to them is shorter.

@@ -1,13 +1,14 @@
 //! Finding bytes of the target elsewhere in the basis.
 //!
-//! Only ranges that differ at equal offsets are searched, and what is indexed of the basis is in
-//! proportion to them: the same ranges, what surrounds them, and a tail that the target lacks.
+//! Only ranges that differ are searched, and what is indexed of the basis is in proportion to them: what it has in their
+//! place, and what surrounds that.
 
 use std::io::Write;
 use std::ops::Range;
 
+use super::aligned::Found;
 use super::encode::Job;
-use super::search::{self, SPAN, run_hash};
+use super::search::{self, MIN_STEP_LOG, SPAN, run_hash};
 use super::{DeltaError, ReadAt};
 
 /// A COPY of equal bytes must be this long: literals of them compress to almost nothing.
@@ -50,22 +51,27 @@ where
     T: ReadAt + ?Sized,
     W: Write + ?Sized,
 {
-    /// Indexes the basis for a search of `ranges`; false when there is nothing to find.
+    /// Indexes the basis for a search of what differs; false when there is nothing to find.
     ///
-    /// `tail` is what the basis has after the end of the target.
-    pub(super) fn index(&mut self, ranges: &[Range<u64>], tail: Range<u64>) -> Result<bool, DeltaError> {
-        let long = ranges.iter().map(|range| range.end - range.start).filter(|&len| len >= SPAN as u64);
+    /// What was found is of the target up to `target_end`, and of the basis up to `basis_end`.
+    pub(super) fn index(
+        &mut self,
+        found: Found<'_>,
+        target_end: u64,
+        basis_end: u64,
+    ) -> Result<bool, DeltaError> {
+        let long = found.ranges.iter().map(|range| range.end - range.start).filter(|&len| len >= SPAN as u64);
         let sought: u64 = long.sum();
         if sought == 0 || self.basis.len < SPAN as u64 {
             return Ok(false);
         }
         let most = sought.saturating_mul(8).max(ALWAYS);
-        let tail = tail.start..tail.end.min(tail.start + most.max(1 << 20));
-        let (margin, total) = self.margin(ranges, &tail, most.min(MOST_AROUND));
-        self.index.prepare(total, self.basis.len);
+        let ranges = found.unshared(target_end, basis_end, most.max(1 << 20));
+        let (margin, total) = self.margin(&ranges, most.min(MOST_AROUND));
+        self.index.prepare(total, MIN_STEP_LOG, self.basis.len);
         let (basis, index) = (&mut self.basis, &mut self.index);
         let len = basis.len;
-        regions(ranges, &tail, margin, len, |region| {
+        regions(&ranges, margin, len, |region| {
             let mut at = region.start;
             while at + SPAN as u64 <= region.end {
                 let left = region.end - at;
@@ -81,12 +87,12 @@ where
     }
 
     /// How far around the ranges to index, in bytes, and how much that makes in all.
-    fn margin(&self, ranges: &[Range<u64>], tail: &Range<u64>, most: u64) -> (u64, u64) {
+    fn margin(&self, ranges: &[Range<u64>], most: u64) -> (u64, u64) {
         let mut total = 0;
         for margin in [u64::MAX, 4096, 1024, 256, 0] {
             total = 0;
             // Cannot fail: the closure does not.
-            let counted = regions(ranges, tail, margin, self.basis.len, |region| {
+            let counted = regions(ranges, margin, self.basis.len, |region| {
                 total += region.end - region.start;
                 Ok(())
             });
@@ -183,16 +189,15 @@ where
     }
 }
 
-/// Calls `each` with the ranges, widened by `margin` and joined where they meet, and the tail.
+/// Calls `each` with the ranges, widened by `margin` and joined where they meet.
 fn regions(
     ranges: &[Range<u64>],
-    tail: &Range<u64>,
     margin: u64,
     len: u64,
     mut each: impl FnMut(Range<u64>) -> Result<(), DeltaError>,
 ) -> Result<(), DeltaError> {
     let mut open = 0..0;
-    for range in ranges.iter().chain([tail]).filter(|range| range.start < range.end) {
+    for range in ranges {
         let start = range.start.saturating_sub(margin).max(open.start);
         let end = range.end.saturating_add(margin).min(len);
         if start <= open.end {

@@ -69,6 +69,7 @@ mod decode;
 mod emit;
 mod encode;
 mod matching;
+mod moved;
 mod search;
 mod window;
 
@@ -83,6 +84,7 @@ pub use compose::{ComposeLimits, Composer, Plan, PlanRange, PlanReader};
 pub use decode::{Command, Decoder, apply};
 pub use emit::EncodeStats;
 pub use encode::{Encoder, encode};
+pub(crate) use moved::MovedScan;
 
 /// The first four bytes of every delta: `rs`, 02, `6`.
 pub const DELTA_MAGIC: [u8; 4] = [0x72, 0x73, 0x02, 0x36];
@@ -233,21 +235,27 @@ fn read_some<R: Read + ?Sized>(input: &mut R, buf: &mut [u8]) -> Result<usize, D
 fn read_full_at<R: ReadAt + ?Sized>(
     file: &R,
     len: u64,
-    mut buf: &mut [u8],
-    mut offset: u64,
+    buf: &mut [u8],
+    offset: u64,
 ) -> Result<(), DeltaError> {
-    while !buf.is_empty() {
-        match file.read_at(buf, offset) {
-            Ok(0) => return Err(DeltaError::ShortFile { offset, len }),
-            Ok(n) => {
-                buf = &mut buf[n..];
-                offset += n as u64;
-            }
+    match read_at_most(file, buf, offset)? {
+        n if n < buf.len() => Err(DeltaError::ShortFile { offset: offset + n as u64, len }),
+        _ => Ok(()),
+    }
+}
+
+/// Fills `buf` from `offset` on, as far as the file goes.
+pub(crate) fn read_at_most<R: ReadAt + ?Sized>(file: &R, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match file.read_at(&mut buf[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(e),
         }
     }
-    Ok(())
+    Ok(filled)
 }
 
 /// Writes all of `bytes`; a failure is the output's, not the input's.

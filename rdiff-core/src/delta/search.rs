@@ -11,7 +11,7 @@ pub(super) const SPAN: usize = 32;
 const MAX_SAMPLES: u64 = 1 << 20;
 
 /// Samples are at least this far apart, in bytes.
-const MIN_STEP_LOG: u32 = 4;
+pub(super) const MIN_STEP_LOG: u32 = 4;
 
 /// In a slot: an offset in steps, plus one, below; a tag of the hash above.
 const OFFSET_BITS: u32 = 40;
@@ -76,9 +76,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Empties the table for samples of `total` bytes of a basis of `len` bytes, in all.
-    pub(super) fn prepare(&mut self, total: u64, len: u64) {
-        self.step_log = MIN_STEP_LOG;
+    /// Empties the table for samples of `total` bytes of a file of `len` bytes, in all; at least 2^`step_log` bytes apart.
+    pub(super) fn prepare(&mut self, total: u64, step_log: u32, len: u64) {
+        self.step_log = step_log;
         while total >> self.step_log > MAX_SAMPLES || len >> self.step_log >= OFFSET_MASK {
             self.step_log += 1;
         }
@@ -256,7 +256,7 @@ mod tests {
     fn every_sample_is_found() {
         for (total, len) in [(5000, 5000), (5000 << 16, 1 << 50)] {
             let mut index = Index::default();
-            index.prepare(total, len);
+            index.prepare(total, MIN_STEP_LOG, len);
             let (step, bytes) = (index.step() as usize, bytes(5000));
             let offset = 3 * step as u64 - 7;
             index.add(&bytes, offset);
@@ -273,17 +273,17 @@ mod tests {
     #[test]
     fn a_used_index_forgets() {
         let (mut index, bytes) = (Index::default(), bytes(64));
-        index.prepare(1000, 1000);
+        index.prepare(1000, MIN_STEP_LOG, 1000);
         index.add(&bytes, 0);
         assert!(index.get(hash(&bytes[..SPAN])).is_some());
-        index.prepare(100, 1000);
+        index.prepare(100, MIN_STEP_LOG, 1000);
         assert!(index.get(hash(&bytes[..SPAN])).is_none());
     }
 
     #[test]
     fn of_runs_the_longest_is_found() {
         let mut index = Index::default();
-        index.prepare(1000, 1000);
+        index.prepare(1000, MIN_STEP_LOG, 1000);
         let mut file = bytes(1000);
         file[100..200].fill(0);
         file[300..700].fill(0);

@@ -7,6 +7,7 @@ use crate::tree::attrs::Applied;
 use crate::tree::{Root, stat_fd};
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -265,6 +266,10 @@ impl DiskFile for FaultyFile {
 
     fn share_blocks_of(&mut self, _other: &File) -> io::Result<bool> {
         Ok(false)
+    }
+
+    fn forget(&mut self, written: Range<u64>) {
+        self.file.forget(written);
     }
 
     fn set_attributes(&mut self, attributes: &Applied<'_>) -> io::Result<()> {

@@ -1,38 +1,41 @@
 //! The digest of a large file, made by another worker while the file is compared and written.
+//!
+//! That worker takes one piece after the other as long as there are any. If it were woken for each of them, and waited for at
+//! each, both would spend more time on that than on their work.
 
 use crate::entry::Digest;
 use crate::pool::{Helpers, Task};
 use crate::repo::put::{BUFFER, Hasher};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Takes pieces of a file in two buffers by turns: one is hashed while the other is filled.
+/// So many pieces may wait to be hashed.
+const PIECES: usize = 8;
+
+/// Takes pieces of a file in buffers by turns: some are hashed while another is filled.
 pub(super) struct Hashing {
     helpers: Helpers,
-    buffers: [Arc<[u8]>; 2],
+    buffers: [Arc<[u8]>; PIECES],
     turn: usize,
-    before: Before,
+    queue: Arc<Mutex<Queue>>,
+    /// Hashes what is in the queue.
+    task: Option<Task<()>>,
 }
 
-/// The digest of the pieces before.
-enum Before {
-    Known(Hasher),
-    UnderWay(Task<Hasher>),
-}
-
-impl Before {
-    fn wait(self) -> Hasher {
-        match self {
-            Before::Known(hasher) => hasher,
-            Before::UnderWay(task) => task.join(),
-        }
-    }
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<(Arc<[u8]>, usize)>,
+    /// Of the pieces before; with the task while there is one.
+    hasher: Hasher,
+    has_task: bool,
 }
 
 impl Hashing {
     /// With nothing hashed yet.
     pub(super) fn new(helpers: Helpers) -> Self {
-        let buffers = [(); 2].map(|()| Arc::from(vec![0; BUFFER]));
-        Self { helpers, buffers, turn: 0, before: Before::Known(Hasher::default()) }
+        // They get memory when they are used.
+        let buffers = [(); PIECES].map(|()| Arc::default());
+        Self { helpers, buffers, turn: 0, queue: Arc::default(), task: None }
     }
 
     /// Lets `fill` put a piece in memory, and say its length; begins to hash it.
@@ -40,26 +43,63 @@ impl Hashing {
         &mut self,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<(Arc<[u8]>, usize), E> {
-        self.turn = 1 - self.turn;
+        self.turn = (self.turn + 1) % PIECES;
+        if Arc::get_mut(&mut self.buffers[self.turn]).is_none() {
+            self.wait();
+        }
         let buffer = &mut self.buffers[self.turn];
-        // Its piece was hashed before that of the other buffer was begun.
+        if buffer.is_empty() {
+            *buffer = Arc::from(vec![0; BUFFER]);
+        }
         let length = fill(Arc::make_mut(buffer))?;
         let piece = Arc::clone(buffer);
         if length > 0 {
-            let mut hasher = std::mem::replace(&mut self.before, Before::Known(Hasher::default())).wait();
-            let hashed = Arc::clone(buffer);
-            self.before = Before::UnderWay(self.helpers.submit(move || {
-                hasher.update(&hashed[..length]);
-                hasher
-            }));
+            self.submit(Arc::clone(&piece), length);
         }
         Ok((piece, length))
     }
 
-    /// The digest of all pieces.
-    pub(super) fn finish(self) -> Digest {
-        self.before.wait().finish()
+    fn submit(&mut self, piece: Arc<[u8]>, length: usize) {
+        let mut queue = lock(&self.queue);
+        queue.pieces.push_back((piece, length));
+        if !queue.has_task {
+            queue.has_task = true;
+            drop(queue);
+            let queue = Arc::clone(&self.queue);
+            self.task = Some(self.helpers.submit(move || hash_all(&queue)));
+        }
     }
+
+    /// Waits until all is hashed.
+    fn wait(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.join();
+        }
+    }
+
+    /// The digest of all pieces.
+    pub(super) fn finish(mut self) -> Digest {
+        self.wait();
+        std::mem::take(&mut lock(&self.queue).hasher).finish()
+    }
+}
+
+/// Hashes until there are no more pieces.
+fn hash_all(shared: &Mutex<Queue>) {
+    let mut queue = lock(shared);
+    let mut hasher = std::mem::take(&mut queue.hasher);
+    while let Some((piece, length)) = queue.pieces.pop_front() {
+        drop(queue);
+        hasher.update(&piece[..length]);
+        drop(piece);
+        queue = lock(shared);
+    }
+    queue.hasher = hasher;
+    queue.has_task = false;
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -87,7 +127,7 @@ mod tests {
     #[test]
     fn the_digest_is_that_of_all_pieces_in_their_order() {
         let content: Vec<u8> = (0..3 * BUFFER as u32).map(|i| (i.wrapping_mul(i) >> 5) as u8).collect();
-        let lengths = [BUFFER, 1, 0, BUFFER / 2, 77, BUFFER, 3];
+        let lengths = [&[BUFFER, 1, 0, BUFFER / 2, 77, BUFFER, 3][..], &[50; 3 * PIECES]].concat();
         let want = digest_of(&content[..lengths.iter().sum()]);
         for workers in [0, 1, 3] {
             let pool = Pool::new(workers);

@@ -3,8 +3,9 @@
 use super::StageError;
 use super::content::{Content, ReadContent};
 use super::hashing::Hashing;
+use super::passing::Passing;
 use crate::backup::shared::Shared;
-use crate::delta::{AlignedScan, ReadAt};
+use crate::delta::{MovedScan, read_at_most};
 use crate::entry::Entry;
 use crate::error::{Doing, ProblemKind, Result};
 use crate::repo::disk::DiskFile;
@@ -19,7 +20,7 @@ pub(super) struct LargeCopy<'a> {
     shared: &'a Shared,
     new: &'a Entry,
     hashing: Hashing,
-    mirror: Option<(File, AlignedScan)>,
+    mirror: Option<(File, MovedScan)>,
     old_len: u64,
     out: Option<(Box<dyn DiskFile>, StoredPath)>,
     offset: u64,
@@ -27,6 +28,7 @@ pub(super) struct LargeCopy<'a> {
     end: u64,
     /// Has the new file all that the mirror has, in shared blocks?
     shares: bool,
+    passing: Passing,
 }
 
 impl<'a> LargeCopy<'a> {
@@ -36,9 +38,20 @@ impl<'a> LargeCopy<'a> {
         let old_len = old.map_or(0, Entry::size);
         let mirror =
             old.and_then(|old| shared.disk.root().open_file_sized(shared.mirror(old).as_bytes()).ok());
-        let mirror = mirror.map(|(file, _)| (file, AlignedScan::new(old_len)));
+        let mirror = mirror.map(|(file, _)| (file, MovedScan::new(old_len)));
         let hashing = Hashing::new(shared.helpers.clone());
-        Self { shared, new, hashing, mirror, old_len, out: None, offset: 0, end: 0, shares: false }
+        Self {
+            shared,
+            new,
+            hashing,
+            mirror,
+            old_len,
+            out: None,
+            offset: 0,
+            end: 0,
+            shares: false,
+            passing: Passing::new(old_len, new.size()),
+        }
     }
 
     /// How many bytes have come.
@@ -60,12 +73,11 @@ impl<'a> LargeCopy<'a> {
         }
         let at = self.new.path.as_path();
         self.shared.stop.check(at).map_err(|e| StageError::Source(ProblemKind::Update, e))?;
-        let mut old: &[u8] = &[];
+        let (mut old, mut found): (&[u8], _) = (&[], Some(0..0));
         if let Some((mirror, scan)) = &mut self.mirror {
-            let n = read_at_full(mirror, &mut old_buf[..bytes.len()], self.offset);
-            let n = self.shared.session.io(Doing::Read, &self.shared.mirror(self.new), n)?;
-            old = &old_buf[..n];
-            scan.feed(self.offset, bytes, old);
+            let compared = scan.feed(bytes, &*mirror, old_buf);
+            let compared = self.shared.session.io(Doing::Read, &self.shared.mirror(self.new), compared)?;
+            (old, found) = (&old_buf[..compared.old], compared.found);
         }
         if old != bytes {
             if self.out.is_none() {
@@ -76,6 +88,10 @@ impl<'a> LargeCopy<'a> {
             self.write(bytes, &[])?;
         }
         self.offset += length as u64;
+        if let Some((file, _)) = self.out.as_mut().filter(|_| !self.shares) {
+            let mirror = self.mirror.as_ref().map(|(file, _)| file);
+            self.passing.wrote(&mut **file, mirror, self.offset, found);
+        }
         Ok(length)
     }
 
@@ -107,14 +123,16 @@ impl<'a> LargeCopy<'a> {
             while at < self.offset {
                 let n = buf.len().min((self.offset - at) as usize);
                 let go_on = self.shared.stop.check(self.new.path.as_path());
-                let n = go_on.and_then(|()| read_at_full(mirror, &mut buf[..n], at));
+                let n = go_on.and_then(|()| read_at_most(mirror, &mut buf[..n], at));
                 let n = session.io(Doing::Read, &place, n)?;
                 if n == 0 {
                     break;
                 }
                 let written = write_with_holes(&mut *file, &buf[..n], at, self.end);
                 self.end = session.io(Doing::Write, &place, written)?;
-                at += n as u64;
+                let found = at..at + n as u64;
+                at = found.end;
+                self.passing.wrote(&mut *file, Some(mirror), at, Some(found));
             }
         }
         self.out = Some((file, place));
@@ -133,7 +151,7 @@ impl<'a> LargeCopy<'a> {
                 if self.end < self.offset || self.shares {
                     self.shared.session.io(Doing::Write, &place, file.set_len(self.offset))?;
                 }
-                Content::Written { file, place, scan: self.mirror.map(|(_, scan)| scan) }
+                Content::Written { file, place, scan: self.mirror.map(|(_, scan)| scan.into_scan()) }
             }
         };
         Ok(ReadContent { content, digest: self.hashing.finish(), size: self.offset })
@@ -161,17 +179,4 @@ fn write_over(file: &mut dyn DiskFile, bytes: &[u8], old: &[u8], offset: u64) ->
         }
     }
     from.map_or(Ok(()), |start| file.write_all_at(&bytes[start..], offset + start as u64))
-}
-
-fn read_at_full(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buf.len() {
-        match ReadAt::read_at(file, &mut buf[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(filled)
 }

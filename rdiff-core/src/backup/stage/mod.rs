@@ -8,6 +8,7 @@ mod content;
 mod hashing;
 mod increment;
 mod large;
+mod passing;
 mod read;
 mod sink;
 

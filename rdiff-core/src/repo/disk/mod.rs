@@ -32,8 +32,12 @@ use super::layout::StoredPath;
 use crate::entry::Device;
 use crate::tree::attrs::Applied;
 use crate::tree::{Root, is_absent, is_below_link};
+use rustix::fs::Advice;
 use std::fs::File;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// A file being written.
@@ -56,6 +60,9 @@ pub trait DiskFile: Write + Send {
     /// # Errors
     /// Those of the system.
     fn share_blocks_of(&mut self, other: &File) -> io::Result<bool>;
+
+    /// Leaves memory to others, as far as the bytes are on the disk; begins to bring the others there. Waits for nothing.
+    fn forget(&mut self, written: Range<u64>);
 
     /// Sets attributes. The file was made by us, with mode 0600 and nothing else.
     ///
@@ -214,6 +221,14 @@ pub fn make_dirs(disk: &dyn Disk, path: &StoredPath) -> io::Result<()> {
             }
         }
         other => other,
+    }
+}
+
+/// Leaves the memory to others that a part of a file takes, as far as it is on the disk; begins to bring the rest there.
+pub(crate) fn forget(file: impl AsFd, part: &Range<u64>) {
+    if let Some(length) = NonZeroU64::new(part.end.saturating_sub(part.start)) {
+        // It is advice: no harm if nobody hears it.
+        rustix::fs::fadvise(file, part.start, Some(length), Advice::DontNeed).ok();
     }
 }
 

@@ -1,13 +1,14 @@
 //! The real thing.
 
 use super::write_behind::{OBJECT, WriteBehind};
-use super::{Disk, DiskFile, Node};
+use super::{Disk, DiskFile, Node, forget};
 use crate::repo::layout::StoredPath;
 use crate::tree::attrs::{Applied, Refused, handle_path, timestamps, without_set_id};
 use crate::tree::{Root, Stat, stat_fd};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -289,6 +290,10 @@ impl DiskFile for RealFile {
             Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => Ok(false),
             Err(e) => Err(e.into()),
         }
+    }
+
+    fn forget(&mut self, written: Range<u64>) {
+        forget(&self.file, &written);
     }
 
     fn set_attributes(&mut self, attributes: &Applied<'_>) -> io::Result<()> {
