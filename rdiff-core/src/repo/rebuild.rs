@@ -4,6 +4,7 @@
 //! before the first byte is there (a packed base, many literals) ends too when the job is to stop.
 
 use super::Repository;
+use super::disk::PassingFile;
 use super::gz::Content;
 use super::increments::{Base, Chain, Increment, is_surely_empty};
 use super::whole::WholeFile;
@@ -130,10 +131,10 @@ impl Repository {
             out.flush().map_err(|e| rebuild(e.into()))?;
             drop(out);
             file.rewind().map_err(|e| rebuild(e.into()))?;
-            base = BaseFile::File(file);
+            base = BaseFile::File(PassingFile::temporary(file));
         }
         match base {
-            BaseFile::File(file) => Ok(FileContent::Whole(Content::by_name(file, false))),
+            BaseFile::File(file) => Ok(FileContent::Whole(Content::by_name(file.into_file(), false))),
             BaseFile::Memory(_) => Err(rebuild("a chain without deltas has nothing to apply".into())),
         }
     }
@@ -149,7 +150,7 @@ impl Repository {
             Base::Mirror(place) => {
                 let opened = self.root().open_file_sized(place.as_bytes());
                 let (file, size) = opened.while_doing(Doing::Open, self.path_of(place))?;
-                Ok(FileContent::Mirror(WholeFile::new(file, size)))
+                Ok(FileContent::Mirror(WholeFile::new(PassingFile::new(file, size), size)))
             }
             Base::Snapshot(increment) => self.open_increment(increment).map(FileContent::Whole),
         }
@@ -162,7 +163,7 @@ impl Repository {
             Base::Mirror(place) => {
                 let path = self.path_of(place);
                 let opened = self.root().open_file_sized(place.as_bytes()).while_doing(Doing::Open, path);
-                return opened.map(|(file, length)| (BaseFile::File(file), length));
+                return opened.map(|(file, length)| (BaseFile::File(PassingFile::new(file, length)), length));
             }
             Base::Snapshot(increment) => increment,
         };
@@ -170,7 +171,7 @@ impl Repository {
         let opened = self.root().open_file_sized(increment.place.as_bytes());
         let (file, length) = opened.while_doing(Doing::Open, &path)?;
         if !increment.gzipped {
-            return Ok((BaseFile::File(file), length));
+            return Ok((BaseFile::File(PassingFile::new(file, length)), length));
         }
         let mut content = stop.over(entry.path.as_path(), Content::by_name(file, true)).take(reach);
         let mut memory = Vec::new();
@@ -189,7 +190,7 @@ impl Repository {
             Ok((file, memory.len() as u64 + more))
         };
         let (file, length) = { spill }().while_doing(Doing::Read, &path)?;
-        Ok((BaseFile::File(file), length))
+        Ok((BaseFile::File(PassingFile::temporary(file)), length))
     }
 }
 
@@ -207,7 +208,7 @@ pub(crate) fn read_out(content: &mut Content) -> io::Result<()> {
 /// A base to which deltas are applied.
 pub enum BaseFile {
     /// The mirror file, or a temporary one.
-    File(File),
+    File(PassingFile),
     /// A small snapshot, decompressed.
     Memory(Vec<u8>),
 }
@@ -215,8 +216,8 @@ pub enum BaseFile {
 impl ReadAt for BaseFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         match self {
-            BaseFile::File(file) => ReadAt::read_at(file, buf, offset),
-            BaseFile::Memory(bytes) => ReadAt::read_at(bytes, buf, offset),
+            BaseFile::File(file) => file.read_at(buf, offset),
+            BaseFile::Memory(bytes) => bytes.read_at(buf, offset),
         }
     }
 }
@@ -226,7 +227,7 @@ pub enum FileContent {
     /// There is none to be read.
     Empty,
     /// It stands in the mirror as it is,
-    Mirror(WholeFile),
+    Mirror(WholeFile<PassingFile>),
     /// or in an increment.
     Whole(Content),
     /// It is put together from a base and deltas.

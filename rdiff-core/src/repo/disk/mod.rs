@@ -8,7 +8,7 @@
 //! # let dir = tempfile::tempdir()?;
 //! # let repo = rdiff_core::testing::two_sessions(dir.path())?;
 //! use rdiff_core::entry::Device;
-//! use rdiff_core::repo::disk::{Disk, Node, RealDisk, make_dirs, remove_all};
+//! use rdiff_core::repo::disk::{Disk, Node, PassingFile, RealDisk, make_dirs, remove_all};
 //! use std::sync::Arc;
 //!
 //! let disk = RealDisk::new(Arc::clone(repo.root()), false); // not durable
@@ -19,13 +19,18 @@
 //! # drop(null);
 //! assert_eq!(disk.root().list(dir.as_bytes())?.len(), 1);
 //! remove_all(&disk, &dir)?;
+//!
+//! let (file, size) = repo.root().open_file_sized(b"note")?;
+//! assert_eq!(std::io::read_to_string(PassingFile::new(file, size))?.len() as u64, size);
 //! assert!(disk.root().find(dir.as_bytes())?.is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod passing;
 mod real;
 mod write_behind;
 
+pub use passing::PassingFile;
 pub use real::RealDisk;
 
 use super::layout::StoredPath;
