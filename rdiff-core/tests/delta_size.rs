@@ -183,3 +183,33 @@ fn reading_is_linear_in_the_files() {
         assert!(read < most * size, "{name}: {read} of {size}");
     }
 }
+
+#[test]
+fn an_old_file_of_another_length_than_was_said_is_made_all_the_same() {
+    let new = random(1, 300_000);
+    let mut changed = new.clone();
+    changed[70_000..90_000].fill(7);
+    for (said, is) in [(200_000, 250_000), (250_000, 200_000), (200_000, 80_000), (10, 300_000), (300_000, 0)]
+    {
+        let old = &changed[..is];
+        let mut scan = AlignedScan::new(said as u64);
+        for at in (0..is).step_by(64 * KIB) {
+            let end = (at + 64 * KIB).min(is);
+            scan.feed(at as u64, &new[at..end], &old[at..end]);
+        }
+        let mut delta = Vec::new();
+        Encoder::new().encode_with(scan, &new, new.len() as u64, old, is as u64, &mut delta).unwrap();
+        let mut made = Vec::new();
+        apply(&new, new.len() as u64, &delta[..], is as u64, &mut made).unwrap();
+        assert!(made == old, "{said} {is}");
+    }
+    // Beyond the end of the new file, too.
+    let mut scan = AlignedScan::new(100);
+    scan.feed(0, &new[..100], &new[..100]);
+    let (basis, old) = (&new[..100], &new[..5000]);
+    let mut delta = Vec::new();
+    Encoder::new().encode_with(scan, basis, 100, old, 5000, &mut delta).unwrap();
+    let mut made = Vec::new();
+    apply(basis, 100, &delta[..], 5000, &mut made).unwrap();
+    assert!(made == old);
+}

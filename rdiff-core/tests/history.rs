@@ -456,6 +456,27 @@ fn content_that_was_moved_within_a_large_file_is_kept_once() {
 }
 
 #[test]
+fn a_large_mirror_file_of_another_length_than_was_recorded_ends_no_backup() {
+    for (is, seed) in [(2 << 20, 1), (6 << 20, 2), (0, 3), (100_000, 4)] {
+        let mut story = Story::new();
+        let mut content: Vec<u8> = (0..1_000_000u64).flat_map(|i| (i * i * seed).to_le_bytes()).collect();
+        content.truncate(5 << 20);
+        fs::write(story.at("large"), &content).expect("a file");
+        story.back_up();
+        // Behind our back.
+        let mirror = fs::OpenOptions::new().write(true).open(story.repo().join("large")).expect("a file");
+        mirror.set_len(is).expect("a length");
+        content[1_000_000..4_000_000].fill(b'x');
+        fs::write(story.at("large"), &content).expect("a file");
+        story.back_up();
+        assert!(fs::read(story.repo().join("large")).expect("a file") == content, "{is}");
+        let target = story.place.path().join("out");
+        ours::restore_all(&story.repo(), FIRST + 10, &target);
+        assert!(fs::read(target.join("large")).expect("a file") == content, "{is}");
+    }
+}
+
+#[test]
 fn sparse_files_stay_sparse() {
     let mut story = Story::new();
     let write = |name: &str, at: u64| {

@@ -177,8 +177,8 @@ where
     }
 
     fn encode_with(&mut self, mut scan: AlignedScan) -> Result<EncodeStats, DeltaError> {
-        scan.end();
         let end = self.target.len;
+        scan.end_at(end);
         let mut suffix = 0;
         let ranges = scan.found().ranges;
         if let Some(first) = ranges.first().map(|range| range.start)
