@@ -5,15 +5,11 @@
 //! the copy itself. So what was compared is forgotten, and what was written brought to the disk soon and then forgotten, but
 //! not where the encoder will read both once more, because they differ. A first version stays, for the next session reads it.
 
-use crate::repo::disk::{DiskFile, forget};
+use crate::repo::disk::{DiskFile, FORGET_AT_ONCE, FORGET_FROM, forget};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::Range;
 
-/// Of a smaller file nothing is forgotten, in bytes: it does little harm, and may be read soon.
-const LARGE: u64 = 64 << 20;
-/// So much is begun to be brought to the disk at once, in bytes.
-const AT_ONCE: u64 = 4 << 20;
 /// It is on the disk when so much more has followed, in bytes, where that is fast.
 const BEHIND: u64 = 16 << 20;
 
@@ -31,7 +27,7 @@ pub(super) struct Passing {
 impl Passing {
     /// For a file of `size` bytes in the place of one of `old_size`.
     pub(super) fn new(old_size: u64, size: u64) -> Self {
-        let is_large = old_size > 0 && size >= LARGE;
+        let is_large = old_size > 0 && size >= FORGET_FROM;
         Self { is_large, written: 0, begun: 0, known: Runs::default(), known_old: Runs::default() }
     }
 
@@ -51,7 +47,7 @@ impl Passing {
             self.known_old.add(found);
         }
         self.written = end;
-        if end - self.begun < AT_ONCE {
+        if end - self.begun < FORGET_AT_ONCE {
             return;
         }
         file.forget(self.begun..end);
@@ -76,7 +72,9 @@ impl Runs {
     /// Adds one that follows all others.
     fn add(&mut self, range: Range<u64>) {
         match self.0.back_mut() {
-            Some(last) if last.end == range.start && last.end - last.start < AT_ONCE => last.end = range.end,
+            Some(last) if last.end == range.start && last.end - last.start < FORGET_AT_ONCE => {
+                last.end = range.end;
+            }
             _ => self.0.push_back(range),
         }
     }

@@ -229,6 +229,11 @@ pub fn make_dirs(disk: &dyn Disk, path: &StoredPath) -> io::Result<()> {
     }
 }
 
+/// Of a smaller file nothing is forgotten, in bytes: it does little harm in memory, and may be read soon.
+pub(crate) const FORGET_FROM: u64 = 64 << 20;
+/// So much is forgotten at once, in bytes.
+pub(crate) const FORGET_AT_ONCE: u64 = 4 << 20;
+
 /// Leaves the memory to others that a part of a file takes, as far as it is on the disk; begins to bring the rest there.
 pub(crate) fn forget(file: impl AsFd, part: &Range<u64>) {
     if let Some(length) = NonZeroU64::new(part.end.saturating_sub(part.start)) {

@@ -1,15 +1,10 @@
 //! Reading a large file of a repository once.
 
-use super::forget;
+use super::{FORGET_AT_ONCE, FORGET_FROM, forget};
 use crate::delta::ReadAt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Of a smaller file nothing is forgotten, in bytes: it does little harm in memory.
-const LARGE: u64 = 64 << 20;
-/// So much is forgotten at once, in bytes.
-const AT_ONCE: u64 = 4 << 20;
 
 /// A file that is read from its beginning on. What was read of a large one leaves the system's memory to others, and makes
 /// room there for what is read next.
@@ -24,7 +19,7 @@ pub struct PassingFile {
 impl PassingFile {
     /// A file of so many bytes, at its beginning.
     pub fn new(file: File, size: u64) -> Self {
-        Self { file, is_large: size >= LARGE, read: 0, forgotten: AtomicU64::new(0) }
+        Self { file, is_large: size >= FORGET_FROM, read: 0, forgotten: AtomicU64::new(0) }
     }
 
     /// One that was just written, and is best left where it is.
@@ -39,7 +34,7 @@ impl PassingFile {
 
     fn passed(&self, to: u64) {
         let from = self.forgotten.load(Ordering::Relaxed);
-        if self.is_large && to.saturating_sub(from) >= AT_ONCE {
+        if self.is_large && to.saturating_sub(from) >= FORGET_AT_ONCE {
             forget(&self.file, &(from..to));
             self.forgotten.store(to, Ordering::Relaxed);
         }
@@ -70,7 +65,7 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_is_there_all_the_same() {
-        let size = LARGE + 12_345;
+        let size = FORGET_FROM + 12_345;
         let file = tempfile::tempfile().unwrap();
         file.set_len(size).unwrap();
         let marks: Vec<u64> = (0..size - 8).step_by(5 << 20).collect();
@@ -91,7 +86,7 @@ mod tests {
             at += n as u64;
         }
         assert_eq!((at, met), (size, marks.len()));
-        assert!(passing.forgotten.load(Ordering::Relaxed) > size - AT_ONCE - buf.len() as u64);
+        assert!(passing.forgotten.load(Ordering::Relaxed) > size - FORGET_AT_ONCE - buf.len() as u64);
         // Also where it is read in another order.
         for &mark in marks.iter().rev() {
             let mut bytes = [0; 8];
