@@ -122,6 +122,23 @@ fn a_directory_with_the_name_of_an_increment_to_be_waits_for_the_next_session() 
 
 /// It was there before anything had an increment of its name, and nothing in it had changed yet.
 #[test]
+fn a_directory_with_the_name_of_a_session_file_waits_for_nothing() {
+    let place = Place::new();
+    let names = ["current_mirror", "session_statistics"].map(|base| format!("{base}.{}.data", TIMES[0].1));
+    for name in &names {
+        place.write(name, "a file");
+    }
+    place.session(0, &[]);
+    for name in &names {
+        fs::remove_file(place.at("source").join(name)).expect("a removal");
+        fs::create_dir(place.at("source").join(name)).expect("a directory");
+        place.write(&format!("{name}/in"), "within");
+    }
+    place.session(1, &[]);
+    (0..2).for_each(|n| place.restores(n, &[]));
+}
+
+#[test]
 fn the_place_of_a_directory_in_the_mirror_is_never_taken() {
     let place = Place::new();
     place.write("dir/file", "first");

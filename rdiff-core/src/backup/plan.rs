@@ -4,7 +4,7 @@ use super::doubt::source_gone;
 use super::options::Options;
 use crate::entry::{ChangeMark, Entry, File, Kind, LongName, OwnerNames, Precise};
 use crate::error::{Doing, IoContext, Problem, ProblemKind, Result};
-use crate::format::names::TimedName;
+use crate::format::names::{IncrementKind, TimedName};
 use crate::merge::{AtPath, Pair};
 use crate::path::{RepoPath, RepoPathBuf};
 use crate::repo::Repository;
@@ -168,6 +168,7 @@ impl Planner {
         let Some(Found { path, what: What::Here(stat) }) = found else { return Ok(None) };
         let path = path.as_path();
         let named = path.name().filter(|_| stat.is_dir()).and_then(TimedName::parse);
+        let named = named.filter(|named| named.kind != IncrementKind::Data); // no increment has that
         let (Some(named), Some(repo), Some(previous)) = (named, &self.repo, self.previous) else {
             return Ok(None);
         };
