@@ -230,7 +230,6 @@ impl AlignedScan {
     /// Counts all that was not fed as different, of an old file that turned out to have `old_len` bytes.
     pub(super) fn end_at(&mut self, old_len: u64) {
         self.cut(old_len);
-        self.next = self.next.min(self.old_len);
         self.old_len = old_len;
         self.end();
     }
