@@ -214,16 +214,6 @@ fn what_a_target_has_no_room_for_does_not_end_a_restore() {
     assert!(restored.uid() == 33 || restored.mode() & 0o6000 == 0, "{:o}", restored.mode());
 }
 
-/// Bytes that don't repeat, the same on every run.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1u64;
-    let words = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state ^ state >> 29).to_le_bytes()
-    });
-    words.flatten().take(length).collect()
-}
-
 #[test]
 fn of_a_large_file_only_the_blocks_that_differ_are_written_where_files_can_share_them() {
     if !is_root("file_systems") {
@@ -238,17 +228,17 @@ fn of_a_large_file_only_the_blocks_that_differ_are_written_where_files_can_share
         (stat.f_blocks - stat.f_bfree) * stat.f_frsize
     };
     const LENGTH: usize = 64 << 20;
-    let first = noise(LENGTH);
+    let first = ours::noise(1, LENGTH);
     let edited = |from: &[u8], at: usize, with: &[u8]| {
         let mut bytes = from.to_vec();
         bytes[at..at + with.len()].copy_from_slice(with);
         bytes
     };
     // Edited late and across the ends of blocks; grown; cut off; zeros where there was something.
-    let second = [edited(&first, 40 << 20, &[7; 5000]), noise(70_000)].concat();
+    let second = [edited(&first, 40 << 20, &[7; 5000]), ours::noise(1, 70_000)].concat();
     let third = edited(&second, 3 << 20, &[0; 300_000])[..LENGTH - 12_345].to_vec();
     // Moved, so that nothing is where it was.
-    let fourth = [&third[..1 << 20], &noise(5000), &third[1 << 20..]].concat();
+    let fourth = [&third[..1 << 20], &ours::noise(1, 5000), &third[1 << 20..]].concat();
     let mut before = 0;
     for (i, content) in [&first, &second, &third, &fourth].into_iter().enumerate() {
         fs::write(source.join("image"), content).expect("a file");

@@ -420,21 +420,13 @@ fn hard_links_stay_links() {
 #[test]
 fn content_that_was_moved_within_a_large_file_is_kept_once() {
     let mut story = Story::new();
-    let noise = |seed: u64, length: usize| -> Vec<u8> {
-        let mut state = seed;
-        let words = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state ^ state >> 29).to_le_bytes()
-        });
-        words.flatten().take(length).collect()
-    };
     // As large as what isn't kept in memory.
-    let first = noise(1, 65 << 20);
-    let second = [&first[..1_000_001], &noise(2, 700_000), &first[1_000_001..]].concat();
-    let third = [&second[..30_000_000], &second[31_000_000..], &noise(3, 100_000)].concat();
+    let first = ours::noise(1, 65 << 20);
+    let second = [&first[..1_000_001], &ours::noise(2, 700_000), &first[1_000_001..]].concat();
+    let third = [&second[..30_000_000], &second[31_000_000..], &ours::noise(3, 100_000)].concat();
     let mut fourth = third.clone();
     for at in (5 << 20..60 << 20).step_by(3 << 20) {
-        fourth[at..at + 4096].copy_from_slice(&noise(at as u64, 4096));
+        fourth[at..at + 4096].copy_from_slice(&ours::noise(at as u64, 4096));
     }
     for content in [&first, &second, &third, &fourth] {
         fs::write(story.at("large"), content).expect("a file");

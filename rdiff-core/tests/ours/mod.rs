@@ -150,3 +150,13 @@ pub fn os_error(code: rustix::io::Errno) -> io::Error {
 pub fn line(e: &Error) -> String {
     chain(e)
 }
+
+/// Bytes that don't repeat, the same on every run with a seed.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    let words = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state ^ state >> 29).to_le_bytes()
+    });
+    words.flatten().take(length).collect()
+}
