@@ -14,33 +14,47 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
 
+/// The actions, and what makes the command of each.
+const COMMANDS: [(&str, fn() -> Command); 18] = [
+    ("backup", backup),
+    ("calculate", calculate),
+    ("compare", compare),
+    ("complete", complete),
+    ("doctor", jobs::doctor),
+    ("info", info),
+    ("job", jobs::job),
+    ("list", list),
+    ("regress", regress),
+    ("remove", remove),
+    ("restore", restore),
+    ("server", server),
+    ("setup", jobs::setup),
+    ("test", test),
+    ("verify", verify),
+    ("status", inspect::status),
+    ("history", inspect::history),
+    ("diff", inspect::diff),
+];
+
 /// The current command line.
 pub fn command() -> Command {
-    let command = base_command()
+    help::teach(with(|_| true))
+}
+
+/// Of the current command line what a call needs that is as it should be: of the actions only those that its `words`
+/// name, and without the longer texts of help. To make all of it takes longer than the start of the program.
+pub(super) fn command_for(words: &[OsString]) -> Command {
+    with(|action| words.iter().any(|word| word == action))
+}
+
+fn with(wanted: impl Fn(&str) -> bool) -> Command {
+    base_command()
         .about("Mirror a directory, and keep what changes as reverse differences")
         .subcommand_required(true)
         .subcommand_value_name("ACTION")
         .subcommand_help_heading("Actions")
-        .subcommands([
-            backup(),
-            calculate(),
-            compare(),
-            complete(),
-            jobs::doctor(),
-            action("info", "Print what to say of this program in a bug report", ""),
-            jobs::job(),
-            list(),
-            regress(),
-            remove(),
-            restore(),
-            server(),
-            jobs::setup(),
-            test(),
-            verify(),
-        ])
-        .subcommands(inspect::commands())
-        .after_help(help::GENERAL);
-    help::teach(command)
+        .subcommands(COMMANDS.iter().filter(|(name, _)| wanted(name)).map(|(_, command)| command()))
+        .after_help(help::GENERAL)
 }
 
 fn at(help: &'static str) -> Arg {
@@ -82,6 +96,10 @@ fn complete() -> Command {
         .arg(option("cword", "INDEX", "Which word to complete; default: the last").value_parser(integer))
         .args(pair!("unique", default true, "Print options that are there already too"))
         .arg(Arg::new("WORDS").num_args(0..).value_parser(value_parser!(OsString)))
+}
+
+fn info() -> Command {
+    action("info", "Print what to say of this program in a bug report", "")
 }
 
 fn list() -> Command {

@@ -11,12 +11,7 @@ pub(super) fn is_named(word: &OsStr) -> bool {
     ["status", "history", "diff"].iter().any(|name| word == *name)
 }
 
-/// Defines them.
-pub(super) fn commands() -> [Command; 3] {
-    [status(), history(), diff()]
-}
-
-fn status() -> Command {
+pub(super) fn status() -> Command {
     action(
         "status",
         "Say whether a repository is well and its last session recent; the exit code says it too",
@@ -29,7 +24,7 @@ fn status() -> Command {
     .arg(location("REPOSITORY"))
 }
 
-fn history() -> Command {
+pub(super) fn history() -> Command {
     action(
         "history",
         "List the versions of one path: sessions, sizes, times, and what changed",
@@ -40,7 +35,7 @@ fn history() -> Command {
     .arg(location("PATH"))
 }
 
-fn diff() -> Command {
+pub(super) fn diff() -> Command {
     action(
         "diff",
         "Show what changed between two sessions: the lines of a file, or the paths in a directory",

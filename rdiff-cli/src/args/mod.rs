@@ -35,7 +35,9 @@ use std::path::Path;
 pub fn parse(words: Vec<OsString>) -> Result<Invocation, clap::Error> {
     if is_current(&words) {
         let words = splice(words, 0).map_err(|e| current::command().error(ErrorKind::Io, e))?;
-        let found = matches(current::command(), words.clone());
+        let found = matches(current::command_for(&words), words.clone());
+        // Whatever is said of it says clap, who has to know all of it for that.
+        let found = found.or_else(|_| matches(current::command(), words.clone()));
         current::read(&found.map_err(|e| hint::improve(e, &words, Grammar::Current))?)
     } else {
         parse_older(words)
