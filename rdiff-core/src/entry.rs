@@ -422,10 +422,10 @@ pub struct OwnerNames {
 }
 
 impl OwnerNames {
-    /// Those of `attrs` that metadata can't hold, if there are any.
-    pub fn unwritable(attrs: &Attrs) -> Option<Arc<Self>> {
-        let unwritable = |name: &Option<Name>| name.clone().filter(|n| !n.iter().all(u8::is_ascii_graphic));
-        let names = Self { user: unwritable(&attrs.uname), group: unwritable(&attrs.gname) };
+    /// Those of two names that metadata can't hold, if there are any.
+    pub fn unwritable(user: Option<&Name>, group: Option<&Name>) -> Option<Arc<Self>> {
+        let unwritable = |name: Option<&Name>| name.filter(|n| !n.iter().all(u8::is_ascii_graphic)).cloned();
+        let names = Self { user: unwritable(user), group: unwritable(group) };
         (names != Self::default()).then(|| Arc::new(names))
     }
 }

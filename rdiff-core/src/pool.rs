@@ -23,7 +23,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -100,6 +100,13 @@ impl Pool {
         Helpers(Arc::clone(&self.queue))
     }
 
+    /// Has the workers end once nothing is queued, without waiting for them. What is submitted after that is done where
+    /// it is joined.
+    pub(crate) fn close(&self) {
+        lock(&self.queue.state).closed = true;
+        self.queue.ready.notify_all();
+    }
+
     /// Maps a stream with `f`, on all workers, at most `window` items ahead. Results come in input order.
     /// The thread that takes the results also pulls the input.
     pub fn map_ordered<I, F, R>(self: &Arc<Self>, input: I, window: usize, f: F) -> MapOrdered<I, F, R>
@@ -143,11 +150,8 @@ impl Helpers {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        let mut state = lock(&self.queue.state);
-        state.closed = true;
-        state.jobs.clear();
-        drop(state);
-        self.queue.ready.notify_all();
+        lock(&self.queue.state).jobs.clear();
+        self.close();
         for thread in self.threads.drain(..) {
             // Workers catch the panics of tasks, so they end in no other way than by returning.
             if thread.join().is_err() {
@@ -340,10 +344,23 @@ where
     I: Iterator + Send + 'static,
     I::Item: Send + 'static,
 {
+    ahead_and_back::<I, ()>(input, chunk, depth).0
+}
+
+/// As [`ahead`], with a way back to the thread, which frees what comes by it. Where one thread makes things and another
+/// frees them both use the same part of the allocator, and wait for its lock, some hundred times in a thousand records.
+pub(crate) fn ahead_and_back<I, B>(input: I, chunk: usize, depth: usize) -> (Ahead<I::Item>, WayBack<B>)
+where
+    I: Iterator + Send + 'static,
+    I::Item: Send + 'static,
+    B: Send + 'static,
+{
     let (sender, chunks) = sync_channel(depth);
+    let (back, used) = channel::<Vec<B>>();
     let run = move || {
         let mut input = input.fuse();
         loop {
+            used.try_iter().for_each(drop);
             let items: Vec<_> = input.by_ref().take(chunk).collect();
             // A closed channel means that nobody wants more.
             if items.is_empty() || sender.send(items).is_err() {
@@ -352,7 +369,17 @@ where
         }
     };
     let thread = std::thread::Builder::new().name("ahead".to_owned()).spawn(run).ok();
-    Ahead { chunks, thread, current: Vec::new().into_iter() }
+    (Ahead { chunks, thread, current: Vec::new().into_iter() }, WayBack(back))
+}
+
+/// Leads back to the thread of [`ahead_and_back`].
+pub(crate) struct WayBack<B>(Sender<Vec<B>>);
+
+impl<B> WayBack<B> {
+    /// Has the thread free these. Once it has ended they are freed here.
+    pub(crate) fn free(&self, used: Vec<B>) {
+        self.0.send(used).ok();
+    }
 }
 
 /// What [`ahead`] returns.
@@ -482,5 +509,34 @@ mod tests {
     fn reading_ahead_changes_nothing() {
         assert_eq!(ahead(0..1000, 64, 2).collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
         drop(ahead(0.., 64, 2));
+    }
+
+    #[test]
+    fn what_goes_back_is_freed_by_the_thread_that_made_it_or_here_when_that_has_ended() {
+        struct Freed(std::sync::mpsc::Sender<Option<String>>);
+        impl Drop for Freed {
+            fn drop(&mut self) {
+                self.0.send(std::thread::current().name().map(str::to_owned)).unwrap();
+            }
+        }
+        let (freed, by) = channel();
+        let (mut read, back) = ahead_and_back(0.., 1, 1);
+        back.free(vec![Freed(freed.clone())]);
+        assert_eq!(read.by_ref().take(10).count(), 10);
+        assert_eq!(by.recv().unwrap().as_deref(), Some("ahead"));
+        let (mut read, back) = ahead_and_back(0..3, 1, 1);
+        assert_eq!(read.by_ref().count(), 3); // which has waited for the thread's end
+        back.free(vec![Freed(freed)]);
+        assert_eq!(by.recv().unwrap(), std::thread::current().name().map(str::to_owned));
+    }
+
+    #[test]
+    fn a_closed_pool_does_what_was_queued_and_leaves_the_rest_to_who_joins() {
+        let pool = Arc::new(Pool::new(2));
+        let early: Vec<_> = (0..50).map(|n| pool.submit(move || n)).collect();
+        pool.close();
+        let late = pool.submit(|| std::thread::current().id());
+        assert_eq!(early.into_iter().map(Task::join).sum::<i32>(), 49 * 50 / 2);
+        assert_eq!(late.join(), std::thread::current().id());
     }
 }

@@ -159,9 +159,12 @@ fn run(
     let mut found = Walk::new(Arc::clone(&source), Arc::clone(&pool), filter);
     found.begin();
     let kept = Arc::default();
-    let old: Stream<Box<Recorded>> = match previous {
-        Some(t) => Box::new(last_records(repo, files, t, &kept)),
-        None => Box::new(std::iter::empty()),
+    let (old, back): (Stream<Box<Recorded>>, _) = match previous {
+        Some(t) => {
+            let (old, back) = last_records(repo, files, t, &kept);
+            (Box::new(old), Some(back))
+        }
+        None => (Box::new(std::iter::empty()), None),
     };
     opened.refuse_other_quoting(request)?;
     let caps = probe(&root, request)?;
@@ -232,8 +235,13 @@ fn run(
             return Err(Error::Cancelled { at: None });
         }
         let at = staged.last().map(|(planned, _)| planned.path.clone());
-        for (planned, outcome) in staged {
-            recorder.take(planned, outcome?)?;
+        let mut recorded = Vec::new();
+        for (mut planned, outcome) in staged {
+            recorder.take(&planned, outcome?)?;
+            recorded.extend(planned.old.take());
+        }
+        if let Some(back) = &back {
+            back.free(recorded);
         }
         if let Some(e) = error {
             return Err(e);
@@ -250,6 +258,8 @@ fn run(
         // A worker that still holds it has nothing left to do.
         return Err(Error::Internal("a worker outlived its work"));
     };
+    // The workers end while the disk is busy.
+    pool.close();
     let session = shared.session.commit(&finished.replaced)?;
     finished.clean_up(&*shared.disk);
     Ok(BackupReport {

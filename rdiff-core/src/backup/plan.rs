@@ -2,7 +2,7 @@
 
 use super::doubt::source_gone;
 use super::options::Options;
-use crate::entry::{ChangeMark, Entry, File, Kind, LongName, OwnerNames, Precise};
+use crate::entry::{ChangeMark, Entry, File, Kind, LongName, Name, OwnerNames, Precise};
 use crate::error::{Doing, IoContext, Problem, ProblemKind, Result};
 use crate::format::names::{IncrementKind, TimedName};
 use crate::merge::{AtPath, Pair};
@@ -97,6 +97,25 @@ pub(super) struct Planner {
     /// All at and below this path is to be kept as it was.
     held: Option<RepoPathBuf>,
     next_long_name: u64,
+    /// Who the last path belonged to, for most belong to the same.
+    owner: Option<Owner>,
+}
+
+/// An owner and a group, by number and by name.
+struct Owner {
+    ids: (u32, u32),
+    uname: Option<Name>,
+    gname: Option<Name>,
+    /// Those of the names that metadata can't hold.
+    unwritable: Option<Arc<OwnerNames>>,
+}
+
+impl Owner {
+    fn of(source: &dyn Source, ids: (u32, u32)) -> Self {
+        let (uname, gname) = (source.user_name(ids.0), source.group_name(ids.1));
+        let unwritable = OwnerNames::unwritable(uname.as_ref(), gname.as_ref());
+        Self { ids, uname, gname, unwritable }
+    }
 }
 
 impl Planner {
@@ -108,7 +127,8 @@ impl Planner {
         options: Options,
         next_long_name: u64,
     ) -> Self {
-        Self { source, repo, previous, layout, options, groups: HashMap::new(), held: None, next_long_name }
+        let groups = HashMap::new();
+        Self { source, repo, previous, layout, options, groups, held: None, next_long_name, owner: None }
     }
 
     /// The next number for `long_filename_data`.
@@ -146,14 +166,11 @@ impl Planner {
                 None => return Ok(None),
             },
             (Some(Found { path, what: What::Here(stat) }), _) => {
-                let new = entry_of(
-                    path,
-                    &stat,
-                    self.source.user_name(stat.uid),
-                    self.source.group_name(stat.gid),
-                    self.options.hard_links && self.source.traits().hard_links,
-                );
-                let (path, action) = self.decide(new, stat, old.as_deref());
+                let links = self.options.hard_links && self.source.traits().hard_links;
+                let owner = self.owner((stat.uid, stat.gid));
+                let new = entry_of(path, &stat, owner.uname.clone(), owner.gname.clone(), links);
+                let names = owner.unwritable.clone();
+                let (path, action) = self.decide(new, stat, names, old.as_deref());
                 return Ok(Some(Planned { path, old, action }));
             }
         };
@@ -185,12 +202,25 @@ impl Planner {
         self.held.as_ref().is_some_and(|held| path.starts_with(held.as_path()))
     }
 
-    fn decide(&mut self, mut new: Entry, stat: Stat, old: Option<&Recorded>) -> (RepoPathBuf, Action) {
+    fn owner(&mut self, ids: (u32, u32)) -> &Owner {
+        match self.owner.take().filter(|owner| owner.ids == ids) {
+            Some(owner) => self.owner.insert(owner),
+            None => self.owner.insert(Owner::of(&*self.source, ids)),
+        }
+    }
+
+    /// `names` are those that metadata can't hold.
+    fn decide(
+        &mut self,
+        mut new: Entry,
+        stat: Stat,
+        names: Option<Arc<OwnerNames>>,
+        old: Option<&Recorded>,
+    ) -> (RepoPathBuf, Action) {
         let (role, old_group_agrees) = self.role(&new, old);
         new.long_name = self.long_name(&new, old);
         let mark = ChangeMark { ctime: stat.ctime, inode: stat.inode };
         let settled = self.source.traits().change_marks && stat.ctime < self.options.settled_before;
-        let names = OwnerNames::unwritable(&new.attrs);
         new.precise = Some(Precise { mtime: stat.mtime, unchanged_while: settled.then_some(mark), names });
         let looks_same = old.is_some_and(|old| {
             let links_agree = match role {

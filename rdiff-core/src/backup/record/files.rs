@@ -96,7 +96,7 @@ impl SideFiles {
     /// Records an unchanged path word for word.
     pub(super) fn keep(&mut self, old: &Recorded, newer: Option<&Entry>) {
         let entry = &old.entry;
-        let names = OwnerNames::unwritable(&entry.attrs);
+        let names = OwnerNames::unwritable(entry.attrs.uname.as_ref(), entry.attrs.gname.as_ref());
         // The original writes names that it can't read again: its own record of such a path is no use to it.
         if names.is_some() && !same_record(old, entry) {
             write_record(entry, self.metadata.text());

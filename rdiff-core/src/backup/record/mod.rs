@@ -115,7 +115,7 @@ impl<'m> Recorder<'m> {
     }
 
     /// Takes the next path.
-    pub(super) fn take(&mut self, planned: Planned, outcome: Outcome) -> Result<()> {
+    pub(super) fn take(&mut self, planned: &Planned, outcome: Outcome) -> Result<()> {
         self.go_to(planned.path.as_path())?;
         let old = planned.old.as_deref();
         match outcome {
