@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,11 +67,12 @@ pub(crate) fn stat_walk(root: &Path, xattrs: bool) -> io::Result<u64> {
     Ok(count.into_inner())
 }
 
-/// Copies a tree with modes and times, hashing on the way, on all cores, and syncs once at the end.
+/// Copies a tree with modes and times, hashing on the way, on all cores, and syncs once at the end. With `forget`, large
+/// copies are left to nobody in memory.
 ///
 /// # Errors
 /// Those of the system.
-pub(crate) fn copy_and_hash(from: &Path, to: &Path) -> io::Result<u64> {
+pub(crate) fn copy_and_hash(from: &Path, to: &Path, forget: bool) -> io::Result<u64> {
     let count = AtomicU64::new(0);
     fs::create_dir(to)?;
     walk(from, |dir, entries, buf| {
@@ -84,7 +86,7 @@ pub(crate) fn copy_and_hash(from: &Path, to: &Path) -> io::Result<u64> {
             } else if meta.is_symlink() {
                 std::os::unix::fs::symlink(fs::read_link(entry.path())?, &target)?;
             } else if meta.is_file() {
-                copy_file(&entry.path(), &target, &meta, buf)?;
+                copy_file(&entry.path(), &target, &meta, forget, buf)?;
                 count.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -94,13 +96,15 @@ pub(crate) fn copy_and_hash(from: &Path, to: &Path) -> io::Result<u64> {
     Ok(count.into_inner())
 }
 
-fn copy_file(from: &Path, to: &Path, meta: &fs::Metadata, buf: &mut [u8]) -> io::Result<()> {
+fn copy_file(from: &Path, to: &Path, meta: &fs::Metadata, forget: bool, buf: &mut [u8]) -> io::Result<()> {
     let (mut input, mut output) = (File::open(from)?, File::create_new(to)?);
+    let mut passing = Passing::new(if forget { meta.len() } else { 0 });
     let mut hasher = Sha1::new();
     loop {
         let n = input.read(buf)?;
         hasher.update(&buf[..n]);
         output.write_all(&buf[..n])?;
+        passing.wrote(&output, n);
         if n < buf.len() {
             break;
         }
@@ -108,6 +112,55 @@ fn copy_file(from: &Path, to: &Path, meta: &fs::Metadata, buf: &mut [u8]) -> io:
     std::hint::black_box(hasher.finalize());
     output.set_permissions(meta.permissions())?;
     output.set_modified(meta.modified()?)
+}
+
+/// So much of a large file goes to the disk at once.
+const AT_ONCE: u64 = 4 << 20;
+/// And is there when so much more has followed.
+const BEHIND: u64 = 16 << 20;
+
+/// A large file that passes through the system's memory without staying there. For that much memory a virtual machine
+/// may have to ask its host, which takes longer than the copy.
+struct Passing {
+    is_large: bool,
+    at: u64,
+    begun: u64,
+    forgotten: u64,
+}
+
+impl Passing {
+    fn new(size: u64) -> Self {
+        Self { is_large: size >= 64 << 20, at: 0, begun: 0, forgotten: 0 }
+    }
+
+    /// So much more was written.
+    fn wrote(&mut self, file: &File, n: usize) {
+        self.at += n as u64;
+        if self.is_large && self.at - self.begun >= AT_ONCE {
+            // Of what isn't there yet this begins the way to the disk.
+            forget(file, self.begun, self.at);
+            self.begun = self.at;
+            let until = self.at.saturating_sub(BEHIND);
+            forget(file, self.forgotten, until);
+            self.forgotten = until;
+        }
+    }
+
+    /// So much more was read.
+    fn read(&mut self, file: &File, n: usize) {
+        self.at += n as u64;
+        if self.is_large && self.at - self.forgotten >= AT_ONCE {
+            forget(file, self.forgotten, self.at);
+            self.forgotten = self.at;
+        }
+    }
+}
+
+fn forget(file: &File, from: u64, to: u64) {
+    if let Some(length) = NonZeroU64::new(to.saturating_sub(from)) {
+        // It is advice.
+        rustix::fs::fadvise(file, from, Some(length), rustix::fs::Advice::DontNeed).ok();
+    }
 }
 
 /// Brings a mirror up to date: each file that is not as old as its copy is read once with the copy, and hashed;
@@ -214,9 +267,13 @@ fn update_large(new: &Path, old: &Path, staged: &Path, kept: &Path) -> io::Resul
         });
         let (mut input, mut old) = (File::open(new)?, File::open(old)?);
         let (mut a, mut b) = (vec![0; 256 << 10], vec![0; 256 << 10]);
+        let size = old.metadata()?.len();
+        let (mut passing, mut passing_old) = (Passing::new(size), Passing::new(size));
         loop {
             let (n, m) = (fill(&mut input, &mut a)?, fill(&mut old, &mut b)?);
             output.write_all(&a[..n])?;
+            passing.wrote(&output, n);
+            passing_old.read(&old, m);
             keep_differing(&a[..n], &b[..m], &mut kept)?;
             if n == 0 && m == 0 {
                 break;

@@ -93,13 +93,17 @@ fn run_floor(args: &[OsString]) -> io::Result<u64> {
     match args.first().and_then(|a| a.to_str()) {
         Some("walk") => floor::stat_walk(path(1)?, false),
         Some("walk-xattrs") => floor::stat_walk(path(1)?, true),
-        Some("copy") => floor::copy_and_hash(path(1)?, path(2)?),
+        Some("copy") => floor::copy_and_hash(path(1)?, path(2)?, false),
+        // A large first copy stays in memory, for who brings it up to date; a restored one is not read again.
+        Some("restore") => floor::copy_and_hash(path(1)?, path(2)?, true),
         Some("update") => floor::update(path(1)?, path(2)?, path(3)?, false),
         Some("update-every") => floor::update(path(1)?, path(2)?, path(3)?, true),
         Some("read") => floor::read_and_hash(path(1)?),
         Some("one") => floor::one_file(path(1)?, path(2)?),
         Some("paths") => floor::list_paths(&args[1..].iter().map(PathBuf::from).collect::<Vec<_>>()),
-        _ => Err(io::Error::other("walk, walk-xattrs, copy, update, update-every, read, one or paths")),
+        _ => Err(io::Error::other(
+            "walk, walk-xattrs, copy, restore, update, update-every, read, one or paths",
+        )),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Fresh file systems, so that no run meets what an earlier one left: ext4 slows down after a big `rm -r`.
+//! Where runs take place. Fresh file systems, so that no run meets what an earlier one left: ext4 slows down after a big
+//! `rm -r`. And machines with fewer cores.
 
 use std::fs::{self, File};
 use std::io;
@@ -42,6 +43,40 @@ impl Drop for Fresh {
             unmounted.and_then(|()| fs::remove_file(&self.image)).and_then(|()| fs::remove_dir(&self.dir));
         if let Err(e) = removed {
             eprintln!("{} is left behind: {e}", self.image.display());
+        }
+    }
+}
+
+/// A machine with fewer cores, until it is dropped: the others are taken from the system itself. A program that is only
+/// kept from using them would still have them at work for it, in the system's threads that write to the disk.
+pub(crate) struct OnlyCores {
+    taken: Vec<PathBuf>,
+}
+
+impl OnlyCores {
+    /// Leaves the first `count` cores.
+    ///
+    /// # Errors
+    /// Those of the system, which may not let go of a core.
+    pub(crate) fn of(count: usize) -> io::Result<Self> {
+        let switch = |core| PathBuf::from(format!("/sys/devices/system/cpu/cpu{core}/online"));
+        let mut only = Self { taken: Vec::new() };
+        for switch in (count..).map(switch).take_while(|switch| switch.exists()) {
+            if fs::read_to_string(&switch)?.trim() == "1" {
+                fs::write(&switch, "0")?;
+                only.taken.push(switch);
+            }
+        }
+        Ok(only)
+    }
+}
+
+impl Drop for OnlyCores {
+    fn drop(&mut self) {
+        for switch in &self.taken {
+            if let Err(e) = fs::write(switch, "1") {
+                eprintln!("a core is still off ({}): {e}", switch.display());
+            }
         }
     }
 }

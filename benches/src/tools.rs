@@ -170,7 +170,7 @@ impl Desk {
                 None => self.rdiff(["restore".into(), repo.into(), to]),
                 Some(at) => self.rdiff(["restore".into(), "--at".into(), at.into(), repo.into(), to]),
             },
-            Tool::Floor => self.floor(["copy".into(), repo.into(), to]),
+            Tool::Floor => self.floor(["restore".into(), repo.into(), to]),
             Tool::Rsync => {
                 let mut args = words(&["/usr/bin/rsync", "-aHAX"]);
                 args.extend([repo.join("").into(), to]);
