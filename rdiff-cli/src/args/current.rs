@@ -14,8 +14,10 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
 
+type Make = fn() -> Command;
+
 /// The actions, and what makes the command of each.
-const COMMANDS: [(&str, fn() -> Command); 18] = [
+const COMMANDS: [(&str, Make); 18] = [
     ("backup", backup),
     ("calculate", calculate),
     ("compare", compare),
