@@ -420,8 +420,10 @@ fn cores(b: &Bench<'_>) -> io::Result<()> {
     for n in 0..3 {
         corpus::version(b.packages(), n, &source.join(n.to_string()))?;
     }
-    b.in_turn(&[Tool::Ours, Tool::Floor], 200_000, |desk, _| {
-        for (row, count) in [("first backup on one core", 1), ("first backup on two cores", 2)] {
+    b.in_turn(&[Tool::Ours, Tool::Floor], 200_000, |desk, round| {
+        let mut rows = [("first backup on one core", 1), ("first backup on two cores", 2)];
+        rows.rotate_left(round % 2);
+        for (row, count) in rows {
             let _only = OnlyCores::of(count)?;
             // A core that has just come back is slow for a moment.
             desk.floor(["read".into(), source.as_os_str().to_owned()]).go()?;
