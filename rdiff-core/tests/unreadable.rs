@@ -5,12 +5,14 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use ours::Problems;
 use ours::flaky::{Call, Flaky};
@@ -35,11 +37,22 @@ fn is_ordinary_user(test: &str) -> bool {
     fs::copy(std::env::current_exe().expect("this program"), &program).expect("a copy");
     let mut command = Command::new(&program);
     command.args(["--exact", test, "--nocapture"]).current_dir("/").uid(65_534).gid(65_534);
-    let output = command.output().expect("a test as another user");
+    let output = run_copy(&mut command);
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(output.status.success() && said.contains("1 passed"), "as an ordinary user:\n{said}");
     false
+}
+
+/// Runs a program that was just copied.
+fn run_copy(command: &mut Command) -> Output {
+    loop {
+        match command.output() {
+            // A process that another test began while it was written holds it open until it has become its own program.
+            Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => thread::sleep(Duration::from_millis(10)),
+            ran => return ran.expect("a test as another user"),
+        }
+    }
 }
 
 /// A source and its repository.
@@ -349,7 +362,7 @@ fn owners_that_cannot_be_given_are_recorded() {
         let mut command = Command::new(&program);
         command.args(["--exact", "owners_that_cannot_be_given_are_recorded", "--nocapture"]);
         command.env("STRANGERS", place.dir.path()).current_dir("/").uid(65_534).gid(65_534);
-        let output = command.output().expect("a test as another user");
+        let output = run_copy(&mut command);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "as an ordinary user:\n{said}");
         // Root gets the owners back from what was recorded.
