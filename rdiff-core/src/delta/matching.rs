@@ -111,7 +111,7 @@ where
         let mut at = range.start;
         let (mut misses, mut quiet) = (0, 0);
         while at + SPAN as u64 <= range.end {
-            let (next, hit) = self.next_hit(at, range.end)?;
+            let (next, hit) = self.next_hit(written, at, range.end)?;
             let Some(hit) = hit else {
                 quiet += next - at;
                 at = if quiet > PATIENCE { next + (next - at) * (SPARSE - 1) } else { next };
@@ -171,10 +171,11 @@ where
 
     /// The first window, from `at` on and before `end`, whose hash is in the index.
     ///
-    /// Looks through one stretch of the file, and says where the next one starts.
-    fn next_hit(&mut self, at: u64, end: u64) -> Result<(u64, Option<Hit>), DeltaError> {
-        let before = at.min(CONTEXT);
-        let bytes = self.target.at(at - before, before as usize + SPAN, end - at)?;
+    /// Looks through one stretch of the file, and says where the next one starts. Up to `written` all is done.
+    fn next_hit(&mut self, written: u64, at: u64, end: u64) -> Result<(u64, Option<Hit>), DeltaError> {
+        let before = (at - written).min(CONTEXT);
+        let from = at - before;
+        let bytes = self.target.at(from, before as usize + SPAN, end - from)?;
         let bytes = &bytes[before as usize..bytes.len().min((end - at + before) as usize)];
         let (head, mut rest) = bytes.split_at(SPAN - 1);
         let mut hash = search::hash(head);
