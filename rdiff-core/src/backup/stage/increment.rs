@@ -141,13 +141,13 @@ impl Shared {
     ) -> Result<(Sink, StoredPath)> {
         let place = self.increment_place(entry, kind, gzipped);
         if let Some(file) = self.create_increment(&place)? {
-            return Ok((Sink::new(file, gzipped, entry.size()), place));
+            return Ok((Sink::new(file, gzipped, entry.size(), &self.helpers), place));
         }
         let other = self.increment_place(entry, kind, !gzipped);
         let taken = || io::Error::from(io::ErrorKind::AlreadyExists);
         let file = self.create_increment(&other)?.ok_or_else(taken);
         let file = self.session.io(Doing::Create, &other, file)?;
-        Ok((Sink::new(file, !gzipped, entry.size()), other))
+        Ok((Sink::new(file, !gzipped, entry.size(), &self.helpers), other))
     }
 
     /// Writes the empty increment that says: this was a directory.
