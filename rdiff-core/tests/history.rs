@@ -448,6 +448,26 @@ fn content_that_was_moved_within_a_large_file_is_kept_once() {
 }
 
 #[test]
+fn scattered_blocks_of_a_large_file_are_all_that_is_kept_of_it() {
+    let mut story = Story::new();
+    let mut content = ours::noise(1, 66 << 20);
+    fs::write(story.at("large"), &content).expect("a file");
+    story.back_up();
+    // Alone, side by side, across pieces of the copy, and not at blocks of a file system.
+    let pairs = (0..170).flat_map(|i| [i * 400_000, i * 400_000 + 4096 * (i % 3)]);
+    for (i, at) in pairs.chain([(65 << 20) - 2048]).enumerate() {
+        content[at..at + 4096].copy_from_slice(&ours::noise(i as u64 + 2, 4096));
+    }
+    fs::write(story.at("large"), &content).expect("a file");
+    story.back_up();
+    let increments = fs::read_dir(story.repo().join("rdiff-backup-data/increments")).expect("a list");
+    let sizes = increments.map(|entry| entry.and_then(|entry| entry.metadata()).expect("a file").len());
+    let kept: u64 = sizes.sum();
+    assert!(kept < 341 * 4200 + 10_000, "{kept} bytes");
+    story.assert_exact();
+}
+
+#[test]
 fn a_large_mirror_file_of_another_length_than_was_recorded_ends_no_backup() {
     for (is, seed) in [(2 << 20, 1), (6 << 20, 2), (0, 3), (100_000, 4)] {
         let mut story = Story::new();

@@ -212,6 +212,19 @@ impl AlignedScan {
         later.map(|range| range.end - range.start.max(from)).sum()
     }
 
+    /// What doesn't differ of `part`, all of which was looked at.
+    pub(super) fn equal_in(&self, part: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+        let list = &self.ranges.list;
+        let first = list.partition_point(|range| range.end <= part.start);
+        let differ = list[first..].iter().take_while(move |range| range.start < part.end).cloned();
+        let mut at = part.start;
+        differ.chain(std::iter::once(part.end..part.end)).filter_map(move |range| {
+            let equal = at..range.start;
+            at = range.end;
+            (equal.start < equal.end).then_some(equal)
+        })
+    }
+
     /// Where the first range starts that differs from `from` on.
     pub(super) fn first_from(&self, from: u64) -> u64 {
         let first = self.ranges.list.partition_point(|range| range.end <= from);

@@ -84,7 +84,7 @@ pub use compose::{ComposeLimits, Composer, Plan, PlanRange, PlanReader};
 pub use decode::{Command, Decoder, apply};
 pub use emit::EncodeStats;
 pub use encode::{Encoder, encode};
-pub(crate) use moved::MovedScan;
+pub(crate) use moved::{MovedScan, Stretch};
 
 /// The first four bytes of every delta: `rs`, 02, `6`.
 pub const DELTA_MAGIC: [u8; 4] = [0x72, 0x73, 0x02, 0x36];

@@ -74,9 +74,23 @@ struct Lost {
 pub(crate) struct Compared {
     /// So many bytes were read of the old file at the same offset; none where they are not compared with those.
     pub(crate) old: usize,
-    /// Where in the old file they are, if it has them all: the encoder won't read either again then.
-    pub(crate) found: Option<Range<u64>>,
+    /// What of them the old file has too, in order, but for short ones: the encoder won't read either again there.
+    pub(crate) found: Vec<Stretch>,
 }
+
+/// Bytes that both files have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    /// Where they are in the new file.
+    pub(crate) new: u64,
+    /// Where they are in the old one.
+    pub(crate) old: u64,
+    /// How many there are.
+    pub(crate) len: u64,
+}
+
+/// Shorter stretches are not told of, in bytes: nobody wins much by not reading them again.
+const SHORT: u64 = 16 << 10;
 
 impl MovedScan {
     /// A scan against an old file of `old_len` bytes.
@@ -122,9 +136,16 @@ impl MovedScan {
             }
             let place = self.find(rest, old)?;
             let Some(skipped) = place.and_then(|(skipped, to)| self.follow(skipped, to)) else {
-                let is_all = differ == 0 && n == new.len();
+                let part = if self.lost.is_none() { at..at + n as u64 } else { at..at };
+                let equal = self.scan.equal_in(part).filter(|equal| equal.end - equal.start >= SHORT);
+                let stretch = |equal: Range<u64>| Stretch {
+                    new: self.new + (equal.start - at),
+                    old: equal.start,
+                    len: equal.end - equal.start,
+                };
+                let found = equal.map(stretch).collect();
                 self.new += rest.len() as u64;
-                return Ok(Compared { old: same_offset, found: is_all.then(|| at..at + n as u64) });
+                return Ok(Compared { old: same_offset, found });
             };
             rest = &rest[skipped..];
             same_offset = 0;
@@ -260,8 +281,10 @@ mod tests {
             let compared = scan.feed(bytes, old, &mut buf).unwrap();
             let at = i * piece;
             assert_eq!(buf[..compared.old], old[at.min(old.len())..(at + compared.old).min(old.len())]);
-            if let Some(found) = compared.found {
-                assert_eq!(old[found.start as usize..found.end as usize], *bytes);
+            for Stretch { new: place, old: from, len } in compared.found {
+                let (place, from, len) = (place as usize, from as usize, len as usize);
+                assert!(place >= at && place + len <= at + bytes.len() && len as u64 >= SHORT);
+                assert!(old[from..from + len] == new[place..place + len]);
             }
         }
         let aligned = scan.scan.clone();
@@ -331,6 +354,26 @@ mod tests {
     }
 
     #[test]
+    fn of_scattered_blocks_that_were_written_over_all_else_is_found() {
+        let old = random(1, 8 << 20);
+        let mut new = old.clone();
+        for (i, at) in (0..new.len()).step_by(100_000).enumerate() {
+            new[at..at + 4096].copy_from_slice(&random(i as u64 + 2, 4096));
+        }
+        let mut scan = MovedScan::new(old.len() as u64);
+        let mut buf = vec![0; PIECES];
+        let mut found = Vec::new();
+        for bytes in new.chunks(PIECES) {
+            found.extend(scan.feed(bytes, &old, &mut buf).unwrap().found);
+        }
+        let is_in_order = |pair: &[Stretch]| pair[0].new + pair[0].len <= pair[1].new;
+        assert!(found.windows(2).all(is_in_order) && found.iter().all(|s| s.new == s.old));
+        let (all, differ) = (old.len() as u64, 84 * 4096);
+        let told: u64 = found.iter().map(|stretch| stretch.len).sum();
+        assert!(told <= all - differ && told > (all - differ) * 9 / 10, "{told} of {}", all - differ);
+    }
+
+    #[test]
     fn what_stayed_between_is_no_move() {
         let old = random(1, 4 << 20);
         let mut new = random(2, 4 << 20);
@@ -350,7 +393,7 @@ mod tests {
         let old = Counted(&old, Cell::default());
         let mut buf = vec![0; PIECES];
         for bytes in new.chunks(PIECES) {
-            assert!(scan.feed(bytes, &old, &mut buf).unwrap().found.is_none());
+            assert!(scan.feed(bytes, &old, &mut buf).unwrap().found.is_empty());
         }
         assert!(scan.lost.is_some_and(|lost| lost.in_vain == PATIENCE));
         assert!(old.1.get() < 12 << 20, "{} bytes were read", old.1.get());

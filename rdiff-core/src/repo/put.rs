@@ -163,10 +163,20 @@ pub(crate) fn write_with_holes(
     file: &mut dyn DiskFile,
     bytes: &[u8],
     offset: u64,
+    end: u64,
+) -> io::Result<u64> {
+    between_holes(bytes, offset, end, |bytes, offset| file.write_all_at(bytes, offset))
+}
+
+/// The same, with what there is to be written given to `write`.
+pub(crate) fn between_holes(
+    bytes: &[u8],
+    offset: u64,
     mut end: u64,
+    mut write: impl FnMut(&[u8], u64) -> io::Result<()>,
 ) -> io::Result<u64> {
     if bytes.len() < HOLE {
-        file.write_all_at(bytes, offset)?;
+        write(bytes, offset)?;
         return Ok(offset + bytes.len() as u64);
     }
     let mut from = 0;
@@ -176,7 +186,7 @@ pub(crate) fn write_with_holes(
         let is_hole = next - at == HOLE && is_zero(&bytes[at..next]);
         if is_hole {
             if from < at {
-                file.write_all_at(&bytes[from..at], offset + from as u64)?;
+                write(&bytes[from..at], offset + from as u64)?;
                 end = offset + at as u64;
             }
             from = next;
@@ -184,7 +194,7 @@ pub(crate) fn write_with_holes(
         at = next;
     }
     if from < bytes.len() {
-        file.write_all_at(&bytes[from..], offset + from as u64)?;
+        write(&bytes[from..], offset + from as u64)?;
         end = offset + bytes.len() as u64;
     }
     Ok(end)

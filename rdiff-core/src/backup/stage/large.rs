@@ -5,12 +5,12 @@ use super::content::{Content, ReadContent};
 use super::hashing::Hashing;
 use super::passing::Passing;
 use crate::backup::shared::Shared;
-use crate::delta::{MovedScan, read_at_most};
+use crate::delta::{MovedScan, Stretch, read_at_most};
 use crate::entry::Entry;
 use crate::error::{Doing, ProblemKind, Result};
 use crate::repo::disk::DiskFile;
 use crate::repo::layout::StoredPath;
-use crate::repo::put::{BUFFER, write_with_holes};
+use crate::repo::put::{BUFFER, between_holes, write_with_holes};
 use std::fs::File;
 use std::io;
 
@@ -73,7 +73,7 @@ impl<'a> LargeCopy<'a> {
         }
         let at = self.new.path.as_path();
         self.shared.stop.check(at).map_err(|e| StageError::Source(ProblemKind::Update, e))?;
-        let (mut old, mut found): (&[u8], _) = (&[], Some(0..0));
+        let (mut old, mut found): (&[u8], _) = (&[], Vec::new());
         if let Some((mirror, scan)) = &mut self.mirror {
             let compared = scan.feed(bytes, &*mirror, old_buf);
             let compared = self.shared.session.io(Doing::Read, &self.shared.mirror(self.new), compared)?;
@@ -83,26 +83,29 @@ impl<'a> LargeCopy<'a> {
             if self.out.is_none() {
                 self.begin()?;
             }
-            self.write(bytes, old)?;
+            self.write(bytes, old, &found)?;
         } else if self.out.is_some() && !self.shares {
-            self.write(bytes, &[])?;
+            self.write(bytes, &[], &[])?;
         }
         self.offset += length as u64;
         if let Some((file, _)) = self.out.as_mut().filter(|_| !self.shares) {
             let mirror = self.mirror.as_ref().map(|(file, _)| file);
-            self.passing.wrote(&mut **file, mirror, self.offset, found);
+            self.passing.wrote(&mut **file, mirror, self.offset, &found);
         }
         Ok(length)
     }
 
-    /// Writes bytes, over the old ones where the file holds them.
-    fn write(&mut self, bytes: &[u8], old: &[u8]) -> Result<()> {
+    /// Writes bytes, over the old ones where the file holds them, or apart from the rest what was `found` in the old file.
+    fn write(&mut self, bytes: &[u8], old: &[u8], found: &[Stretch]) -> Result<()> {
         let Some((file, place)) = &mut self.out else { return Ok(()) };
         let written = if self.shares {
             let end = self.end.max(self.offset + bytes.len() as u64);
             write_over(&mut **file, bytes, old, self.offset).map(|()| end)
         } else {
-            write_with_holes(&mut **file, bytes, self.offset, self.end)
+            let found = if self.passing.is_large() { found } else { &[] };
+            between_holes(bytes, self.offset, self.end, |bytes, offset| {
+                write_apart(&mut **file, bytes, offset, found)
+            })
         };
         self.end = self.shared.session.io(Doing::Write, place, written)?;
         Ok(())
@@ -130,9 +133,9 @@ impl<'a> LargeCopy<'a> {
                 }
                 let written = write_with_holes(&mut *file, &buf[..n], at, self.end);
                 self.end = session.io(Doing::Write, &place, written)?;
-                let found = at..at + n as u64;
-                at = found.end;
-                self.passing.wrote(&mut *file, Some(mirror), at, Some(found));
+                let found = Stretch { new: at, old: at, len: n as u64 };
+                at += found.len;
+                self.passing.wrote(&mut *file, Some(mirror), at, &[found]);
             }
         }
         self.out = Some((file, place));
@@ -158,8 +161,25 @@ impl<'a> LargeCopy<'a> {
     }
 }
 
-/// What is written at once where blocks are shared, in bytes: no file system has smaller blocks.
+/// What is written at once where blocks are shared, in bytes: no file system has smaller blocks, and memory no smaller pages.
 const BLOCK: usize = 4096;
+
+/// Writes whole pages of what was found elsewhere apart from the rest. So the system keeps the two apart in memory too, and
+/// forgets the one without the other.
+fn write_apart(file: &mut dyn DiskFile, bytes: &[u8], offset: u64, found: &[Stretch]) -> io::Result<()> {
+    let end = offset + bytes.len() as u64;
+    let cuts = found.iter().flat_map(|Stretch { new, len, .. }| {
+        [new.next_multiple_of(BLOCK as u64), (new + len) / BLOCK as u64 * BLOCK as u64]
+    });
+    let mut at = offset;
+    for cut in cuts.chain([end]).map(|cut| cut.min(end)) {
+        if at < cut {
+            file.write_all_at(&bytes[(at - offset) as usize..(cut - offset) as usize], at)?;
+            at = cut;
+        }
+    }
+    Ok(())
+}
 
 /// Writes the blocks that differ from what is there.
 fn write_over(file: &mut dyn DiskFile, bytes: &[u8], old: &[u8], offset: u64) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //! the copy itself. So what was compared is forgotten, and what was written brought to the disk soon and then forgotten, but
 //! not where the encoder will read both once more, because they differ. A first version stays, for the next session reads it.
 
+use crate::delta::Stretch;
 use crate::repo::disk::{DiskFile, FORGET_AT_ONCE, FORGET_FROM, forget};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,11 +17,13 @@ const BEHIND: u64 = 16 << 20;
 /// What can be forgotten of a file that is being written, and of the one that it replaces.
 pub(super) struct Passing {
     is_large: bool,
-    written: u64,
-    /// So much is on its way to the disk.
-    begun: u64,
-    /// What was written that the old file has too, and what it has.
+    /// How far it was written when that was last looked at.
+    looked: u64,
+    /// What was written that the old file has too,
     known: Runs,
+    /// what of it is on its way to the disk,
+    begun: Runs,
+    /// and where the old file has it.
     known_old: Runs,
 }
 
@@ -28,31 +31,34 @@ impl Passing {
     /// For a file of `size` bytes in the place of one of `old_size`.
     pub(super) fn new(old_size: u64, size: u64) -> Self {
         let is_large = old_size > 0 && size >= FORGET_FROM;
-        Self { is_large, written: 0, begun: 0, known: Runs::default(), known_old: Runs::default() }
+        let (known, begun, known_old) = Default::default();
+        Self { is_large, looked: 0, known, begun, known_old }
     }
 
-    /// Hears that the file was written up to `end`, and where in the old file all that is new of it was `found`.
-    pub(super) fn wrote(
-        &mut self,
-        file: &mut dyn DiskFile,
-        old: Option<&File>,
-        end: u64,
-        found: Option<Range<u64>>,
-    ) {
+    /// Is anything forgotten at all?
+    pub(super) fn is_large(&self) -> bool {
+        self.is_large
+    }
+
+    /// Hears that the file was written up to `end`, and what of that was `found` in the old one.
+    pub(super) fn wrote(&mut self, file: &mut dyn DiskFile, old: Option<&File>, end: u64, found: &[Stretch]) {
         if !self.is_large {
             return;
         }
-        if let Some(found) = found {
-            self.known.add(self.written..end);
-            self.known_old.add(found);
+        for Stretch { new, old, len } in found {
+            self.known.add(*new..new + len);
+            self.known_old.add(*old..old + len);
         }
-        self.written = end;
-        if end - self.begun < FORGET_AT_ONCE {
+        if end - self.looked < FORGET_AT_ONCE {
             return;
         }
-        file.forget(self.begun..end);
-        self.begun = end;
-        while let Some(run) = self.known.next_before(end.saturating_sub(BEHIND)) {
+        self.looked = end;
+        // What differs goes to the disk by and by: asked to go there at once, it could be forgotten too.
+        while let Some(run) = self.known.next_before(u64::MAX) {
+            file.begin_writing(run.clone());
+            self.begun.add(run);
+        }
+        while let Some(run) = self.begun.next_before(end.saturating_sub(BEHIND)) {
             file.forget(run);
         }
         // The sooner, the better: it makes room for what is read next.
@@ -118,6 +124,10 @@ mod tests {
             unreachable!()
         }
 
+        fn begin_writing(&mut self, written: Range<u64>) {
+            self.forget(written);
+        }
+
         fn forget(&mut self, written: Range<u64>) {
             assert_eq!((written.start % MIB, written.end % MIB), (0, 0));
             self.0.push(written.start / MIB..written.end / MIB);
@@ -142,7 +152,8 @@ mod tests {
     fn write(old: u64, size: u64, differ: Range<u64>) -> Vec<Range<u64>> {
         let (mut told, mut passing) = (Told::default(), Passing::new(old * MIB, size * MIB));
         for at in 0..size {
-            let found = (!differ.contains(&at)).then(|| at * MIB..(at + 1) * MIB);
+            let found = Stretch { new: at * MIB, old: at * MIB, len: MIB };
+            let found = if differ.contains(&at) { &[][..] } else { &[found] };
             passing.wrote(&mut told, None, (at + 1) * MIB, found);
         }
         told.0
@@ -153,13 +164,13 @@ mod tests {
         let told = write(100, 100, 9..17);
         let times = |at: u64| told.iter().filter(|range| range.contains(&at)).count();
         for at in 0..100 {
-            // Once to be written, and once to be forgotten, if it was written long enough ago.
-            let want = if (9..17).contains(&at) || at >= 81 { 1 } else { 2 };
+            // Once to be written, and once to be forgotten, if it was written long enough ago; what differs by and by.
+            let want = if (9..17).contains(&at) { 0 } else { 2 - usize::from(at >= 84) };
             assert_eq!(times(at), want, "{at}: {told:?}");
         }
         let first = told.iter().position(|range| *range == (0..4)).unwrap();
         let again = told.iter().rposition(|range| *range == (0..4)).unwrap();
-        assert!(told[first..again].contains(&(16..20)), "{told:?}");
+        assert!(told[first..again].contains(&(17..20)), "{told:?}");
     }
 
     #[test]

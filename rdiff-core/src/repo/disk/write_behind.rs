@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// With less than this unwritten, in bytes, a sync isn't worth it.
-const LEAST: u64 = 16 << 20;
+const LEAST: u64 = 64 << 20;
 /// What a new file or directory costs beside its content, in bytes.
 pub(super) const OBJECT: u64 = 8 << 10;
 /// Between the end of a sync and the next one.
@@ -38,6 +38,13 @@ impl WriteBehind {
         if self.pending.fetch_add(bytes, Ordering::Relaxed) + bytes >= LEAST {
             self.thread.get_or_init(|| self.start());
         }
+    }
+
+    /// Notes that so many of the bytes are on their way to the disk without a sync.
+    pub(super) fn began(&self, bytes: u64) {
+        let less = |pending: u64| Some(pending.saturating_sub(bytes));
+        // Always something, so it can't fail.
+        self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok();
     }
 
     /// Notes that all was synced.
