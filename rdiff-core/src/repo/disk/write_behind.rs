@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// With less than this unwritten, in bytes, a sync isn't worth it.
-const LEAST: u64 = 64 << 20;
+const LEAST: u64 = 16 << 20;
 /// What a new file or directory costs beside its content, in bytes.
 pub(super) const OBJECT: u64 = 8 << 10;
 /// Between the end of a sync and the next one.
