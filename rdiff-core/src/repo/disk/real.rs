@@ -59,14 +59,7 @@ impl RealDisk {
         let behind = self.behind.clone();
         note(behind.as_deref(), OBJECT);
         let refused = Arc::clone(&self.refused);
-        Ok(Box::new(RealFile {
-            file,
-            made_by: self.made_by,
-            fresh: !self.inherits,
-            refused,
-            behind,
-            begun: 0,
-        }))
+        Ok(Box::new(RealFile { file, made_by: self.made_by, fresh: !self.inherits, refused, behind }))
     }
 }
 
@@ -261,12 +254,7 @@ struct RealFile {
     fresh: bool,
     refused: Arc<Refused>,
     behind: Option<Arc<WriteBehind>>,
-    /// The end of what is on its way to the disk.
-    begun: u64,
 }
-
-/// In bytes.
-const LITTLE: u64 = 256 << 10;
 
 fn note(behind: Option<&WriteBehind>, bytes: u64) {
     if let Some(behind) = behind {
@@ -307,13 +295,6 @@ impl DiskFile for RealFile {
     fn begin_writing(&mut self, written: Range<u64>) {
         // What isn't on the disk yet can't be forgotten, and goes there first.
         forget(&self.file, &written);
-        if let Some(behind) = &self.behind {
-            // A little that was left out before it is not worth a sync.
-            let from =
-                if written.start.saturating_sub(self.begun) < LITTLE { self.begun } else { written.start };
-            behind.began(written.end.saturating_sub(from));
-        }
-        self.begun = written.end;
     }
 
     fn forget(&mut self, written: Range<u64>) {

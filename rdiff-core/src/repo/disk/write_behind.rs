@@ -40,13 +40,6 @@ impl WriteBehind {
         }
     }
 
-    /// Notes that so many of the bytes are on their way to the disk without a sync.
-    pub(super) fn began(&self, bytes: u64) {
-        let less = |pending: u64| Some(pending.saturating_sub(bytes));
-        // Always something, so it can't fail.
-        self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok();
-    }
-
     /// Notes that all was synced.
     pub(super) fn synced(&self) {
         self.pending.store(0, Ordering::Relaxed);
