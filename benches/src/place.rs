@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A file system in a file, mounted until it is dropped.
 pub(crate) struct Fresh {
@@ -28,6 +29,9 @@ impl Fresh {
         let mut mount = Command::new("mount");
         done(mount.args(["-o", "loop,noinit_itable,user_xattr,acl"]).arg(&fresh.image).arg(&fresh.dir))?;
         fs::remove_dir(fresh.dir.join("lost+found"))?;
+        // The disk may still be busy with the one before, which was removed.
+        rustix::fs::sync();
+        std::thread::sleep(Duration::from_secs(5));
         Ok(fresh)
     }
 
