@@ -282,3 +282,16 @@ pub fn write_identity(len: u64, out: &mut impl io::Write) -> Result<(), DeltaErr
     delta.push(0);
     out.write_all(&delta).map_err(DeltaError::Write)
 }
+
+/// Bytes that don't repeat, and can't be made fewer.
+#[cfg(test)]
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(next).flatten().take(len).collect()
+}

@@ -238,22 +238,11 @@ impl MovedScan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::noise as random;
     use super::super::{Encoder, apply};
     use super::*;
     use proptest::prelude::*;
     use std::cell::Cell;
-
-    /// Bytes that don't repeat.
-    fn random(seed: u64, len: usize) -> Vec<u8> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()
-        };
-        std::iter::repeat_with(next).flatten().take(len).collect()
-    }
 
     /// Counts what is read of it.
     struct Counted<'a>(&'a [u8], Cell<u64>);

@@ -268,10 +268,6 @@ impl DiskFile for FaultyFile {
         Ok(false)
     }
 
-    fn begin_writing(&mut self, written: Range<u64>) {
-        self.file.begin_writing(written);
-    }
-
     fn forget(&mut self, written: Range<u64>) {
         self.file.forget(written);
     }

@@ -55,7 +55,8 @@ impl Passing {
         self.looked = end;
         // What differs goes to the disk by and by: asked to go there at once, it could be forgotten too.
         while let Some(run) = self.known.next_before(u64::MAX) {
-            file.begin_writing(run.clone());
+            // It isn't there yet: this sends it.
+            file.forget(run.clone());
             self.begun.add(run);
         }
         while let Some(run) = self.begun.next_before(end.saturating_sub(BEHIND)) {
@@ -122,10 +123,6 @@ mod tests {
 
         fn share_blocks_of(&mut self, _: &File) -> io::Result<bool> {
             unreachable!()
-        }
-
-        fn begin_writing(&mut self, written: Range<u64>) {
-            self.forget(written);
         }
 
         fn forget(&mut self, written: Range<u64>) {

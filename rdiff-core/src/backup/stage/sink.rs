@@ -179,6 +179,7 @@ impl Write for Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delta::noise;
     use crate::pool::Pool;
     use crate::repo::disk::{Disk, RealDisk};
     use crate::repo::layout::StoredPath;
@@ -189,14 +190,7 @@ mod tests {
 
     /// Bytes that can't be packed.
     fn dense(len: usize) -> Vec<u8> {
-        let mut state = 1u64;
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()
-        };
-        std::iter::repeat_with(next).flatten().take(len).collect()
+        noise(1, len)
     }
 
     /// Writes a large increment in parts of `at_once` bytes, and returns what is in its file.

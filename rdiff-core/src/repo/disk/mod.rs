@@ -66,10 +66,7 @@ pub trait DiskFile: Write + Send {
     /// Those of the system.
     fn share_blocks_of(&mut self, other: &File) -> io::Result<bool>;
 
-    /// Begins to bring a part to the disk. Waits for nothing.
-    fn begin_writing(&mut self, written: Range<u64>);
-
-    /// Leaves the memory to others that a part takes, as far as it is on the disk. Waits for nothing.
+    /// Leaves memory to others, as far as the bytes are on the disk; begins to bring the others there. Waits for nothing.
     fn forget(&mut self, written: Range<u64>);
 
     /// Sets attributes. The file was made by us, with mode 0600 and nothing else.

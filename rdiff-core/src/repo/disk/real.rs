@@ -292,11 +292,6 @@ impl DiskFile for RealFile {
         }
     }
 
-    fn begin_writing(&mut self, written: Range<u64>) {
-        // What isn't on the disk yet can't be forgotten, and goes there first.
-        forget(&self.file, &written);
-    }
-
     fn forget(&mut self, written: Range<u64>) {
         forget(&self.file, &written);
     }
