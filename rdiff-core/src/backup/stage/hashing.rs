@@ -7,19 +7,26 @@ use crate::entry::Digest;
 use crate::pool::{Helpers, Task};
 use crate::repo::put::{BUFFER, Hasher};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// So many pieces may wait to be hashed.
-const PIECES: usize = 8;
+const PIECES: usize = 16;
 
 /// Takes pieces of a file in buffers by turns: some are hashed while another is filled.
 pub(super) struct Hashing {
     helpers: Helpers,
     buffers: [Arc<[u8]>; PIECES],
     turn: usize,
-    queue: Arc<Mutex<Queue>>,
+    shared: Arc<Shared>,
     /// Hashes what is in the queue.
     task: Option<Task<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// The queue has become short, or the task has ended.
+    short: Condvar,
 }
 
 #[derive(Default)]
@@ -28,14 +35,21 @@ struct Queue {
     /// Of the pieces before; with the task while there is one.
     hasher: Hasher,
     has_task: bool,
+    /// Has a worker begun it?
+    has_begun: bool,
+    /// Does anybody wait for a short queue?
+    is_awaited: bool,
 }
+
+/// While so many pieces wait to be hashed, others can be filled.
+const SHORT: usize = PIECES / 2;
 
 impl Hashing {
     /// With nothing hashed yet.
     pub(super) fn new(helpers: Helpers) -> Self {
         // They get memory when they are used.
         let buffers = [(); PIECES].map(|()| Arc::default());
-        Self { helpers, buffers, turn: 0, queue: Arc::default(), task: None }
+        Self { helpers, buffers, turn: 0, shared: Arc::default(), task: None }
     }
 
     /// Lets `fill` put a piece in memory, and say its length; begins to hash it.
@@ -45,7 +59,7 @@ impl Hashing {
     ) -> Result<(Arc<[u8]>, usize), E> {
         self.turn = (self.turn + 1) % PIECES;
         if Arc::get_mut(&mut self.buffers[self.turn]).is_none() {
-            self.wait();
+            self.wait_until_short();
         }
         let buffer = &mut self.buffers[self.turn];
         if buffer.is_empty() {
@@ -60,14 +74,28 @@ impl Hashing {
     }
 
     fn submit(&mut self, piece: Arc<[u8]>, length: usize) {
-        let mut queue = lock(&self.queue);
+        let mut queue = lock(&self.shared.queue);
         queue.pieces.push_back((piece, length));
         if !queue.has_task {
             queue.has_task = true;
             drop(queue);
-            let queue = Arc::clone(&self.queue);
-            self.task = Some(self.helpers.submit(move || hash_all(&queue)));
+            let shared = Arc::clone(&self.shared);
+            self.task = Some(self.helpers.submit(move || shared.hash_all()));
         }
+    }
+
+    /// Waits until some pieces are free, so early that who hashes still has work; or until all are hashed, if no worker has
+    /// begun.
+    fn wait_until_short(&mut self) {
+        let mut queue = lock(&self.shared.queue);
+        if !queue.has_begun {
+            drop(queue);
+            return self.wait();
+        }
+        queue.is_awaited = true;
+        let is_long = |queue: &mut Queue| queue.has_begun && queue.pieces.len() > SHORT;
+        let queue = self.shared.short.wait_while(queue, is_long);
+        queue.unwrap_or_else(PoisonError::into_inner).is_awaited = false;
     }
 
     /// Waits until all is hashed.
@@ -80,22 +108,29 @@ impl Hashing {
     /// The digest of all pieces.
     pub(super) fn finish(mut self) -> Digest {
         self.wait();
-        std::mem::take(&mut lock(&self.queue).hasher).finish()
+        std::mem::take(&mut lock(&self.shared.queue).hasher).finish()
     }
 }
 
-/// Hashes until there are no more pieces.
-fn hash_all(shared: &Mutex<Queue>) {
-    let mut queue = lock(shared);
-    let mut hasher = std::mem::take(&mut queue.hasher);
-    while let Some((piece, length)) = queue.pieces.pop_front() {
-        drop(queue);
-        hasher.update(&piece[..length]);
-        drop(piece);
-        queue = lock(shared);
+impl Shared {
+    /// Hashes until there are no more pieces.
+    fn hash_all(&self) {
+        let mut queue = lock(&self.queue);
+        queue.has_begun = true;
+        let mut hasher = std::mem::take(&mut queue.hasher);
+        while let Some((piece, length)) = queue.pieces.pop_front() {
+            if queue.is_awaited && queue.pieces.len() <= SHORT {
+                self.short.notify_one();
+            }
+            drop(queue);
+            hasher.update(&piece[..length]);
+            drop(piece);
+            queue = lock(&self.queue);
+        }
+        queue.hasher = hasher;
+        (queue.has_task, queue.has_begun) = (false, false);
+        self.short.notify_one();
     }
-    queue.hasher = hasher;
-    queue.has_task = false;
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
