@@ -3,6 +3,7 @@
 pub mod disk;
 pub(crate) mod groups;
 pub mod gz;
+pub(crate) mod hashing;
 pub mod history;
 pub mod increments;
 mod layers;

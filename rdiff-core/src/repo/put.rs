@@ -29,9 +29,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::disk::{Disk, DiskFile, Node};
+use super::disk::{Disk, DiskFile, Node, Trail};
+use super::hashing::Hashing;
 use super::layout::StoredPath;
 use crate::entry::{Digest, Kind};
+use crate::pool::Helpers;
 use crate::tree::FileKind;
 use sha1::{Digest as _, Sha1};
 use std::io::{self, Read};
@@ -79,6 +81,32 @@ impl Hasher {
 /// The digest of bytes in memory.
 pub fn digest_of(bytes: &[u8]) -> Digest {
     Digest(Sha1::digest(bytes).into())
+}
+
+/// Larger files, in bytes, are hashed by another worker while they are read. Of smaller ones there are mostly enough for all.
+pub(crate) const HASHED_APART: u64 = 16 << 20;
+
+/// The digest and length of a content of about `size` bytes. `buf` is working memory for a small one; a helper hashes a large
+/// one.
+///
+/// # Errors
+/// Those of the reader.
+pub(crate) fn hash_with(
+    content: &mut (impl Read + ?Sized),
+    size: u64,
+    buf: &mut [u8],
+    helpers: &Helpers,
+) -> io::Result<(Digest, u64)> {
+    if size <= HASHED_APART {
+        return hash(content, buf);
+    }
+    let (mut hashing, mut length) = (Hashing::new(helpers.clone()), 0);
+    loop {
+        match hashing.piece(|buf| read_full(content, buf))?.1 {
+            0 => return Ok((hashing.finish(), length)),
+            n => length += n as u64,
+        }
+    }
 }
 
 /// Reads until the buffer is full or the input ends.
@@ -158,6 +186,33 @@ pub fn copy_sparse(
     Ok(Copied { length, digest: hasher.finish() })
 }
 
+/// The same for a large file of about `size` bytes: a helper makes the digest, and what was written isn't kept in memory.
+pub(crate) fn copy_large(
+    input: &mut dyn Read,
+    file: &mut dyn DiskFile,
+    size: u64,
+    helpers: &Helpers,
+) -> Result<Copied, CopyError> {
+    let (mut hashing, mut trail) = (Hashing::new(helpers.clone()), Trail::new(size));
+    let (mut length, mut written) = (0u64, 0);
+    loop {
+        let (piece, n) = hashing.piece(|buf| read_full(input, buf)).map_err(CopyError::Read)?;
+        if n == 0 {
+            break;
+        }
+        if length + n as u64 > size {
+            return Err(CopyError::TooLong);
+        }
+        written = write_with_holes(file, &piece[..n], length, written).map_err(CopyError::Write)?;
+        length += n as u64;
+        trail.wrote(file, length);
+    }
+    if written < length {
+        file.set_len(length).map_err(CopyError::Write)?;
+    }
+    Ok(Copied { length, digest: hashing.finish() })
+}
+
 /// Writes bytes at an offset, but for long runs of zeros. Returns the end of what the file now holds.
 pub(crate) fn write_with_holes(
     file: &mut dyn DiskFile,
@@ -234,5 +289,75 @@ pub fn make_special(disk: &dyn Disk, place: &StoredPath, kind: &Kind) -> io::Res
             Ok(false)
         }
         Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::Pool;
+    use crate::repo::disk::RealDisk;
+    use crate::tree::Root;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::Arc;
+
+    const MIB: usize = 1 << 20;
+
+    /// So many bytes, with a run of zeros in the middle.
+    fn content(len: usize) -> Vec<u8> {
+        let mut bytes = crate::delta::noise(7, len);
+        bytes[len / 2..len / 2 + 3 * MIB].fill(0);
+        bytes
+    }
+
+    fn copy_to(dir: &std::path::Path, content: &[u8], size: u64) -> Result<Copied, CopyError> {
+        let disk = RealDisk::new(Arc::new(Root::open(dir).unwrap()), false);
+        let mut file = disk.create(&StoredPath::fixed("copy")).unwrap();
+        let pool = Pool::new(1);
+        copy_large(&mut { content }, &mut *file, size, &pool.helpers())
+    }
+
+    #[test]
+    fn a_large_copy_is_what_it_was_made_of() {
+        // Beyond 64 MiB parts of it are forgotten while others are written.
+        for len in [0, 5, BUFFER, 16 * MIB + 1, 90 * MIB + 4321] {
+            let dir = tempfile::tempdir().unwrap();
+            let content = if len > 16 * MIB { content(len) } else { crate::delta::noise(7, len) };
+            let copied = copy_to(dir.path(), &content, len as u64).unwrap();
+            assert_eq!(copied, Copied { length: len as u64, digest: digest_of(&content) });
+            assert!(fs::read(dir.path().join("copy")).unwrap() == content, "{len}");
+            if len > 16 * MIB {
+                let stat = fs::metadata(dir.path().join("copy")).unwrap();
+                assert!(stat.blocks() * 512 < (len - 2 * MIB) as u64, "no hole: {stat:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_copy_that_ends_in_a_hole_has_its_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let copied = copy_to(dir.path(), &vec![0; 20 * MIB], 20 * MIB as u64).unwrap();
+        assert_eq!(copied.length, 20 * MIB as u64);
+        assert_eq!(fs::metadata(dir.path().join("copy")).unwrap().len(), 20 * MIB as u64);
+    }
+
+    #[test]
+    fn a_large_copy_stops_where_there_is_more_than_there_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let copied = copy_to(dir.path(), &content(17 * MIB), 16 * MIB as u64);
+        assert!(matches!(copied, Err(CopyError::TooLong)));
+        assert!(fs::metadata(dir.path().join("copy")).unwrap().len() <= 16 * MIB as u64);
+    }
+
+    #[test]
+    fn a_large_digest_is_that_of_all_bytes() {
+        let pool = Pool::new(1);
+        let content = content(17 * MIB);
+        // Also where it has another size than was thought.
+        for size in [0, 17 * MIB, 100 * MIB] {
+            let found = hash_with(&mut &content[..], size as u64, &mut vec![0; BUFFER], &pool.helpers());
+            assert_eq!(found.unwrap(), (digest_of(&content), content.len() as u64));
+        }
     }
 }

@@ -193,6 +193,7 @@ fn restore_until(
         at,
         interrupted,
         stop: stop.clone(),
+        helpers: pool.helpers(),
         never_drop_acls: request.never_drop_acls,
     };
     let worker = Arc::new(worker);

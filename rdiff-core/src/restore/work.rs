@@ -4,11 +4,12 @@ use super::plan::{Job, Work};
 use crate::entry::{Digest, Entry};
 use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Refusal, Result};
 use crate::monitor::Stop;
+use crate::pool::Helpers;
 use crate::repo::Repository;
 use crate::repo::disk::Disk;
 use crate::repo::increments::{Base, Chain, Increments, MOST_WAYS};
 use crate::repo::layout::StoredPath;
-use crate::repo::put::{BUFFER, CopyError, copy_sparse, hash, make_special};
+use crate::repo::put::{BUFFER, CopyError, HASHED_APART, copy_large, copy_sparse, hash_with, make_special};
 use crate::time::SessionTime;
 use crate::tree::attrs::Ownership;
 use crate::tree::caps::Capabilities;
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     pub(super) interrupted: Option<SessionTime>,
     pub(super) never_drop_acls: bool,
     pub(super) stop: Stop,
+    pub(super) helpers: Helpers,
 }
 
 impl Worker {
@@ -107,7 +109,8 @@ impl Worker {
         tools: &mut Tools,
     ) -> bool {
         let Ok(file) = self.disk.root().open_file(place.as_bytes()) else { return false };
-        hash(&mut self.stop.over(entry.path.as_path(), file), &mut tools.buf)
+        let mut content = self.stop.over(entry.path.as_path(), file);
+        hash_with(&mut content, entry.size(), &mut tools.buf, &self.helpers)
             .is_ok_and(|(found, _)| found == digest)
     }
 
@@ -193,7 +196,12 @@ impl Worker {
             other => other,
         }
         .while_doing(Doing::Create, &shown)?;
-        let copied = match copy_sparse(&mut content, &mut *file, entry.size(), &mut tools.buf) {
+        let copied = if entry.size() > HASHED_APART {
+            copy_large(&mut content, &mut *file, entry.size(), &self.helpers)
+        } else {
+            copy_sparse(&mut content, &mut *file, entry.size(), &mut tools.buf)
+        };
+        let copied = match copied {
             Ok(copied) => copied,
             Err(CopyError::Write(e)) => {
                 // Only a whole file may stand under its name.

@@ -125,6 +125,7 @@ fn verify_until(
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         n => n,
     };
+    let pool = Arc::new(Pool::new(workers));
     let mut run = Run {
         repo,
         worker: Arc::new(Worker {
@@ -133,8 +134,9 @@ fn verify_until(
             in_memory: request.in_memory,
             budget: Budget::new(request.in_memory.saturating_mul(2)),
             stop: stop.clone(),
+            helpers: pool.helpers(),
         }),
-        pool: Arc::new(Pool::new(workers)),
+        pool,
         monitor,
         report,
     };

@@ -9,7 +9,7 @@ use crate::repo::disk::PassingFile;
 use crate::repo::groups::Groups;
 use crate::repo::increments::Increments;
 use crate::repo::metadata::Stream;
-use crate::repo::put::hash;
+use crate::repo::put::hash_with;
 use crate::repo::whole::WholeFile;
 use crate::time::SessionTime;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ impl Worker {
         let (content, size) = self.repo.root().open_file_sized(place.as_bytes()).ok()?;
         let mut content =
             self.stop.over(file.entry.path.as_path(), WholeFile::new(PassingFile::new(content, size), size));
-        let (digest, length) = hash(&mut content, buf).ok()?;
+        let (digest, length) = hash_with(&mut content, size, buf, &self.helpers).ok()?;
         (length == file.entry.size() && file.digest.is_none_or(|d| d == digest)).then_some(length)
     }
 

@@ -10,10 +10,11 @@ use crate::error::{Error, Result, chain as in_words};
 use crate::format::names::IncrementKind;
 use crate::monitor::Stop;
 use crate::path::RepoPathBuf;
+use crate::pool::Helpers;
 use crate::repo::Repository;
 use crate::repo::increments::{Chain, Increment, MOST_WAYS};
 use crate::repo::layout::StoredPath;
-use crate::repo::put::{digest_of, hash};
+use crate::repo::put::{digest_of, hash_with};
 use crate::repo::rebuild::read_out;
 use crate::time::SessionTime;
 use std::io::Read;
@@ -41,6 +42,7 @@ pub(super) struct Worker {
     pub(super) in_memory: u64,
     pub(super) budget: Budget,
     pub(super) stop: Stop,
+    pub(super) helpers: Helpers,
 }
 
 impl Worker {
@@ -75,7 +77,8 @@ impl Worker {
                 Some(Err(why)) => found = Rebuilt { content: Err(why.clone()), files: Vec::new() },
                 Some(Ok(chain)) => {
                     found = self.of_candidates(version, chain, |content| {
-                        hash(&mut self.stop.over(version.entry.path.as_path(), content), buf)
+                        let mut content = self.stop.over(version.entry.path.as_path(), content);
+                        hash_with(&mut content, version.entry.size(), buf, &self.helpers)
                             .map(|found| (found, found))
                     });
                     tally.bytes += found.content.as_ref().map_or(0, |(_, length)| *length);

@@ -2,13 +2,13 @@
 
 use super::StageError;
 use super::content::{Content, ReadContent};
-use super::hashing::Hashing;
 use super::passing::Passing;
 use crate::backup::shared::Shared;
 use crate::delta::{MovedScan, Stretch, read_at_most};
 use crate::entry::Entry;
 use crate::error::{Doing, ProblemKind, Result};
 use crate::repo::disk::DiskFile;
+use crate::repo::hashing::Hashing;
 use crate::repo::layout::StoredPath;
 use crate::repo::put::{BUFFER, between_holes, write_with_holes};
 use std::fs::File;

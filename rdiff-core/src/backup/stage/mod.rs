@@ -5,7 +5,6 @@
 //! in its place, `increment` and `sink` write what was there before.
 
 mod content;
-mod hashing;
 mod increment;
 mod large;
 mod passing;

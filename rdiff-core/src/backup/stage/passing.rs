@@ -6,13 +6,10 @@
 //! not where the encoder will read both once more, because they differ. A first version stays, for the next session reads it.
 
 use crate::delta::Stretch;
-use crate::repo::disk::{DiskFile, FORGET_AT_ONCE, FORGET_FROM, forget};
+use crate::repo::disk::{BEHIND, DiskFile, FORGET_AT_ONCE, FORGET_FROM, forget};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::Range;
-
-/// It is on the disk when so much more has followed, in bytes, where that is fast.
-const BEHIND: u64 = 16 << 20;
 
 /// What can be forgotten of a file that is being written, and of the one that it replaces.
 pub(super) struct Passing {

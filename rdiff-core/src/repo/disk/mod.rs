@@ -28,10 +28,12 @@
 
 mod passing;
 mod real;
+mod trail;
 mod write_behind;
 
 pub use passing::PassingFile;
 pub use real::RealDisk;
+pub(crate) use trail::Trail;
 
 use super::layout::StoredPath;
 use crate::entry::Device;
@@ -233,6 +235,8 @@ pub fn make_dirs(disk: &dyn Disk, path: &StoredPath) -> io::Result<()> {
 pub(crate) const FORGET_FROM: u64 = 64 << 20;
 /// So much is forgotten at once, in bytes.
 pub(crate) const FORGET_AT_ONCE: u64 = 4 << 20;
+/// What was sent to the disk is there when so much more has followed, in bytes, where that is fast.
+pub(crate) const BEHIND: u64 = 16 << 20;
 
 /// Leaves the memory to others that a part of a file takes, as far as it is on the disk; begins to bring the rest there.
 pub(crate) fn forget(file: impl AsFd, part: &Range<u64>) {

@@ -1,11 +1,11 @@
-//! The digest of a large file, made by another worker while the file is compared and written.
+//! The digest of a large file, made by another worker while the file is read, compared and written.
 //!
 //! That worker takes one piece after the other as long as there are any. If it were woken for each of them, and waited for at
 //! each, both would spend more time on that than on their work.
 
+use super::put::{BUFFER, Hasher};
 use crate::entry::Digest;
 use crate::pool::{Helpers, Task};
-use crate::repo::put::{BUFFER, Hasher};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 const PIECES: usize = 16;
 
 /// Takes pieces of a file in buffers by turns: some are hashed while another is filled.
-pub(super) struct Hashing {
+pub(crate) struct Hashing {
     helpers: Helpers,
     buffers: [Arc<[u8]>; PIECES],
     turn: usize,
@@ -46,14 +46,14 @@ const SHORT: usize = PIECES / 2;
 
 impl Hashing {
     /// With nothing hashed yet.
-    pub(super) fn new(helpers: Helpers) -> Self {
+    pub(crate) fn new(helpers: Helpers) -> Self {
         // They get memory when they are used.
         let buffers = [(); PIECES].map(|()| Arc::default());
         Self { helpers, buffers, turn: 0, shared: Arc::default(), task: None }
     }
 
     /// Lets `fill` put a piece in memory, and say its length; begins to hash it.
-    pub(super) fn piece<E>(
+    pub(crate) fn piece<E>(
         &mut self,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<(Arc<[u8]>, usize), E> {
@@ -106,7 +106,7 @@ impl Hashing {
     }
 
     /// The digest of all pieces.
-    pub(super) fn finish(mut self) -> Digest {
+    pub(crate) fn finish(mut self) -> Digest {
         self.wait();
         std::mem::take(&mut lock(&self.shared.queue).hasher).finish()
     }
