@@ -47,7 +47,7 @@ use crate::path::{RepoPath, RepoPathBuf};
 use crate::time::SessionTime;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Watches a job. All methods may be called from several threads.
@@ -55,7 +55,7 @@ pub trait Monitor: Sync + Send {
     /// Something happened.
     fn event(&self, event: &Event<'_>);
 
-    /// Work was done.
+    /// Work was done. Of a large file this is heard while it is worked on, from a thread that does nothing else.
     fn count(&self, counter: Counter, by: u64) {
         let _ = (counter, by);
     }
@@ -132,7 +132,7 @@ pub enum Counter {
     Barriers,
 }
 
-/// Whether a job is to stop, for the loops of its workers: they have no monitor.
+/// Whether a job is to stop, and how far it is in a large file: for the loops of its workers, who have no monitor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop(Arc<State>);
 
@@ -141,11 +141,26 @@ struct State {
     is_set: AtomicBool,
     /// In the content of which path that was noticed first.
     at: OnceLock<RepoPathBuf>,
+    /// The large files that are worked on, or were and are not recorded yet: a few.
+    in_midst: Mutex<Vec<InMidst>>,
+    is_in_midst: AtomicBool,
+}
+
+/// How far the work on a file is.
+#[derive(Debug)]
+struct InMidst {
+    path: RepoPathBuf,
+    counter: Counter,
+    /// In bytes, and so many of them the monitor has heard of.
+    reached: u64,
+    told: u64,
 }
 
 impl Stop {
-    /// How long a monitor may have said that the job is to stop before its workers know.
+    /// How long a monitor may have said that the job is to stop before its workers know, and how often it hears of large files.
     const EVERY: Duration = Duration::from_millis(100);
+    /// Who watches hears of so many bytes of a file, before it is done.
+    pub(crate) const STRIDE: u64 = 4 << 20;
 
     /// Runs a job, and meanwhile asks the monitor whether it is to stop. What the job fails with after that is
     /// [`Error::Cancelled`], but for a full disk: there is something to be done about that. All workers must have ended when
@@ -157,6 +172,7 @@ impl Stop {
         let done = std::thread::scope(|scope| {
             let watch = || {
                 while !is_over.load(Ordering::Acquire) && !stop.ask(monitor) {
+                    stop.tell(monitor);
                     std::thread::park_timeout(Self::EVERY);
                 }
             };
@@ -200,7 +216,45 @@ impl Stop {
 
     /// A reader of the content of a path that fails when the job is to stop.
     pub(crate) fn over<'s, R>(&'s self, at: RepoPath<'s>, reader: R) -> Stoppable<'s, R> {
-        Stoppable { reader, stop: self, at }
+        Stoppable { reader, stop: self, at, telling: None }
+    }
+
+    /// Notes how far the work on a file is, in bytes. Again from its beginning adds nothing.
+    pub(crate) fn reached(&self, at: RepoPath<'_>, counter: Counter, bytes: u64) {
+        let mut in_midst = self.in_midst();
+        match in_midst.iter_mut().find(|file| file.path.as_path() == at) {
+            Some(file) => file.reached = file.reached.max(bytes),
+            None => in_midst.push(InMidst { path: at.to_owned(), counter, reached: bytes, told: 0 }),
+        }
+        self.0.is_in_midst.store(true, Ordering::Release);
+    }
+
+    /// A file is done: so many bytes of it the monitor has heard of.
+    pub(crate) fn told(&self, at: RepoPath<'_>) -> u64 {
+        if !self.0.is_in_midst.load(Ordering::Acquire) {
+            return 0;
+        }
+        let mut in_midst = self.in_midst();
+        let found = in_midst.iter().position(|file| file.path.as_path() == at);
+        let told = found.map_or(0, |i| in_midst.swap_remove(i).told);
+        self.0.is_in_midst.store(!in_midst.is_empty(), Ordering::Release);
+        told
+    }
+
+    /// Tells the monitor of what was reached.
+    fn tell(&self, monitor: &dyn Monitor) {
+        if !self.0.is_in_midst.load(Ordering::Acquire) {
+            return;
+        }
+        let more = |file: &mut InMidst| {
+            (file.counter, file.reached - std::mem::replace(&mut file.told, file.reached))
+        };
+        let counts: Vec<_> = self.in_midst().iter_mut().map(more).collect();
+        counts.into_iter().filter(|(_, by)| *by > 0).for_each(|(counter, by)| monitor.count(counter, by));
+    }
+
+    fn in_midst(&self) -> MutexGuard<'_, Vec<InMidst>> {
+        self.0.in_midst.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -224,9 +278,22 @@ pub(crate) struct Stoppable<'s, R> {
     pub(crate) reader: R,
     stop: &'s Stop,
     at: RepoPath<'s>,
+    telling: Option<Telling>,
+}
+
+/// What is told of a reader.
+struct Telling {
+    counter: Counter,
+    read: u64,
+    noted: u64,
 }
 
 impl<R> Stoppable<'_, R> {
+    /// The same, that says how much of the file was read: for who calls [`Stop::told`] when it is done.
+    pub(crate) fn telling(self, counter: Counter) -> Self {
+        Self { telling: Some(Telling { counter, read: 0, noted: 0 }), ..self }
+    }
+
     /// An error if the job is to stop.
     pub(crate) fn check(&self) -> io::Result<()> {
         self.stop.check(self.at)
@@ -236,7 +303,15 @@ impl<R> Stoppable<'_, R> {
 impl<R: Read> Read for Stoppable<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.check()?;
-        self.reader.read(buf)
+        let n = self.reader.read(buf)?;
+        if let Some(telling) = &mut self.telling {
+            telling.read += n as u64;
+            if telling.read - telling.noted >= Stop::STRIDE {
+                telling.noted = telling.read;
+                self.stop.reached(self.at, telling.counter, telling.read);
+            }
+        }
+        Ok(n)
     }
 }
 
@@ -282,5 +357,37 @@ impl Monitor for Recorder {
             Some((_, n)) => *n += by,
             None => counts.push((counter, by)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_large_file_is_heard_of_before_it_is_done() {
+        let (recorder, large) = (Recorder::default(), RepoPath::new(b"large").unwrap());
+        let small = RepoPath::new(b"small").unwrap();
+        let heard = || recorder.get(Counter::BytesWritten);
+        let read = |stop: &Stop, path, bytes| {
+            let mut reader = stop.over(path, io::repeat(7).take(bytes)).telling(Counter::BytesWritten);
+            io::copy(&mut reader, &mut io::sink()).unwrap();
+        };
+        Stop::watched(&recorder, |stop| {
+            read(stop, small, Stop::STRIDE - 1);
+            read(stop, large, 3 * Stop::STRIDE + 5);
+            let begun = Instant::now();
+            while heard() < 3 * Stop::STRIDE && begun.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // Again, because it had changed: that is no news.
+            read(stop, large, 2 * Stop::STRIDE);
+            assert_eq!((stop.told(small), stop.told(large)), (0, 3 * Stop::STRIDE));
+            assert_eq!(stop.told(large), 0);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(heard(), 3 * Stop::STRIDE);
     }
 }

@@ -103,8 +103,9 @@ fn compare_until(
     let jobs = merge_join(entries, found)
         .filter_map(|pair| pair.and_then(|p| planner.borrow_mut().plan(p)).transpose());
     let chunks = Chunks::new(jobs, 256, 4 << 20, |job: &Job| job.weight(request.method));
-    let worker =
-        Worker { repo: Arc::clone(repo), source: Arc::clone(source), recorded, at, stop: stop.clone() };
+    let (stop_of_worker, helpers) = (stop.clone(), pool.helpers());
+    let (repo, source) = (Arc::clone(repo), Arc::clone(source));
+    let worker = Worker { repo, source, recorded, at, stop: stop_of_worker, helpers };
     let results =
         pool.map_ordered(chunks, 2 * pool.workers(), move |(jobs, error): (Vec<Job>, Option<Error>)| {
             let mut buffers = Buffers::default();
@@ -117,7 +118,9 @@ fn compare_until(
         }
         let at = done.last().and_then(|done| Some(done.as_ref().ok()?.path.clone()));
         for done in done {
-            report.take(done?, monitor, &mut on_difference);
+            let done = done?;
+            let told = stop.told(done.path.as_path());
+            report.take(done, told, monitor, &mut on_difference);
         }
         if let Some(e) = error {
             return Err(e);
@@ -130,9 +133,15 @@ fn compare_until(
 }
 
 impl CompareReport {
-    fn take(&mut self, done: Done, monitor: &dyn Monitor, on_difference: &mut impl FnMut(Difference)) {
+    fn take(
+        &mut self,
+        done: Done,
+        told: u64,
+        monitor: &dyn Monitor,
+        on_difference: &mut impl FnMut(Difference),
+    ) {
         self.no_digest += u64::from(done.no_digest);
-        monitor.count(Counter::BytesRead, done.read);
+        monitor.count(Counter::BytesRead, done.read.saturating_sub(told));
         match done.verdict {
             Verdict::Problem(problem) => {
                 self.problems += 1;

@@ -5,11 +5,12 @@ use super::plan::{Both, Data, Job, Known, gone};
 use super::report::Reason;
 use crate::entry::{Digest, Entry, File, Kind, Name};
 use crate::error::{Error, Problem, ProblemKind, Result};
-use crate::monitor::Stop;
+use crate::monitor::{Counter, Stop};
 use crate::path::RepoPathBuf;
+use crate::pool::Helpers;
 use crate::repo::Repository;
 use crate::repo::increments::{Chain, MOST_WAYS};
-use crate::repo::put::{BUFFER, hash, read_full};
+use crate::repo::put::{BUFFER, hash, hash_with, read_full};
 use crate::repo::rebuild::FileContent;
 use crate::time::SessionTime;
 use crate::tree::means_source_gone;
@@ -48,6 +49,7 @@ pub(super) struct Worker {
     pub(super) recorded: Recording,
     pub(super) at: SessionTime,
     pub(super) stop: Stop,
+    pub(super) helpers: Helpers,
 }
 
 impl Worker {
@@ -124,8 +126,8 @@ impl Worker {
             Data::Unasked | Data::Digest(None) => false,
             Data::Digest(Some(Known { digest, .. })) => {
                 let file = self.source.open(both.path.as_path())?;
-                let (found, length) =
-                    hash(&mut self.stop.over(both.path.as_path(), file), &mut buffers.ours)?;
+                let mut file = self.stop.over(both.path.as_path(), file).telling(Counter::BytesRead);
+                let (found, length) = hash_with(&mut file, both.stat.size, &mut buffers.ours, &self.helpers)?;
                 *read += length;
                 found != *digest
             }
@@ -133,7 +135,8 @@ impl Worker {
                 let content = self.content(&both.old, chain, *digest, buffers);
                 let mut equals = |content: io::Result<FileContent>, buffers: &mut Buffers| {
                     let file = self.source.open(both.path.as_path())?;
-                    is_equal(&mut self.stop.over(both.path.as_path(), file), &mut content?, buffers, read)
+                    let mut file = self.stop.over(both.path.as_path(), file).telling(Counter::BytesRead);
+                    is_equal(&mut file, &mut content?, buffers, read)
                 };
                 match equals(content, buffers) {
                     Ok(true) => false,

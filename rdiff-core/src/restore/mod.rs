@@ -322,7 +322,8 @@ impl Finisher<'_> {
             }
         }
         self.monitor.count(Counter::Paths, 1);
-        self.monitor.count(Counter::BytesWritten, done.job.entry.size());
+        let told = self.worker.stop.told(done.job.entry.path.as_path());
+        self.monitor.count(Counter::BytesWritten, done.job.entry.size().saturating_sub(told));
         if let Work::Directory = done.job.work {
             self.nest.enter(done.job.entry.path.clone(), done.job);
         }

@@ -3,7 +3,7 @@
 use super::plan::{Job, Work};
 use crate::entry::{Digest, Entry};
 use crate::error::{Doing, Error, IoContext, Problem, ProblemKind, Refusal, Result};
-use crate::monitor::Stop;
+use crate::monitor::{Counter, Stop};
 use crate::pool::Helpers;
 use crate::repo::Repository;
 use crate::repo::disk::Disk;
@@ -183,7 +183,7 @@ impl Worker {
     ) -> Result<Option<Problem>> {
         let entry = &job.entry;
         let mut content = match self.repo.open_chain_until(&self.stop, entry, chain, self.at) {
-            Ok(content) => self.stop.over(entry.path.as_path(), content),
+            Ok(content) => self.stop.over(entry.path.as_path(), content).telling(Counter::BytesWritten),
             Err(e) => return Ok(Some(problem(ProblemKind::List, entry, crate::error::chain(&e)))),
         };
         let shown = self.disk.root().path_of(job.place.as_bytes());

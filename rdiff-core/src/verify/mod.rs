@@ -254,7 +254,8 @@ impl Run<'_> {
         for (tallies, error) in results {
             let at = tallies.last().map(|tally| tally.path.clone());
             for tally in tallies {
-                self.report.take(tally, self.monitor);
+                let told = self.worker.stop.told(tally.path.as_path());
+                self.report.take(tally, told, self.monitor);
             }
             self.worker.go_on()?;
             if let Some(e) = error {
@@ -269,13 +270,13 @@ impl Run<'_> {
 }
 
 impl VerifyReport {
-    fn take(&mut self, tally: Tally, monitor: &dyn Monitor) {
+    fn take(&mut self, tally: Tally, told: u64, monitor: &dyn Monitor) {
         self.files += tally.files;
         self.bytes += tally.bytes;
         self.no_digest += tally.no_digest;
         self.bad_files += tally.bad.len() as u64;
         monitor.count(Counter::Paths, 1);
-        monitor.count(Counter::BytesRead, tally.bytes);
+        monitor.count(Counter::BytesRead, tally.bytes.saturating_sub(told));
         monitor.count(Counter::Problems, tally.bad.len() as u64);
         if tally.bad.is_empty() {
             monitor.event(&Event::Path { path: tally.path.as_path(), what: PathDone::Verified });

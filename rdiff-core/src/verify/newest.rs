@@ -4,6 +4,7 @@ use super::plan::{Job, Version};
 use super::work::{Tally, Worker};
 use crate::entry::{Digest, Entry};
 use crate::error::{Error, Result};
+use crate::monitor::Counter;
 use crate::pool::{Ahead, Chunks, ahead};
 use crate::repo::disk::PassingFile;
 use crate::repo::groups::Groups;
@@ -68,8 +69,9 @@ impl Worker {
     fn good_in_mirror(&self, file: &Recorded, buf: &mut [u8]) -> Option<u64> {
         let place = self.repo.layout().mirror(file.entry.path.as_path(), file.entry.long_name.as_ref());
         let (content, size) = self.repo.root().open_file_sized(place.as_bytes()).ok()?;
-        let mut content =
-            self.stop.over(file.entry.path.as_path(), WholeFile::new(PassingFile::new(content, size), size));
+        let content = WholeFile::new(PassingFile::new(content, size), size);
+        let content = self.stop.over(file.entry.path.as_path(), content);
+        let mut content = content.telling(Counter::BytesRead);
         let (digest, length) = hash_with(&mut content, size, buf, &self.helpers).ok()?;
         (length == file.entry.size() && file.digest.is_none_or(|d| d == digest)).then_some(length)
     }

@@ -8,7 +8,7 @@ use crate::delta;
 use crate::entry::Digest;
 use crate::error::{Error, Result, chain as in_words};
 use crate::format::names::IncrementKind;
-use crate::monitor::Stop;
+use crate::monitor::{Counter, Stop};
 use crate::path::RepoPathBuf;
 use crate::pool::Helpers;
 use crate::repo::Repository;
@@ -77,7 +77,8 @@ impl Worker {
                 Some(Err(why)) => found = Rebuilt { content: Err(why.clone()), files: Vec::new() },
                 Some(Ok(chain)) => {
                     found = self.of_candidates(version, chain, |content| {
-                        let mut content = self.stop.over(version.entry.path.as_path(), content);
+                        let content = self.stop.over(version.entry.path.as_path(), content);
+                        let mut content = content.telling(Counter::BytesRead);
                         hash_with(&mut content, version.entry.size(), buf, &self.helpers)
                             .map(|found| (found, found))
                     });

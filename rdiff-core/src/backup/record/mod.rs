@@ -117,6 +117,7 @@ impl<'m> Recorder<'m> {
     /// Takes the next path.
     pub(super) fn take(&mut self, planned: &Planned, outcome: Outcome) -> Result<()> {
         self.go_to(planned.path.as_path())?;
+        let told = self.shared.stop.told(planned.path.as_path());
         let old = planned.old.as_deref();
         match outcome {
             Outcome::Kept(newer) => match old {
@@ -134,7 +135,7 @@ impl<'m> Recorder<'m> {
                     self.held = Some(planned.path.clone());
                 }
             }
-            Outcome::Changed(changed) => self.change(&planned.path, old, *changed)?,
+            Outcome::Changed(changed) => self.change(&planned.path, old, *changed, told)?,
             Outcome::Removed { increment } => match old {
                 Some(old) if self.held.as_ref().is_some_and(|h| old.path().starts_with(h.as_path())) => {
                     self.shared.drop_increment(&old.entry)?;
@@ -184,7 +185,14 @@ impl<'m> Recorder<'m> {
         }
     }
 
-    fn change(&mut self, path: &RepoPathBuf, old: Option<&Recorded>, mut changed: Changed) -> Result<()> {
+    /// So many bytes of it were `told` of before it was done.
+    fn change(
+        &mut self,
+        path: &RepoPathBuf,
+        old: Option<&Recorded>,
+        mut changed: Changed,
+        told: u64,
+    ) -> Result<()> {
         let link_to = match self.firsts.join(&mut changed, |entry| self.shared.mirror(entry)) {
             Ok(link_to) => link_to,
             Err(problem) => {
@@ -205,7 +213,7 @@ impl<'m> Recorder<'m> {
             path: path.as_path(),
             what: if old.is_some() { PathDone::Changed } else { PathDone::Added },
         });
-        self.monitor.count(Counter::BytesRead, entry.size());
+        self.monitor.count(Counter::BytesRead, entry.size().saturating_sub(told));
         self.schedule(old, &entry, changed.place, link_to)?;
         let was_dir = old.filter(|o| o.entry.is_dir());
         if entry.is_dir() || was_dir.is_some() {

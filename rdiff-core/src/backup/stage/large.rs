@@ -7,6 +7,7 @@ use crate::backup::shared::Shared;
 use crate::delta::{MovedScan, Stretch, read_at_most};
 use crate::entry::Entry;
 use crate::error::{Doing, ProblemKind, Result};
+use crate::monitor::{Counter, Stop};
 use crate::repo::disk::DiskFile;
 use crate::repo::hashing::Hashing;
 use crate::repo::layout::StoredPath;
@@ -24,6 +25,8 @@ pub(super) struct LargeCopy<'a> {
     old_len: u64,
     out: Option<(Box<dyn DiskFile>, StoredPath)>,
     offset: u64,
+    /// Who watches knows of so much.
+    noted: u64,
     /// How far the written file reaches.
     end: u64,
     /// Has the new file all that the mirror has, in shared blocks?
@@ -48,6 +51,7 @@ impl<'a> LargeCopy<'a> {
             old_len,
             out: None,
             offset: 0,
+            noted: 0,
             end: 0,
             shares: false,
             passing: Passing::new(old_len, new.size()),
@@ -88,6 +92,10 @@ impl<'a> LargeCopy<'a> {
             self.write(bytes, &[], &[])?;
         }
         self.offset += length as u64;
+        if self.offset - self.noted >= Stop::STRIDE {
+            self.noted = self.offset;
+            self.shared.stop.reached(at, Counter::BytesRead, self.offset);
+        }
         if let Some((file, _)) = self.out.as_mut().filter(|_| !self.shares) {
             let mirror = self.mirror.as_ref().map(|(file, _)| file);
             self.passing.wrote(&mut **file, mirror, self.offset, &found);
