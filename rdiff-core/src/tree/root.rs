@@ -269,16 +269,30 @@ impl Root {
     /// # Errors
     /// As [`Root::open_file`].
     pub fn open_file_sized(&self, path: &[u8]) -> io::Result<(std::fs::File, u64)> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let fd = match self.open_at(path, flags, 0) {
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => self.open_closed(path, flags)?,
-            other => other?,
-        };
+        let fd = self.open_to_read(path)?;
         let stat = rustix::fs::fstat(&fd)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         Ok((std::fs::File::from(fd), u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+
+    /// Reads a small file that should have so many bytes, in few calls. Says whether it had: if not, or if there is an error,
+    /// [`Root::open_file_sized`] finds out what it is.
+    pub(crate) fn read_file_of(&self, path: &[u8], size: usize, buf: &mut Vec<u8>) -> io::Result<bool> {
+        let fd = self.open_to_read(path)?;
+        buf.resize(size + 1, 0);
+        let n = rustix::io::retry_on_intr(|| rustix::io::read(&fd, &mut buf[..]))?;
+        buf.truncate(size);
+        Ok(n == size)
+    }
+
+    fn open_to_read(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        match self.open_at(path, flags, 0) {
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => self.open_closed(path, flags),
+            other => other,
+        }
     }
 
     /// Opens something with modes changed for a moment, one at a time.

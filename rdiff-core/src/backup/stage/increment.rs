@@ -217,6 +217,12 @@ impl Shared {
         self.session.io(Doing::Write, &place, sink.finish(&self.for_increment(entry)))
     }
 
+    /// Has the mirror file so many bytes? Then they are in `buf`.
+    fn holds(&self, entry: &Entry, size: usize, buf: &mut Vec<u8>) -> bool {
+        let place = self.mirror(entry);
+        self.disk.root().read_file_of(place.as_bytes(), size, buf).is_ok_and(|has| has)
+    }
+
     fn encode(
         &self,
         entry: &Entry,
@@ -225,6 +231,11 @@ impl Shared {
         tools: &mut Tools,
     ) -> Result<Result<(), DeltaError>> {
         let Tools { new, old: old_buf, encoder } = tools;
+        if let (Content::Memory, size @ ..=SMALL) = (content, entry.size())
+            && self.holds(entry, size as usize, old_buf)
+        {
+            return Ok(encoder.encode(&new[..], new.len() as u64, &old_buf[..], size, sink).map(|_| ()));
+        }
         let Some((mut old, old_len)) = self.old_content(entry)? else {
             return Ok(encoder.encode(&new[..0], 0, &new[..0], 0, sink).map(|_| ()));
         };
