@@ -1,9 +1,9 @@
-//! The digest of a large file, made by another worker while the file is read, compared and written.
+//! The digest of a file, made by another worker while the file is read, compared and written, if it is large.
 //!
 //! That worker takes one piece after the other as long as there are any. If it were woken for each of them, and waited for at
 //! each, both would spend more time on that than on their work.
 
-use super::put::{BUFFER, Hasher};
+use super::put::{BUFFER, HASHED_APART, Hasher};
 use crate::entry::Digest;
 use crate::pool::{Helpers, Task};
 use std::collections::VecDeque;
@@ -14,6 +14,8 @@ const PIECES: usize = 16;
 
 /// Takes pieces of a file in buffers by turns: some are hashed while another is filled.
 pub(crate) struct Hashing {
+    /// Is another worker asked?
+    apart: bool,
     helpers: Helpers,
     buffers: [Arc<[u8]>; PIECES],
     turn: usize,
@@ -45,11 +47,12 @@ struct Queue {
 const SHORT: usize = PIECES / 2;
 
 impl Hashing {
-    /// With nothing hashed yet.
-    pub(crate) fn new(helpers: Helpers) -> Self {
+    /// For a file of about `size` bytes.
+    pub(crate) fn new(helpers: Helpers, size: u64) -> Self {
         // They get memory when they are used.
         let buffers = [(); PIECES].map(|()| Arc::default());
-        Self { helpers, buffers, turn: 0, shared: Arc::default(), task: None }
+        let apart = size > HASHED_APART;
+        Self { apart, helpers, buffers, turn: 0, shared: Arc::default(), task: None }
     }
 
     /// Lets `fill` put a piece in memory, and say its length; begins to hash it.
@@ -57,7 +60,9 @@ impl Hashing {
         &mut self,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<(Arc<[u8]>, usize), E> {
-        self.turn = (self.turn + 1) % PIECES;
+        if self.apart {
+            self.turn = (self.turn + 1) % PIECES;
+        }
         if Arc::get_mut(&mut self.buffers[self.turn]).is_none() {
             self.wait_until_short();
         }
@@ -67,7 +72,9 @@ impl Hashing {
         }
         let length = fill(Arc::make_mut(buffer))?;
         let piece = Arc::clone(buffer);
-        if length > 0 {
+        if !self.apart {
+            lock(&self.shared.queue).hasher.update(&piece[..length]);
+        } else if length > 0 {
             self.submit(Arc::clone(&piece), length);
         }
         Ok((piece, length))
@@ -144,8 +151,8 @@ mod tests {
     use crate::repo::put::digest_of;
     use std::io;
 
-    fn digest(helpers: Helpers, content: &[u8], lengths: &[usize]) -> Digest {
-        let mut hashing = Hashing::new(helpers);
+    fn digest(helpers: Helpers, size: u64, content: &[u8], lengths: &[usize]) -> Digest {
+        let mut hashing = Hashing::new(helpers, size);
         let mut at = 0;
         for &n in lengths {
             let fill = |buf: &mut [u8]| {
@@ -166,17 +173,19 @@ mod tests {
         let want = digest_of(&content[..lengths.iter().sum()]);
         for workers in [0, 1, 3] {
             let pool = Pool::new(workers);
-            assert_eq!(digest(pool.helpers(), &content, &lengths), want);
+            for size in [0, u64::MAX] {
+                assert_eq!(digest(pool.helpers(), size, &content, &lengths), want);
+            }
             let helpers = pool.helpers();
             drop(pool);
-            assert_eq!(digest(helpers, &content, &lengths), want, "after the end of the pool");
+            assert_eq!(digest(helpers, u64::MAX, &content, &lengths), want, "after the end of the pool");
         }
     }
 
     #[test]
     fn what_could_not_be_read_is_not_hashed() {
         let pool = Pool::new(1);
-        let mut hashing = Hashing::new(pool.helpers());
+        let mut hashing = Hashing::new(pool.helpers(), u64::MAX);
         hashing
             .piece(|buf| {
                 buf[0] = 7;

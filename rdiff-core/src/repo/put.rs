@@ -100,7 +100,7 @@ pub(crate) fn hash_with(
     if size <= HASHED_APART {
         return hash(content, buf);
     }
-    let (mut hashing, mut length) = (Hashing::new(helpers.clone()), 0);
+    let (mut hashing, mut length) = (Hashing::new(helpers.clone(), size), 0);
     loop {
         match hashing.piece(|buf| read_full(content, buf))?.1 {
             0 => return Ok((hashing.finish(), length)),
@@ -193,7 +193,7 @@ pub(crate) fn copy_large(
     size: u64,
     helpers: &Helpers,
 ) -> Result<Copied, CopyError> {
-    let (mut hashing, mut trail) = (Hashing::new(helpers.clone()), Trail::new(size));
+    let (mut hashing, mut trail) = (Hashing::new(helpers.clone(), size), Trail::new(size));
     let (mut length, mut written) = (0u64, 0);
     loop {
         let (piece, n) = hashing.piece(|buf| read_full(input, buf)).map_err(CopyError::Read)?;

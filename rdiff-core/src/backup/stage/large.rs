@@ -42,7 +42,7 @@ impl<'a> LargeCopy<'a> {
         let mirror =
             old.and_then(|old| shared.disk.root().open_file_sized(shared.mirror(old).as_bytes()).ok());
         let mirror = mirror.map(|(file, _)| (file, MovedScan::new(old_len)));
-        let hashing = Hashing::new(shared.helpers.clone());
+        let hashing = Hashing::new(shared.helpers.clone(), new.size());
         Self {
             shared,
             new,
